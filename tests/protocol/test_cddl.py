@@ -34,6 +34,7 @@ SIGNED = (
     "closing",
     "revocation",
     "ruling",
+    "licence-pool",
     "forgone",
     "loss",
     "rotation",
@@ -56,6 +57,7 @@ RULES = {
     "closing": "signed-closing",
     "closing-further": "signed-closing",
     "closing-listed": "signed-closing",
+    "closing-of-pool": "signed-closing",
     "cell": "cell",
     "device-row": "device-row",
     "stem-row": "stem-row",
@@ -64,6 +66,8 @@ RULES = {
     "forgone": "signed-forgone",
     "loss": "signed-loss",
     "transfer": "signed-transfer",
+    "transfer-to-pool": "signed-transfer",
+    "licence-pool": "signed-licence-pool",
     "directive": "signed-directive",
     "rotation": "signed-rotation",
     "rotation-ledger": "signed-rotation",
@@ -92,7 +96,7 @@ def accepts(rule: str, message: bytes) -> bool:
 
 
 def rule_of(record: str) -> str:
-    if record.startswith(("response", "enrolment", "rotation", "closing")):
+    if record.startswith(("response", "enrolment", "rotation", "closing", "transfer")):
         return record.partition("-")[0]
     return record
 

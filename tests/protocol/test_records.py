@@ -42,6 +42,7 @@ from amos.protocol.link import (
     decode_response,
     decode_status,
 )
+from amos.protocol.licence_pool import open_pool
 from amos.protocol.loss import open_loss
 from amos.protocol.manifest import open_manifest
 from amos.protocol.opt_outs import open_opt_outs
@@ -97,6 +98,7 @@ def opener(name: str) -> Callable[[bytes, Verify], object]:
         "closing": (open_closing, EXAMPLES.ledger),
         "revocation": (open_revocation, EXAMPLES.operator),
         "ruling": (open_ruling, EXAMPLES.operator),
+        "licence-pool": (open_pool, EXAMPLES.operator),
         "loss": (open_loss, EXAMPLES.operator),
         "forgone": (open_forgone, EXAMPLES.operator),
         "rotation": (open_rotation, EXAMPLES.operator),
@@ -109,7 +111,7 @@ def opener(name: str) -> Callable[[bytes, Verify], object]:
 
 SIGNED = (
     "usage", "manifest", "catalogue", "enrolment", "enrolment-rotated", "key-history", "opt-outs", "anchor", "closing",
-    "revocation", "ruling", "forgone", "loss", "receipt", "rotation", "transfer",
+    "revocation", "ruling", "licence-pool", "forgone", "loss", "receipt", "rotation", "transfer",
     "directive",
 )  # fmt: skip
 PLAIN: dict[str, Callable[[bytes], Record]] = {
