@@ -184,7 +184,9 @@ def check_open(store: Store, pool: str) -> None:
     """Raise `PoolRefused` for a pool that no entry opened."""
     known = [COMMUNAL, *store.placings.pools(store.size())]
     if pool not in known:
-        raise PoolRefused(f"pool: expected one that is open ({', '.join(known)}), found {pool}; amos pool open opens it")
+        raise PoolRefused(
+            f"pool: expected one that is open ({', '.join(known)}), found {pool}; amos pool open opens it"
+        )
 
 
 def _named(store: Store, pool: str, first: int | None) -> str | None:

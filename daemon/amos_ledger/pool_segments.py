@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from amos.protocol.closing import COMMUNAL
 from amos.protocol.segment import Usage
 from amos_ledger.settlement.apportionment import SettlementError
-from amos_ledger.settlement.membership import SequencesOfPool
+from amos_ledger.settlement.membership import Membership, Placing, SequencesOfPool, Sited
 from amos_ledger.settlement.metered_result import Settled
 from amos_ledger.settlement.periods import played_unix_s
 from amos_ledger.settlement.rollup import RollupKey, roll_up
@@ -21,7 +21,7 @@ class PeriodSegments:
 
     def __init__(self, store: Store, period: str, pool: str | None, whole: bool = False) -> None:
         self._store, self._period, self._whole = store, period, whole
-        self._chosen = None if pool is None else SequencesOfPool(store.placings.membership(), pool)
+        self._chosen = None if pool is None else SequencesOfPool(membership(store), pool)
         self.beside: Counter[RollupKey] = Counter()
 
     def __iter__(self) -> Iterator[Settled]:
@@ -53,6 +53,15 @@ class PeriodSegments:
         self.beside.update(roll_up(usage, manifest))
 
 
+def membership(store: Store) -> Membership:
+    """Which sites are in which pool when, and which devices at which sites, by all of the log."""
+    placings = [Placing(leaf, since_s, said.pool, said.names) for leaf, since_s, said in store.placings.said()]
+    enrolments: dict[bytes, list[Sited]] = {}
+    for leaf, since_s, enrolment in store.placings.enrolments():
+        enrolments.setdefault(enrolment.device_id, []).append(Sited(leaf, since_s, enrolment.site))
+    return Membership(placings, enrolments)
+
+
 def pool_of_segment(store: Store, period: str, leaf: int) -> str:
     """In which pool the segment at that leaf is, which accrues to the period."""
     if not store.placings.last_number():
@@ -61,7 +70,7 @@ def pool_of_segment(store: Store, period: str, leaf: int) -> str:
     item = next(item for item in store.period_usage.segments(period, FLAGS) if item.leaf_index == leaf)
     usage = store.log.usage(leaf)
     began_s = _began_s(item, usage, 0 if first is None else first[1])
-    return store.placings.membership().pool_of(usage.device_id, leaf, began_s)
+    return membership(store).pool_of(usage.device_id, leaf, began_s)
 
 
 def _began_s(item: Accrued, usage: Usage, first_batch_s: int) -> int:

@@ -1,23 +1,16 @@
 """Pools of their own: what a site plays is divided among its licence's income alone, and each segment counts once."""
 
-from collections import Counter
-from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 
-import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from settled_world import OPERATOR, STEMS, World, unix_s
+from settled_world import OPERATOR, World, unix_s
 
-from amos.protocol.closing import COMMUNAL, open_closing
-from amos.protocol.licence_pool import OPEN, PLACE
-from amos_ledger.close_period import accounts_at
+from amos.protocol.closing import COMMUNAL
+from amos.protocol.licence_pool import OPEN
 from amos_ledger.placing_sites import Placed, Wanted, place
 from amos_ledger.registry import enrol
 from amos_ledger.scrub import scrub
 from amos_ledger.settle_period import Settled, settle_period
-from amos_ledger.settlement.metered_result import MeteredResult
 from amos_ledger.transferring import Order, transfer
 from amos_tools.verify.audit import Audit
 from amos_tools.verify.light import check_statement

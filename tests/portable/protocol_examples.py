@@ -22,6 +22,7 @@ from amos.protocol.enrolment import Enrolment, sign_enrolment
 from amos.protocol.forgone import Forgone, sign_forgone
 from amos.protocol.frames import frame
 from amos.protocol.handover import Handover, KeyHistory, handover_message
+from amos.protocol.licence_pool import OPEN, LicencePool, PlacedSite, sign_pool
 from amos.protocol.link import (
     ACTIVATE,
     BAD_OFFER,
@@ -50,7 +51,6 @@ from amos.protocol.link import (
     Status,
 )
 from amos.protocol.link_name import SLIDERS, Name
-from amos.protocol.licence_pool import OPEN, LicencePool, PlacedSite, sign_pool
 from amos.protocol.loss import Loss, sign_loss
 from amos.protocol.manifest import CODEC_PCM16, Manifest, PackStem
 from amos.protocol.merkle import leaf_hash, node_hash

@@ -17,10 +17,10 @@ from amos.protocol.enrolment import Enrolment
 from amos.protocol.forgone import Forgone
 from amos.protocol.handover import Handover, KeyHistory
 from amos.protocol.ledger_limits import PPM, SPLITS_MAX
+from amos.protocol.licence_pool import OPEN, PLACE, LicencePool, PlacedSite
 from amos.protocol.limits import HANDOVERS_MAX, ROTATIONS_MAX, TRANSITION_S_MAX
 from amos.protocol.link import OFFER, OFFER_CHUNK_BYTES_MAX, REQUEST_NEEDS, Entry, Request, Response, Status
 from amos.protocol.link_name import Name
-from amos.protocol.licence_pool import OPEN, PLACE, LicencePool, PlacedSite
 from amos.protocol.loss import Loss
 from amos.protocol.manifest import CODEC_PCM16, Manifest, PackStem
 from amos.protocol.opt_outs import OptOuts
@@ -37,7 +37,8 @@ RECORDS: dict[str, type[Record]] = {
     record.NAME: record
     for record in (
         Usage, Manifest, PackStem, Catalogue, Work, Composer, Share, Enrolment, Request, Response, Entry, Name, Status,
-        Answer, OptOuts, Anchor, Closing, Revocation, Ruling, Handover, KeyHistory, Forgone, Loss, LicencePool, PlacedSite, Rotation,
+        Answer, OptOuts, Anchor, Closing, Revocation, Ruling, Handover, KeyHistory, Forgone, Loss, Rotation,
+        LicencePool, PlacedSite,
         Part, Cell, DeviceRow, StemRow, Transfer, BundleHeader, BundleItem, Directive, Position, Hours,
     )
 }  # fmt: skip

@@ -19,6 +19,7 @@ from amos.protocol.enrolment import open_enrolment
 from amos.protocol.errors import LocalError, ProtocolError
 from amos.protocol.forgone import open_forgone
 from amos.protocol.handover import Handover, KeyHistory, open_key_history
+from amos.protocol.licence_pool import open_pool
 from amos.protocol.limits import (
     HANDOVERS_MAX,
     KEY_HISTORY_BYTES_MAX,
@@ -42,7 +43,6 @@ from amos.protocol.link import (
     decode_response,
     decode_status,
 )
-from amos.protocol.licence_pool import open_pool
 from amos.protocol.loss import open_loss
 from amos.protocol.manifest import open_manifest
 from amos.protocol.opt_outs import open_opt_outs

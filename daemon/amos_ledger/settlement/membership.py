@@ -12,7 +12,7 @@ from amos.protocol.closing import COMMUNAL
 class Sited(NamedTuple):
     """An enrolment: its leaf, since when it is in force (of a device's first, from ever), and its site."""
 
-    index: int
+    leaf: int
     since_s: int
     site: str
 
@@ -20,7 +20,7 @@ class Sited(NamedTuple):
 class Placing(NamedTuple):
     """An entry that opens a pool or places sites: its leaf, since when it is in force, the pool, the sites."""
 
-    index: int
+    leaf: int
     since_s: int
     pool: str
     sites: Sequence[str]
@@ -39,13 +39,13 @@ class Membership:
 
     def pool_of(self, device_id: bytes, index: int, unix_s: int) -> str:
         """Of a segment of the device, at that leaf, that began at that moment."""
-        enrolled = [item for item in self._of_device[device_id] if item.index < index]
+        enrolled = [item for item in self._of_device[device_id] if item.leaf < index]
         site = next((item.site for item in reversed(enrolled) if item.since_s <= unix_s), enrolled[0].site)
         return self.pool_of_site(site, index, unix_s)
 
     def pool_of_site(self, site: str, index: int, unix_s: int) -> str:
         """Where the site is at that moment, by the first `index` entries of the log."""
-        found = (item for item in reversed(self._of_site.get(site, ())) if item.index < index)
+        found = (item for item in reversed(self._of_site.get(site, ())) if item.leaf < index)
         return next((item.pool for item in found if item.since_s <= unix_s), COMMUNAL)
 
     def placed(self, device_id: bytes) -> bool:
@@ -87,7 +87,8 @@ class SequencesOfPool:
 
     def chosen(self, found: Iterable[tuple[bytes, int]]) -> Iterator[tuple[bytes, int]]:
         """Of these (device, sequence), by device and number, those in the pool, when all segments were taken."""
-        of_device, runs = b"", iter(())  # type: tuple[bytes, Iterator[list[int]]]
+        of_device = b""
+        runs: Iterator[list[int]] = iter(())
         run: list[int] | None = None
         for device_id, sequence in found:
             if not self.placed(device_id):

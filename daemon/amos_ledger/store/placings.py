@@ -1,13 +1,12 @@
 """Which entries of the log open pools and place sites in them, and which place devices at sites."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 
 from amos.protocol.cose import parse_typed
 from amos.protocol.enrolment import TYP_ENROLMENT, Enrolment
 from amos.protocol.errors import ProtocolError
 from amos.protocol.ledger_limits import ENROLMENT_BYTES_MAX, POOL_BYTES_MAX
 from amos.protocol.licence_pool import OPEN, TYP_POOL, LicencePool
-from amos_ledger.settlement.membership import Membership, Placing, Sited
 from amos_ledger.store.database import Database
 from amos_ledger.store.entries import Log
 from amos_ledger.store.period_usage import PeriodUsage
@@ -48,22 +47,15 @@ class Placings:
         """Names of the pools that the first `size` entries of the log open, in their order."""
         return [said.pool for index, _since_s, said in self.said() if said.action == OPEN and index < size]
 
-    def membership(self) -> Membership:
-        """Which sites are in which pool when, by all of the log."""
-        placings = [Placing(index, since_s, said.pool, said.names) for index, since_s, said in self.said()]
-        return Membership(placings, self._enrolments())
-
-    def _enrolments(self) -> dict[bytes, Sequence[Sited]]:
-        found: dict[bytes, list[Sited]] = {}
+    def enrolments(self) -> Iterator[tuple[int, int, Enrolment]]:
+        """(leaf index, since when it is in force, what it says) of each enrolment, in the log's order."""
         for index in PeriodUsage(self._database).others():
             entry = self._log.entry(index)
             try:
                 said = Enrolment.decode(parse_typed(entry, TYP_ENROLMENT, ENROLMENT_BYTES_MAX).payload)
             except ProtocolError:
                 continue  # another kind of entry
-            since_s = max(said.unix_s, self._received_before(index))
-            found.setdefault(said.device_id, []).append(Sited(index, since_s, said.site))
-        return dict(found)
+            yield index, max(said.unix_s, self._received_before(index)), said
 
     def _received_before(self, index: int) -> int:
         row = self._database.one(_BEFORE, (index,))

@@ -37,7 +37,6 @@ from amos_ledger.store.rotations import Rotations
 from amos_ledger.store.schema import SCHEMA, SCHEMA_VERSION
 from amos_ledger.store.transfers import Transfers
 
-
 PERIOD_LETTERS = len("2026-11")
 """With which the title of a closing begins."""
 

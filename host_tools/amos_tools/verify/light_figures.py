@@ -63,7 +63,12 @@ def build_core(
     digits = MINOR_DIGITS.get(closing["currency"], 2)
     whole, rest = divmod(amount, 10 ** (6 - digits))
     return {
-        **{"format": FORMATS[closing["version"]], "period": closing["period"], "currency": closing["currency"], "payee": payee},
+        **{
+            "format": FORMATS[closing["version"]],
+            "period": closing["period"],
+            "currency": closing["currency"],
+            "payee": payee,
+        },
         **{"amount_micro": amount, "amount": f"{amount // PPM}.{amount % PPM:06}"},
         "frozen_late_micro": sum(line["amount_micro"] for line in lines if line["account"] == ACCOUNTS[1]),
         "minor_units": {"digits": digits, "whole": whole, "rest_micro": rest},

@@ -16,8 +16,8 @@ from amos.protocol.enrolment import TYP_ENROLMENT, Enrolment, open_enrolment
 from amos.protocol.errors import MessageError, ProtocolError, SignatureError
 from amos.protocol.forgone import TYP_FORGONE, Forgone, open_forgone
 from amos.protocol.key_line_host import Verify
-from amos.protocol.log_text import genesis_entry
 from amos.protocol.licence_pool import TYP_POOL, LicencePool, open_pool
+from amos.protocol.log_text import genesis_entry
 from amos.protocol.loss import TYP_LOSS, Loss, open_loss
 from amos.protocol.opt_outs import OptOuts, open_opt_outs
 from amos.protocol.quarantine import TYP_RULING, Ruling, open_ruling

@@ -207,7 +207,16 @@ class Periods:
     def _worked_out(self, under: _Underway, target: Target, log: Log) -> Metered:
         closing, index, noted = under.closing, under.index, self._entries.noted
         same("opt-out lists before the closing", target.opt_outs, len(noted.opt_outs(under.before)))
-        names = ("version", "period", "pool", "currency", "income_micro", "carry_in_micro", "pool_micro", "catalogue_sha256")
+        names = (
+            "version",
+            "period",
+            "pool",
+            "currency",
+            "income_micro",
+            "carry_in_micro",
+            "pool_micro",
+            "catalogue_sha256",
+        )
         transfers = [item for item in log.transfers if item[0] < index]
         earlier = [(at, item) for at, _entry, item in noted.closings if at < index]
         books = Books(closing.currency, transfers, earlier, lambda at, _closing: self._given[at])
@@ -260,6 +269,7 @@ def _said(log: Log, settled: int, closing: Closing, index: int) -> tuple[str, ..
     return (
         f"{counted(log.segments, 'usage segment')} of {counted(len(log.devices), 'enrolled device')}:"
         " signatures, sequence, chain",
-        f"closing of {closing.period}{of_pool}, entry {index}: {counted(settled, 'segment')}, each settled once, none left out",
+        f"closing of {closing.period}{of_pool}, entry {index}: {counted(settled, 'segment')},"
+        " each settled once, none left out",
         "stem-time added up again, and the pool apportioned again",
     )
