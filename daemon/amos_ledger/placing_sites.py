@@ -23,7 +23,7 @@ from amos_ledger.store.store import Store
 
 
 @dataclass(frozen=True)
-class Wanted:
+class SitesWanted:
     """What is to be signed: a pool opened, or sites placed in one, from an instant on."""
 
     action: int
@@ -43,7 +43,7 @@ class Placed:
     fresh: bool
 
 
-def place(folder: Folder, wanted: Wanted, seed: bytes, now: Callable[[], float] = time.time) -> Placed:
+def place(folder: Folder, wanted: SitesWanted, seed: bytes, now: Callable[[], float] = time.time) -> Placed:
     """Sign what is wanted with the operator's key of that seed, and log it. Where the last entries about pools say the
     same already, nothing is logged. Works while the ledger serves. Raises `PoolRefused`, `StorageFailed`."""
     try:
@@ -57,7 +57,7 @@ def place(folder: Folder, wanted: Wanted, seed: bytes, now: Callable[[], float] 
         raise StorageFailed(f"{folder.path}: {error}") from None
 
 
-def _said_before(store: Store, wanted: Wanted) -> Placed | None:
+def _said_before(store: Store, wanted: SitesWanted) -> Placed | None:
     """The last entry of the log about pools, where it says what is wanted, as it does when an order is given again."""
     said = store.placings.said()
     if not said:
@@ -69,7 +69,7 @@ def _said_before(store: Store, wanted: Wanted) -> Placed | None:
     return Placed(last, index, since_s, False) if same and wanted.from_unix_s >= last.from_unix_s else None
 
 
-def _signed(store: Store, wanted: Wanted, seed: bytes, now: Callable[[], float]) -> bytes:
+def _signed(store: Store, wanted: SitesWanted, seed: bytes, now: Callable[[], float]) -> bytes:
     try:
         said = LicencePool(
             version=VERSION,

@@ -7,7 +7,7 @@ from settled_world import OPERATOR, World, unix_s
 
 from amos.protocol.closing import COMMUNAL
 from amos.protocol.licence_pool import OPEN
-from amos_ledger.placing_sites import Placed, Wanted, place
+from amos_ledger.placing_sites import Placed, SitesWanted, place
 from amos_ledger.registry import enrol
 from amos_ledger.scrub import scrub
 from amos_ledger.settle_period import Settled, settle_period
@@ -29,7 +29,7 @@ def world_of_two_sites(path: Path) -> World:
 
 
 def put(world: World, action: int, pool: str, *sites: str, at: int, from_s: int | None = None) -> Placed:
-    wanted = Wanted(action, pool, sites, at if from_s is None else from_s, "licence 7")
+    wanted = SitesWanted(action, pool, sites, at if from_s is None else from_s, "licence 7")
     return place(world.folder, wanted, OPERATOR, lambda: at)
 
 

@@ -361,7 +361,7 @@ def _head_of(receipt: bytes, size: int, root: bytes, line: KeyLine) -> SignedHea
 
 
 _TO_7 = """
-CREATE TABLE placing (
+CREATE TABLE pool_entry (
     number INTEGER PRIMARY KEY, leaf_index INTEGER NOT NULL UNIQUE, since_unix_s INTEGER NOT NULL
 )
 """

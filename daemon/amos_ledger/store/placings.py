@@ -15,7 +15,7 @@ _BEFORE = "SELECT unix_s FROM batch WHERE leaf_index < ? ORDER BY leaf_index DES
 
 
 class Placings:
-    """The table `placing`. Entries were verified when they came, and are read from the log."""
+    """The table `pool_entry`. Entries were verified when they came, and are read from the log."""
 
     def __init__(self, database: Database, log: Log) -> None:
         self._database = database
@@ -30,17 +30,17 @@ class Placings:
     def note(self, pool: LicencePool, index: int) -> None:
         """The entry at `index` says this. It is in force from its instant, but not before the last reception."""
         since_s = max(pool.from_unix_s, self._received_before(index))
-        self._database.run("INSERT INTO placing VALUES (?, ?, ?)", (pool.number, index, since_s))
+        self._database.run("INSERT INTO pool_entry VALUES (?, ?, ?)", (pool.number, index, since_s))
 
     def last_number(self) -> int:
         """The highest number; 0 for none."""
-        row = self._database.one("SELECT coalesce(max(number), 0) FROM placing")
+        row = self._database.one("SELECT coalesce(max(number), 0) FROM pool_entry")
         assert row is not None
         return int(row[0])
 
     def said(self) -> list[tuple[int, int, LicencePool]]:
         """(leaf index, since when it is in force, what it says) of each, in order."""
-        rows = self._database.rows("SELECT leaf_index, since_unix_s FROM placing ORDER BY number")
+        rows = self._database.rows("SELECT leaf_index, since_unix_s FROM pool_entry ORDER BY number")
         return [(index, since_s, self._opened(index)) for index, since_s in rows]
 
     def pools(self, size: int) -> list[str]:

@@ -108,7 +108,7 @@ CREATE TABLE rollup (
     frames INTEGER NOT NULL, PRIMARY KEY (period, stem_id, tier, rate_hz)
 ) WITHOUT ROWID;
 CREATE TABLE transfer (number INTEGER PRIMARY KEY, leaf_index INTEGER NOT NULL UNIQUE);
-CREATE TABLE placing (
+CREATE TABLE pool_entry (
     number INTEGER PRIMARY KEY, leaf_index INTEGER NOT NULL UNIQUE, since_unix_s INTEGER NOT NULL
 );
 CREATE TABLE earned (

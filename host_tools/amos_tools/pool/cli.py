@@ -261,9 +261,8 @@ def _print(settled: Settled, folder: Folder) -> None:
     print(f"  rate {rate.numerator}/{rate.denominator} micro-units per millisecond")
     print("  credited is exact and is what is owed, to the millionth; minor units are what a bank can move")
     if closing.carry_out_micro:
-        print(
-            f"  nothing was played: {carried} {closing.currency} go to the account {carry_of(closing.pool or COMMUNAL)}, for a later month"
-        )
+        account = carry_of(closing.pool or COMMUNAL)
+        print(f"  nothing was played: {carried} {closing.currency} go to the account {account}, for a later month")
     if settled.waiting_pools:
         print(f"  still to be settled for {closing.period}: pool {', '.join(settled.waiting_pools)}")
     print(f"  closing: entry {settled.closed.leaf_index} of the log")

@@ -19,7 +19,7 @@ class NoStatements(Exception):
 @dataclass(frozen=True)
 class Month:
     """One statement. Money in micro-units, of all three accounts of the payee together; None where a statement of a
-    version before 4 does not say. `pool`: empty where there was one alone. `follows`: whether it opens with what the one
+    version before 4 does not say. `pool`: empty where there is one alone. `follows`: whether it opens with what the one
     before in its currency closed with."""
 
     period: str
@@ -41,7 +41,7 @@ class Month:
 
 
 def history(payee: str, folder: Path) -> list[Month]:
-    """In the order of periods, and of one period in that of closings. Raises `UsageError`, `NoStatements`, `NotAStatement`."""
+    """In the order of periods, and in one of closings. Raises `UsageError`, `NoStatements`, `NotAStatement`."""
     if not is_name(payee):
         raise UsageError(f"payee: expected 1 to 64 of the letters a-z, digits, - and _, found {printable(payee)!r}")
     cores = [

@@ -19,7 +19,7 @@ from amos_cli.paths import file_option, folder_option
 from amos_ledger.command import utc
 from amos_ledger.errors import LedgerError
 from amos_ledger.folder import Folder
-from amos_ledger.placing_sites import Placed, Wanted, place
+from amos_ledger.placing_sites import Placed, SitesWanted, place
 from amos_ledger.pool_segments import membership
 
 LedgerOption = Annotated[Path, folder_option(help="The ledger's folder.")]
@@ -94,7 +94,7 @@ def members(ledger: LedgerOption, as_json: AsJson = False) -> None:
         )
 
 
-def _wanted(action: int, option: str, pool: str, sites: list[str], from_: datetime | None, reason: str) -> Wanted:
+def _wanted(action: int, option: str, pool: str, sites: list[str], from_: datetime | None, reason: str) -> SitesWanted:
     """What the words ask for. Raises `UsageError`."""
     for place_, name in ((option, pool), *(("site", site) for site in sites)):
         if not is_name(name):
@@ -107,7 +107,7 @@ def _wanted(action: int, option: str, pool: str, sites: list[str], from_: dateti
     unix_s = int(time.time()) if from_ is None else int(from_.replace(tzinfo=UTC).timestamp())
     if unix_s < 0:
         raise UsageError(f"from: expected 1970 or later, found {from_}")
-    return Wanted(action, pool, sites, unix_s, reason)
+    return SitesWanted(action, pool, sites, unix_s, reason)
 
 
 def _refused(as_json: bool) -> AbstractContextManager[None]:
