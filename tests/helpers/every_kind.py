@@ -125,7 +125,10 @@ def with_every_kind(world: Any) -> Any:
     settle_period(world.folder, "2026-11", 10**9, "EUR")
     move(world, INCOME, ("income/sync", POOL), "2026-12")
     place(
-        world.folder, SitesWanted(OPEN, "inns", ["harbour"], LATER, "licence 7"), world.operator.seed, lambda: NOON + 600
+        world.folder,
+        SitesWanted(OPEN, "inns", ["harbour"], LATER, "licence 7"),
+        world.operator.seed,
+        lambda: NOON + 600,
     )
     for source in ("enterprise", "buyout"):
         move(world, INCOME, (f"income/{source}", "pool/inns"), "2026-12")

@@ -1,27 +1,47 @@
 """Pools of their own: what a site plays is divided among its licence's income alone, and each segment counts once."""
 
-from fractions import Fraction
+import csv
+import json
+from collections import Counter
+from importlib.resources import files
 from pathlib import Path
 
-from settled_world import OPERATOR, World, unix_s
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+from settled_world import OPERATOR, STEMS, World, unix_s
+from typer.testing import CliRunner
 
 from amos.protocol.closing import COMMUNAL
-from amos.protocol.licence_pool import OPEN
+from amos.protocol.licence_pool import OPEN, PLACE
+from amos_cli.output import Exit
+from amos_ledger.close_period import IncomeDiffers, accounts_at
+from amos_ledger.errors import LedgerError, PeriodClosed, PoolRefused
 from amos_ledger.placing_sites import Placed, SitesWanted, place
-from amos_ledger.registry import enrol
+from amos_ledger.prove_reading import prove_reading
+from amos_ledger.rebuilding import rebuild_folder
+from amos_ledger.registry import enrol, publish
 from amos_ledger.scrub import scrub
 from amos_ledger.settle_period import Settled, settle_period
-from amos_ledger.transferring import Order, transfer
+from amos_ledger.transferring import Order, TransferRefused, transfer
+from amos_tools.cli import app
+from amos_tools.pool.history import history
 from amos_tools.verify.audit import Audit
+from amos_tools.verify.errors import Difference
 from amos_tools.verify.light import check_statement
+from amos_tools.verify.light_reading import check_reading
 from amos_tools.verify.published import Published
+from amos_tools.report.usage import read_period
 
+SCHEMA = json.loads((files("amos_tools.pool") / "statement.schema.json").read_bytes())
 MICRO = 1_000_000
 HOTEL = "hotels"
+SEPTEMBER, MIDDLE = unix_s(2025, 9, 1), unix_s(2025, 9, 15)
 
 
 def world_of_two_sites(path: Path) -> World:
-    """Player 0 is at the cafe, player 1 at a hotel."""
+    """Player 0 is at the cafe, player 1 at an inn."""
     world = World(path)
     with world.folder.open_store() as store:
         enrol(world.folder, store, world.players[1].enrolment(site="inn", unix_s=2))
@@ -42,35 +62,274 @@ def settle(world: World, pool: str, period: str = "2025-09", currency: str = "EU
     return settle_period(world.folder, period, None, currency, pool)
 
 
-def ms_of(settled: Settled) -> Fraction:
-    return settled.closed.result.play_ms
+def play(world: World, number: int, stem: int, seconds: int, at: int | None, received: int | None = None) -> None:
+    frames = seconds * world.players[number].rate_hz
+    world.play(number, [(stem, frames)], at, (at or SEPTEMBER) + 60 if received is None else received)
 
 
-def verify_all(world: World, *settled: Settled) -> None:
-    """Every statement, in the light and in full."""
-    audit = Audit(Published(world.folder.path / "audit"), world.keys)
-    for one in settled:
-        for path in one.statements.values():
-            data = path.read_bytes()
-            check_statement(data, world.keys.ledger, world.keys.origin)
-            audit.check(data)
+def paid(settled: Settled) -> dict[str, int]:
+    result = settled.closed.result
+    return dict(zip(result.payees, result.amounts, strict=True))
+
+
+def ms_of(settled: Settled) -> int:
+    return int(settled.closed.result.play_ms)
+
+
+def verify_all(world: World) -> int:
+    """Every statement, in the light and in full; how many."""
+    audit = Audit(Published(world.path / "audit"), world.keys)
+    statements = sorted((world.path / "public/statements").rglob("*.json"))
+    for path in statements:
+        data = path.read_bytes()
+        check_statement(data, world.keys.ledger, world.keys.origin)
+        audit.check(data)
+    return len(statements)
 
 
 def test_two_pools_in_one_month(tmp_path: Path) -> None:
     world = world_of_two_sites(tmp_path / "ledger")
-    put(world, OPEN, HOTEL, "inn", at=unix_s(2025, 9, 1))
-    world.play(0, [(0, 44_100)], unix_s(2025, 9, 3), unix_s(2025, 9, 4))
-    world.play(1, [(2, 96_000)], unix_s(2025, 9, 3), unix_s(2025, 9, 4))
+    put(world, OPEN, HOTEL, "inn", at=SEPTEMBER)
+    play(world, 0, 0, 1, SEPTEMBER + 600)
+    play(world, 1, 2, 2, SEPTEMBER + 600)
     income(world, COMMUNAL, 10)
     income(world, HOTEL, 700)
     first, second = settle(world, HOTEL), settle(world, COMMUNAL)
     assert [item.closed.result.closing.version for item in (first, second)] == [6, 6]
-    assert first.waiting_pools == (COMMUNAL,) and second.waiting_pools == ()
-    assert dict(zip(first.closed.result.payees, first.closed.result.amounts, strict=True)) == {
-        "bob": 350 * MICRO,
-        "cy-dee": 350 * MICRO,
-    }
-    assert dict(zip(second.closed.result.payees, second.closed.result.amounts, strict=True)) == {"ann": 10 * MICRO}
+    assert [item.closed.result.closing.title() for item in (first, second)] == ["2025-09-hotels-EUR", "2025-09-EUR"]
+    assert (first.waiting_pools, second.waiting_pools) == ((COMMUNAL,), ())
+    assert paid(first) == {"bob": 350 * MICRO, "cy-dee": 350 * MICRO}
+    assert paid(second) == {"ann": 10 * MICRO}
     assert (ms_of(first), ms_of(second)) == (2000, 1000)
-    verify_all(world, first, second)
+    assert settle(world, HOTEL).closed.entry == first.closed.entry
+    assert verify_all(world) == 3
     assert scrub(world.folder) == []
+
+
+def test_a_ledger_without_pools_closes_as_before(tmp_path: Path) -> None:
+    world = world_of_two_sites(tmp_path / "ledger")
+    play(world, 0, 0, 1, SEPTEMBER + 600)
+    income(world, COMMUNAL, 10)
+    assert settle(world, COMMUNAL).closed.result.closing.version == 4
+    income(world, COMMUNAL, 5, currency="USD")
+    assert settle(world, COMMUNAL, currency="USD").closed.result.closing.version == 5
+    put(world, OPEN, HOTEL, "inn", at=SEPTEMBER)
+    income(world, COMMUNAL, 5, currency="JPY")
+    income(world, HOTEL, 7)
+    assert settle(world, COMMUNAL, currency="JPY").closed.result.closing.version == 5
+    carried = settle(world, HOTEL).closed.result.closing
+    assert (carried.version, carried.readings_of is None, carried.carry_out_micro) == (6, False, 7 * MICRO)
+    assert verify_all(world) == 3
+
+
+def test_what_a_pool_carries_stays_in_it(tmp_path: Path) -> None:
+    world = world_of_two_sites(tmp_path / "ledger")
+    put(world, OPEN, HOTEL, "inn", at=SEPTEMBER)
+    play(world, 0, 0, 1, SEPTEMBER + 600)
+    income(world, COMMUNAL, 10)
+    income(world, HOTEL, 700)
+    settle(world, COMMUNAL)
+    settle(world, HOTEL)
+    with world.folder.open_store() as store:
+        found = accounts_at(store, "EUR", store.size()).balances
+    assert (found["carry"], found["carry/hotels"], found["payee/ann"], sum(found.values())) == (
+        0,
+        700 * MICRO,
+        10 * MICRO,
+        0,
+    )
+    transfer(world.folder, Order("correction", "EUR", "carry/hotels", "payee/bob", 100 * MICRO, "x"))
+    october = unix_s(2025, 10, 2)
+    play(world, 1, 0, 1, october)
+    income(world, HOTEL, 1, "2025-10")
+    closing = settle(world, HOTEL, "2025-10").closed.result.closing
+    assert (closing.carry_in_micro, closing.pool_micro, closing.carry_out_micro) == (600 * MICRO, 601 * MICRO, 0)
+    verify_all(world)
+
+
+def test_a_move_counts_for_what_begins_after_it(tmp_path: Path) -> None:
+    """A segment is in one pool as a whole: that in which its beginning is. What comes late is where it was played."""
+    world = world_of_two_sites(tmp_path / "ledger")
+    put(world, OPEN, HOTEL, "inn", at=SEPTEMBER)
+    play(world, 1, 0, 30, MIDDLE - 1)
+    put(world, PLACE, COMMUNAL, "inn", at=MIDDLE)
+    play(world, 1, 1, 40, MIDDLE + 40)
+    put(world, PLACE, HOTEL, "inn", at=MIDDLE + 3600)
+    play(world, 1, 2, 50, MIDDLE + 200, MIDDLE + 7200)
+    play(world, 1, 3, 60, MIDDLE + 3600)
+    for pool in (COMMUNAL, HOTEL):
+        income(world, pool, 9)
+    assert ms_of(settle(world, HOTEL)) == 90_000
+    assert ms_of(settle(world, COMMUNAL)) == 90_000
+    verify_all(world)
+
+
+def test_no_entry_moves_what_was_played_before_it_was_in_the_log(tmp_path: Path) -> None:
+    world = world_of_two_sites(tmp_path / "ledger")
+    play(world, 1, 0, 1, MIDDLE)
+    placed = put(world, OPEN, HOTEL, "inn", at=MIDDLE + 3600, from_s=SEPTEMBER)
+    assert placed.since_s == MIDDLE + 3600
+    play(world, 1, 1, 2, MIDDLE + 1800, MIDDLE + 7200)
+    play(world, 1, 2, 4, None, MIDDLE + 7200)
+    income(world, HOTEL, 5)
+    assert ms_of(settle(world, HOTEL)) == 4000
+    verify_all(world)
+
+
+def test_an_instant_to_come_is_waited_for_and_a_later_word_overrides_it(tmp_path: Path) -> None:
+    world = world_of_two_sites(tmp_path / "ledger")
+    put(world, OPEN, HOTEL, "inn", at=SEPTEMBER, from_s=MIDDLE)
+    put(world, OPEN, "ships", "inn", at=SEPTEMBER, from_s=MIDDLE + 3600)
+    play(world, 1, 0, 1, MIDDLE - 10)
+    play(world, 1, 0, 2, MIDDLE)
+    play(world, 1, 0, 4, MIDDLE + 3600)
+    for pool in (COMMUNAL, HOTEL, "ships"):
+        income(world, pool, 1)
+    assert [ms_of(settle(world, pool)) for pool in ("ships", COMMUNAL, HOTEL)] == [4000, 1000, 2000]
+
+
+def test_a_device_that_goes_to_another_site_leaves_its_play_behind(tmp_path: Path) -> None:
+    world = world_of_two_sites(tmp_path / "ledger")
+    put(world, OPEN, HOTEL, "inn", at=SEPTEMBER)
+    play(world, 1, 0, 1, SEPTEMBER + 600)
+    with world.folder.open_store() as store:
+        enrol(world.folder, store, world.players[1].enrolment(site="cafe", unix_s=MIDDLE))
+        publish(world.folder, store)
+    play(world, 1, 0, 2, SEPTEMBER + 1200, MIDDLE + 60)
+    play(world, 1, 0, 4, MIDDLE)
+    for pool in (COMMUNAL, HOTEL):
+        income(world, pool, 9)
+    assert (ms_of(settle(world, COMMUNAL)), ms_of(settle(world, HOTEL))) == (4000, 3000)
+    verify_all(world)
+
+
+PLAYS = st.lists(st.tuples(st.integers(0, 1), st.integers(0, 3), st.integers(1, 90), st.integers(0, 9)), max_size=5)
+MOVES = st.lists(
+    st.tuples(st.sampled_from(["cafe", "inn"]), st.sampled_from([COMMUNAL, "a", "b"]), st.integers(0, 9)), max_size=4
+)
+
+
+@settings(max_examples=6, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(PLAYS, MOVES, st.permutations([COMMUNAL, "a", "b"]), st.data())
+def test_all_pools_together_are_the_period(
+    tmp_path_factory: pytest.TempPathFactory,
+    plays: list[tuple[int, int, int, int]],
+    moves: list[tuple[str, str, int]],
+    order: list[str],
+    data: st.DataObject,
+) -> None:
+    """In whatever order pools are settled, every frame is in one of them, and each pool's money is its own."""
+    world = world_of_two_sites(tmp_path_factory.mktemp("law") / "ledger")
+    for name in ("a", "b"):
+        put(world, OPEN, name, at=SEPTEMBER)
+    steps = [("play", item) for item in plays] + [("move", item) for item in moves]
+    now = SEPTEMBER + 600
+    for kind, item in data.draw(st.permutations(steps)):
+        now += 600
+        if kind == "play":
+            play(world, item[0], item[1], item[2], now - 60 * item[3], now)
+        else:
+            put(world, PLACE, item[1], item[0], at=now, from_s=now - 60 * item[2])
+    incomes = {name: data.draw(st.integers(1, 1000)) for name in order}
+    for name in order:
+        income(world, name, incomes[name])
+    found = {name: settle(world, name).closed.result for name in order}
+    frames: Counter[bytes] = Counter()
+    for result in found.values():
+        assert sum(result.amounts) + result.closing.carry_out_micro == result.closing.income_micro
+        parts = result.meter.table.parts
+        for stem, count, hz in zip(parts.stems, parts.frames.tolist(), parts.rate_hz.tolist(), strict=True):
+            frames[stem.tobytes()] += count * 1000 // hz
+    expected = Counter[bytes]()
+    for _number, stem, seconds, _ago in plays:
+        expected[STEMS[stem]] += 1000 * seconds
+    assert frames == expected
+    assert sum(result.segments for result in found.values()) == len(plays)
+    assert {name: result.closing.income_micro for name, result in found.items()} == {
+        name: amount * MICRO for name, amount in incomes.items()
+    }
+    verify_all(world)
+    assert scrub(world.folder) == []
+
+
+@pytest.fixture(scope="module")
+def closed(tmp_path_factory: pytest.TempPathFactory) -> World:
+    """Two months with two pools, a move between them, a further currency of one, and money moved meanwhile; only
+    read."""
+    world = world_of_two_sites(tmp_path_factory.mktemp("pools") / "ledger")
+    put(world, OPEN, HOTEL, "inn", at=SEPTEMBER)
+    play(world, 0, 0, 10, SEPTEMBER + 600)
+    play(world, 1, 1, 20, SEPTEMBER + 600)
+    put(world, PLACE, COMMUNAL, "inn", at=MIDDLE)
+    play(world, 1, 1, 30, MIDDLE + 60)
+    for currency in ("EUR", "USD"):
+        income(world, HOTEL, 700, currency=currency)
+    income(world, COMMUNAL, 10)
+    settle(world, COMMUNAL)
+    transfer(world.folder, Order("payout", "EUR", "payee/ann", "bank", MICRO, "x"))
+    settle(world, HOTEL)
+    settle(world, HOTEL, currency="USD")
+    play(world, 0, 3, 10, unix_s(2025, 10, 2))
+    income(world, COMMUNAL, 10, "2025-10")
+    settle(world, COMMUNAL, "2025-10")
+    return world
+
+
+def test_all_of_it_verifies_and_says_which_pool(closed: World) -> None:
+    assert verify_all(closed) >= 8
+    schema = Draft202012Validator(SCHEMA)
+    named = Counter[str]()
+    for path in sorted((closed.path / "public/statements").rglob("*.json")):
+        whole = json.loads(path.read_bytes())
+        schema.validate(whole)
+        named[whole["core"]["pool"]["name"]] += 1
+    assert set(named) == {COMMUNAL, HOTEL}
+
+
+def test_a_payee_sees_each_pool_and_balances_that_run_through_all(closed: World) -> None:
+    months = history("ann", closed.path / "public/statements")
+    told = [(month.period, month.currency, month.pool) for month in months]
+    assert told == [
+        ("2025-09", "EUR", COMMUNAL),
+        ("2025-09", "EUR", HOTEL),
+        ("2025-09", "USD", HOTEL),
+        ("2025-10", "EUR", COMMUNAL),
+    ]
+    assert all(month.follows for month in months)
+    with closed.folder.open_store() as store:
+        found = accounts_at(store, "EUR", store.size()).balances
+    assert months[3].closing_micro == found["payee/ann"]
+
+
+def test_it_is_shown_with_its_pool(closed: World, tmp_path: Path) -> None:
+    statement = closed.path / "public/statements/2025-09-hotels-EUR/ann.json"
+    words = ["pool", "show", str(statement), "--csv", str(tmp_path), "--html", str(tmp_path / "ann.html")]
+    done = CliRunner().invoke(app, words)
+    assert done.exit_code == 0 and "pool hotels" in " ".join(done.output.split())
+    assert "2025-09, pool hotels" in (tmp_path / "ann.html").read_text()
+    rows = list(csv.DictReader((tmp_path / "lines.csv").read_text().splitlines()))
+    assert {row["pool"] for row in rows} == {HOTEL}
+
+
+def test_reports_are_of_one_pool(closed: World) -> None:
+    published = Published(closed.path / "audit")
+    ms = {}
+    for pool in (COMMUNAL, HOTEL):
+        usage = read_period(published, closed.keys, "2025-09", pool=pool)
+        assert usage.money is not None
+        ms[pool] = sum(line.frames * 1000 // key.rate_hz for key, line in usage.lines.items()), usage.money.pool_micro
+    assert ms == {COMMUNAL: (40_000, 10 * MICRO), HOTEL: (20_000, 700 * MICRO)}
+    with pytest.raises(Difference, match="closed for pool hotels"):
+        read_period(published, closed.keys, "2025-10", pool=HOTEL)
+
+
+@pytest.mark.parametrize(("number", "sequence", "title"), [(1, 1, "hotels"), (1, 2, COMMUNAL), (0, 1, COMMUNAL)])
+def test_a_segment_is_proved_in_its_pools_closing(closed: World, number: int, sequence: int, title: str) -> None:
+    device = closed.players[number].device
+    with closed.folder.open_store() as store:
+        period, proof = prove_reading(closed.folder, store, device, sequence)
+        place_of = store.period_usage.place(device, sequence)
+        assert place_of is not None and period == "2025-09"
+        segment = store.log.entry(place_of[0])
+    found = check_reading(proof, segment, closed.keys.ledger, closed.keys.origin)
+    assert found.pool == title
