@@ -54,8 +54,8 @@ EntryProof = tuple[int, bytes, Sequence[bytes]]
 
 @dataclass(frozen=True)
 class Settled:
-    """A settled period: what was closed, the statement of each payee, by payee, and the pools of the period that wait to
-    be settled."""
+    """A settled period: what was closed, the statement of each payee, by payee, and the pools of the period that still
+    wait for it."""
 
     closed: ClosedNow
     statements: Mapping[str, Path]

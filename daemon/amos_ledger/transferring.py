@@ -72,8 +72,8 @@ _SAID = ("kind", "currency", "debit", "credit", "amount_micro", "reason", "perio
 
 
 def _check_period(store: Store, moved: Transfer) -> None:
-    """Income is for a period for which its pool is not closed in its currency, nor is a later one. All else puts right, holds or pays
-    what a closing gave, so that a period which it names is closed."""
+    """Income is for a period that is not closed for its pool and currency, nor is a later one. All else puts right,
+    holds or pays what a closing gave, so that a period which it names is closed."""
     if moved.period is None:
         return
     if moved.kind != INCOME:

@@ -2,89 +2,56 @@
 
 import csv
 import json
+import shutil
+import subprocess
+import sys
+import time
 from collections import Counter
+from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
+from pool_worlds import (
+    HOTEL,
+    MICRO,
+    MIDDLE,
+    SEPTEMBER,
+    income,
+    ms_of,
+    paid,
+    play,
+    put,
+    settle,
+    verify_all,
+    world_of_two_sites,
+)
 from settled_world import OPERATOR, STEMS, World, unix_s
 from typer.testing import CliRunner
 
 from amos.protocol.closing import COMMUNAL
 from amos.protocol.licence_pool import OPEN, PLACE
 from amos_cli.output import Exit
-from amos_ledger.close_period import IncomeDiffers, accounts_at
-from amos_ledger.errors import LedgerError, PeriodClosed, PoolRefused
-from amos_ledger.placing_sites import Placed, SitesWanted, place
+from amos_ledger.close_period import accounts_at
+from amos_ledger.folder import Folder
 from amos_ledger.prove_reading import prove_reading
 from amos_ledger.rebuilding import rebuild_folder
 from amos_ledger.registry import enrol, publish
 from amos_ledger.scrub import scrub
-from amos_ledger.settle_period import Settled, settle_period
-from amos_ledger.transferring import Order, TransferRefused, transfer
+from amos_ledger.settle_period import settle_period
+from amos_ledger.transferring import Order, transfer
 from amos_tools.cli import app
 from amos_tools.pool.history import history
-from amos_tools.verify.audit import Audit
+from amos_tools.report.usage import read_period
 from amos_tools.verify.errors import Difference
-from amos_tools.verify.light import check_statement
 from amos_tools.verify.light_reading import check_reading
 from amos_tools.verify.published import Published
-from amos_tools.report.usage import read_period
 
 SCHEMA = json.loads((files("amos_tools.pool") / "statement.schema.json").read_bytes())
-MICRO = 1_000_000
-HOTEL = "hotels"
-SEPTEMBER, MIDDLE = unix_s(2025, 9, 1), unix_s(2025, 9, 15)
-
-
-def world_of_two_sites(path: Path) -> World:
-    """Player 0 is at the cafe, player 1 at an inn."""
-    world = World(path)
-    with world.folder.open_store() as store:
-        enrol(world.folder, store, world.players[1].enrolment(site="inn", unix_s=2))
-    return world
-
-
-def put(world: World, action: int, pool: str, *sites: str, at: int, from_s: int | None = None) -> Placed:
-    wanted = SitesWanted(action, pool, sites, at if from_s is None else from_s, "licence 7")
-    return place(world.folder, wanted, OPERATOR, lambda: at)
-
-
-def income(world: World, pool: str, amount: int, period: str = "2025-09", currency: str = "EUR") -> None:
-    order = Order("income", currency, "income/enterprise", f"pool/{pool}", amount * MICRO, "x", period)
-    transfer(world.folder, order)
-
-
-def settle(world: World, pool: str, period: str = "2025-09", currency: str = "EUR") -> Settled:
-    return settle_period(world.folder, period, None, currency, pool)
-
-
-def play(world: World, number: int, stem: int, seconds: int, at: int | None, received: int | None = None) -> None:
-    frames = seconds * world.players[number].rate_hz
-    world.play(number, [(stem, frames)], at, (at or SEPTEMBER) + 60 if received is None else received)
-
-
-def paid(settled: Settled) -> dict[str, int]:
-    result = settled.closed.result
-    return dict(zip(result.payees, result.amounts, strict=True))
-
-
-def ms_of(settled: Settled) -> int:
-    return int(settled.closed.result.play_ms)
-
-
-def verify_all(world: World) -> int:
-    """Every statement, in the light and in full; how many."""
-    audit = Audit(Published(world.path / "audit"), world.keys)
-    statements = sorted((world.path / "public/statements").rglob("*.json"))
-    for path in statements:
-        data = path.read_bytes()
-        check_statement(data, world.keys.ledger, world.keys.origin)
-        audit.check(data)
-    return len(statements)
 
 
 def test_two_pools_in_one_month(tmp_path: Path) -> None:
@@ -333,3 +300,65 @@ def test_a_segment_is_proved_in_its_pools_closing(closed: World, number: int, se
         segment = store.log.entry(place_of[0])
     found = check_reading(proof, segment, closed.keys.ledger, closed.keys.origin)
     assert found.pool == title
+
+
+def test_it_is_rebuilt_from_its_log_as_it_was(closed: World, tmp_path: Path) -> None:
+    folder = Folder(Path(shutil.copytree(closed.path, tmp_path / "ledger")))
+    statements = {path: path.read_bytes() for path in (folder.public / "statements").rglob("*.json")}
+    with folder.open_store() as store:
+        before = [(index, since_s, said.encode()) for index, since_s, said in store.placings.said()]
+    rebuild_folder(folder, 0)
+    with folder.open_store() as store:
+        assert [(index, since_s, said.encode()) for index, since_s, said in store.placings.said()] == before
+    for path in statements:
+        path.unlink()
+    for pool, period, currency in (
+        (COMMUNAL, "2025-09", "EUR"),
+        *((HOTEL, "2025-09", currency) for currency in ("EUR", "USD")),
+        (COMMUNAL, "2025-10", "EUR"),
+    ):
+        settle_period(folder, period, None, currency, pool)
+    assert {path: path.read_bytes() for path in (folder.public / "statements").rglob("*.json")} == statements
+
+
+def command(*words: object, code: int = Exit.FINE) -> Any:
+    """What a process of its own says, as data."""
+    line = [sys.executable, "-m", "amos_tools", *map(str, words), "--json"]
+    done = subprocess.run(line, capture_output=True, timeout=60, check=False)
+    assert done.returncode == code, (done.stdout, done.stderr)
+    return json.loads(done.stdout)
+
+
+def test_the_way_of_two_pools_as_an_operator_goes_it(tmp_path: Path) -> None:
+    """By processes of their own: a pool is opened, a site moves, both pools are settled, and each statement is checked
+    from the published log."""
+    world = world_of_two_sites(tmp_path / "ledger")
+    key_file = tmp_path / "operator.key"
+    key_file.write_bytes(OPERATOR)
+    key_file.chmod(0o600)
+    ledger = ("--ledger", world.path)
+    by = (*ledger, "--operator-key-file", key_file, "--reason", "licence 7")
+    opened = command("pool", "open", HOTEL, "--site", "inn", *by)
+    assert (opened["pool"], opened["sites"], opened["fresh"]) == (HOTEL, ["inn"], True)
+    now = int(time.time())
+    play(world, 1, 1, 20, now, now)
+    assert command("pool", "open", HOTEL, "--site", "moon", *by, code=Exit.FINDING)["refusal"]
+    at = f"{datetime.fromtimestamp(now + 1, UTC):%Y-%m-%dT%H:%M:%S}"
+    moved = command("pool", "move", "inn", "--to", COMMUNAL, "--from", at, *by)
+    assert moved["since_unix_s"] == now + 1
+    play(world, 1, 1, 5, now + 2, now + 2)
+    play(world, 0, 0, 10, now, now)
+    found = command("pool", "members", *ledger)
+    assert (set(found["pools"]), len(found["entries"])) == ({COMMUNAL, HOTEL}, 2)
+    period = f"{datetime.fromtimestamp(now, UTC):%Y-%m}"
+    month = ("--period", period, "--currency", "EUR", *ledger)
+    command("pool", "add-income", "--pool", HOTEL, "--amount", 700, "--source", "enterprise", *month)
+    settled = [command("pool", "settle", "--pool", HOTEL, "--close-now", "--unasked", *month)]
+    assert settled[0]["waiting_pools"] == [COMMUNAL]
+    settled.append(command("pool", "settle", "--income", 10, "--close-now", "--unasked", *month))
+    assert [(item["pool"], item["play_ms"]) for item in settled] == [(HOTEL, "20000/1"), (COMMUNAL, "15000/1")]
+    files = [item["statement"] for one in settled for item in one["payees"]]
+    keys = {"ledger": world.keys.ledger, "publisher": world.keys.publisher, "operator": world.keys.operator}
+    pinned = [word for name, key in keys.items() for word in (f"--{name}-key", key.hex())]
+    checked = command("verify", *files, "--full", "--published", world.path / "audit", *pinned)
+    assert sorted({item["pool"] for item in checked["statements"]}) == [COMMUNAL, HOTEL]

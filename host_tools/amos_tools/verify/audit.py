@@ -39,13 +39,15 @@ USAGE_PROOFS_MAX = 256
 
 @dataclass(frozen=True)
 class Verified:
-    """A statement that holds. `checked` says in a few lines what was looked at."""
+    """A statement that holds. `checked` says in a few lines what was looked at; `pool` is empty where there is one
+    alone."""
 
     payee: str
     period: str
     currency: str
     amount_micro: int
     checked: tuple[str, ...]
+    pool: str = ""
 
 
 class Audit:
@@ -222,7 +224,9 @@ class Audit:
             check_daily(said.detail, said.core, metered.daily)
         figures = f"every figure of this statement, {counted(len(said.core['lines']), 'line')}, recomputed"
         return Verified(
-            *(said.payee, said.period, said.currency, said.amount_micro), (*self._checked, *checked, figures)
+            *(said.payee, said.period, said.currency, said.amount_micro),
+            (*self._checked, *checked, figures),
+            said.pool,
         )
 
     def _check_proved(self, statement: Statement) -> Checkpoint:

@@ -107,6 +107,11 @@ class LightVerified:
         return str(self.closing["period"])
 
     @property
+    def pool(self) -> str:
+        """Of which pool, empty where the ledger has one alone."""
+        return str(self.closing["pool"]) if self.closing["version"] == 6 else ""
+
+    @property
     def currency(self) -> str:
         """In which the amounts are."""
         return str(self.closing["currency"])

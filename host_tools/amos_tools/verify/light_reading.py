@@ -72,7 +72,8 @@ class Counted:
     def lines(self) -> list[str]:
         """As people read it."""
         return [
-            f"yes: segment {self.sequence} of {self.device_id.hex()} was counted once in {self.period}, pool {self.pool}",
+            f"yes: segment {self.sequence} of {self.device_id.hex()} was counted once in {self.period},"
+            f" pool {self.pool}",
             f"  it is entry {self.index} of the log, SHA-256 {self.sha256.hex()}",
             *(
                 f"  in the device's play of stem {stem.hex()}: {earning} frames that earn, {unpaid} that do not"
