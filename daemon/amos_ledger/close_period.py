@@ -16,7 +16,7 @@ from amos.protocol.transfer import carry_of
 from amos_ledger.accounts import accounts, incomes_of
 from amos_ledger.errors import LedgerError, PeriodClosed, PoolRefused
 from amos_ledger.listed_period import work_out_listed
-from amos_ledger.pool_segments import PeriodSegments
+from amos_ledger.pool_segments import PeriodSegments, played_pools
 from amos_ledger.readings_work import PlayedSums
 from amos_ledger.settlement.accounts import Accounts, Books, Earned
 from amos_ledger.settlement.meter import Watched
@@ -290,11 +290,8 @@ def waiting_pools(store: Store, period: str) -> list[str]:
         return []
     size = store.size()
     open_ = [name for name in (COMMUNAL, *store.placings.pools(size)) if title_of_pool(store, period, name) is None]
-    return [name for name in open_ if incomes_of(store, period, size, name) or _played_in(store, period, name)]
-
-
-def _played_in(store: Store, period: str, pool: str) -> bool:
-    return any(True for _segment in PeriodSegments(store, period, pool))
+    played = played_pools(store, period) if open_ else set()
+    return [name for name in open_ if name in played or incomes_of(store, period, size, name)]
 
 
 def _closing_in(store: Store, period: str, currency: str | None = None, pool: str | None = None) -> Closing | None:

@@ -53,6 +53,22 @@ class PeriodSegments:
         self.beside.update(roll_up(usage, manifest))
 
 
+def played_pools(store: Store, period: str) -> set[str]:
+    """The pools in which something was played in the period."""
+    members, names = membership(store), {COMMUNAL, *store.placings.pools(store.size())}
+    first = store.period_usage.first_batch()
+    found: set[str] = set()
+    for item in store.period_usage.segments(period, FLAGS):
+        if not members.placed(item.device_id):
+            found.add(COMMUNAL)
+        elif found != names:
+            began_s = _began_s(item, store.log.usage(item.leaf_index), 0 if first is None else first[1])
+            found.add(members.pool_of(item.device_id, item.leaf_index, began_s))
+        if found == names:
+            break
+    return found
+
+
 def membership(store: Store) -> Membership:
     """Which sites are in which pool when, and which devices at which sites, by all of the log."""
     placings = [Placing(leaf, since_s, said.pool, said.names) for leaf, since_s, said in store.placings.said()]

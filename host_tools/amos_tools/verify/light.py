@@ -72,7 +72,8 @@ PROVED = (
     "play, weights, rates, lines and the amount follow from that play, the stated shares and the pool",
 )
 NOT_PROVED = (
-    "only --full shows that no segment was left out or counted twice, that shares and texts are the catalogue's,"
+    "only --full shows that no segment was left out, of another pool or counted twice, that shares and texts are the"
+    " catalogue's,"
     " how play was judged and on which days it was, that no stem or transfer of this payee is missing, the income,"
     " and the opening balances"
 )

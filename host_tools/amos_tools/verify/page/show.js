@@ -12,7 +12,7 @@ const PROVED = [
   "Play, weights, rates, lines and the amount follow from that play, the stated shares and the pool.",
 ];
 const NOT_PROVED =
-  "Only `amos verify --full` with the ledger's audit folder shows that no segment was left out or counted twice, " +
+  "Only `amos verify --full` with the ledger's audit folder shows that no segment was left out, of another pool or counted twice, " +
   "that shares and texts are the catalogue's, how play was judged and on which days it was, that no stem with a " +
   "smaller share is missing, " +
   "and the opening balances.";
