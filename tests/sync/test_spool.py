@@ -19,7 +19,7 @@ from amos_sync.errors import SpoolBusy, SpoolError
 from amos_sync.outbox import PULL_STATE, Slot, State
 from amos_sync.report import report
 from amos_sync.spool import Spool
-from amos_sync.spool_file import LOCK_NAME, spool_in_use
+from amos_sync.spool_file import FILE_NAME, LOCK_NAME, spool_in_use
 
 A = b"a" * 16
 
@@ -143,6 +143,12 @@ def test_one_courier_at_a_time(tmp_path: Path) -> None:
         Spool(tmp_path)
     kept.close()
     Spool(tmp_path).close()
+
+
+def test_a_spool_that_is_being_made_is_none_yet(tmp_path: Path) -> None:
+    sqlite3.connect(tmp_path / FILE_NAME).execute("PRAGMA journal_mode = WAL")  # as far as a courier came
+    with pytest.raises(SpoolError, match="none there yet"):
+        report(tmp_path)
 
 
 def test_who_only_looks_whether_a_courier_runs_keeps_none_from_starting(tmp_path: Path) -> None:
