@@ -1,4 +1,4 @@
-"""A broker that misbehaves: a door in front of a real one, packet by packet of MQTT, and of a player's line byte by byte.
+"""A broker that misbehaves: a door in front of a real one, for packets of MQTT; and a line to a player that is cut.
 
 What it does to whoever comes through is drawn for each packet; `calm` ends it, and hangs up on everybody once.
 """

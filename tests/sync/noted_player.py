@@ -24,7 +24,7 @@ SEGMENTS_A_SECOND = 10
 
 def note_all(path: str) -> None:
     """Have the player write down what it does."""
-    file = open(path, "ab")
+    file = open(path, "ab")  # noqa: SIM115 (for as long as the player lives)
     seal, trim, begin_boot, take_receipt = Journal.seal, Journal.trim, Journal.begin_boot, Device.take_receipt
 
     def note(word: str, sequence: int, data: bytes = b"") -> None:

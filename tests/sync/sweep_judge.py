@@ -13,7 +13,10 @@ _BIT = 1000
 
 
 def judge(folder: Folder, path: Path, players: list[NotedPlayer]) -> int:
-    """How many segments there are. The ledger has what the players sealed, each once; nothing is trimmed that it has not signed for."""
+    """The ledger has what the players sealed, each once; nothing is trimmed that it has not signed for.
+
+    How many segments there are.
+    """
     check = Check(path, folder.trust.origin, folder.public_key)
     sealed: dict[tuple[bytes, int], bytes] = {}
     receipts: set[tuple[bytes, bytes]] = set()

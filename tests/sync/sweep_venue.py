@@ -83,14 +83,14 @@ class Venue:
         self.trail = []
         for player in self.players:
             player.start()
-        chosen = self.chance.sample(list(self._kinds), self.chance.randint(3, 6))
+        chosen = self.chance.sample(list(FAULTS), self.chance.randint(3, 6))
         moments = sorted((self.chance.uniform(0.1, LASTS_S), kind) for kind in chosen)
         began_s = time.monotonic()
         for moment_s, kind in moments:
             self._play_until(began_s + moment_s)
             self.happened[kind] += 1
             self.trail.append(kind)
-            self._kinds[kind](self)
+            FAULTS[kind](self)
         self._play_until(began_s + LASTS_S)
         self._mend()
         self._bring_home()
@@ -220,27 +220,27 @@ class Venue:
 
     # What happens.
 
-    def _kill_courier(self) -> None:
+    def kill_courier(self) -> None:
         self._kill("courier")
         time.sleep(self.chance.uniform(0, 0.1))
         self._start_courier()
 
-    def _kill_ledger(self) -> None:
+    def kill_ledger(self) -> None:
         self._kill("ledger")
         time.sleep(self.chance.uniform(0, 0.1))
         self._start_ledger()
 
-    def _kill_broker(self) -> None:
+    def kill_broker(self) -> None:
         self._broker.stop()
         time.sleep(self.chance.uniform(0, 0.2))
         self._broker = MosquittoBroker(self._mosquitto, self.folder, self._broker.port)
 
-    def _kill_player(self) -> None:
+    def kill_player(self) -> None:
         player = self.chance.choice(self.players)
         player.kill()
         player.start()
 
-    def _broker_fault(self, **faults: float) -> None:
+    def broker_fault(self, **faults: float) -> None:
         for name in self.chance.choice([["courier"], ["ledger"], ["courier", "ledger"]]):
             door = self._doors[name]
             for fault, value in faults.items():
@@ -248,10 +248,10 @@ class Venue:
             if "refuse" in faults:
                 door.hang_up()
 
-    def _full_disk(self) -> None:
+    def full_disk(self) -> None:
         self._fill(self.chance.choice(["spool", "spool", "ledger"]))
 
-    def _corrupt_spool(self) -> None:
+    def corrupt_spool(self) -> None:
         """A card at its end, found at the next start."""
         self._kill("courier")
         path = self._inside("spool") / "spool.sqlite"
@@ -273,7 +273,7 @@ class Venue:
             path.write_bytes(data)
         self._start_courier()
 
-    def _wrong_clock(self) -> None:
+    def wrong_clock(self) -> None:
         who = self.chance.choice(["courier", "courier", "ledger", "player"])
         if who == "player":
             self.players[0].kill()
@@ -283,35 +283,36 @@ class Venue:
             return self._start_ledger(self.chance.choice(CLOCKS_S))
         self._start_courier(self.chance.choice(COURIER_CLOCKS_S))
 
-    def _unplug(self) -> None:
+    def unplug(self) -> None:
         """In the middle of a frame, and again."""
         for _ in range(self.chance.randint(1, 3)):
             self._line.unplug(self.chance.randint(1, 2000))
             time.sleep(0.1)
 
-    def _two_couriers(self) -> None:
+    def two_couriers(self) -> None:
         self._start_courier(name="second")
 
-    def _forgeries(self) -> None:
+    def forgeries(self) -> None:
         self.stranger.forges = True
         self.stranger.order()
 
-    _kinds: dict[str, Callable[["Venue"], None]] = {
-        "kill_courier": _kill_courier,
-        "kill_broker": _kill_broker,
-        "kill_player": _kill_player,
-        "kill_ledger": _kill_ledger,
-        "refuse": lambda self: self._broker_fault(refuse=0.6),
-        "drop": lambda self: self._broker_fault(drop=0.3, swallow=0.3),
-        "delay": lambda self: self._broker_fault(delay=0.3),
-        "duplicate": lambda self: self._broker_fault(duplicate=0.4),
-        "reorder": lambda self: self._broker_fault(reorder=0.4),
-        "tear": lambda self: self._broker_fault(tear=0.1),
-        "full_disk": _full_disk,
-        "corrupt_spool": _corrupt_spool,
-        "wrong_clock": _wrong_clock,
-        "unplug": _unplug,
-        "two_couriers": _two_couriers,
-        "forgeries": _forgeries,
-        "garbage": lambda self: self.stranger.garbage(),
-    }
+
+FAULTS: dict[str, Callable[[Venue], None]] = {
+    "kill_courier": Venue.kill_courier,
+    "kill_broker": Venue.kill_broker,
+    "kill_player": Venue.kill_player,
+    "kill_ledger": Venue.kill_ledger,
+    "refuse": lambda venue: venue.broker_fault(refuse=0.6),
+    "drop": lambda venue: venue.broker_fault(drop=0.3, swallow=0.3),
+    "delay": lambda venue: venue.broker_fault(delay=0.3),
+    "duplicate": lambda venue: venue.broker_fault(duplicate=0.4),
+    "reorder": lambda venue: venue.broker_fault(reorder=0.4),
+    "tear": lambda venue: venue.broker_fault(tear=0.1),
+    "full_disk": Venue.full_disk,
+    "corrupt_spool": Venue.corrupt_spool,
+    "wrong_clock": Venue.wrong_clock,
+    "unplug": Venue.unplug,
+    "two_couriers": Venue.two_couriers,
+    "forgeries": Venue.forgeries,
+    "garbage": lambda venue: venue.stranger.garbage(),
+}

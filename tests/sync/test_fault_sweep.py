@@ -1,4 +1,4 @@
-"""Everything goes wrong at once, on real processes, and nothing that was sealed is lost, counted twice or trimmed early.
+"""Everything goes wrong at once, on real processes: nothing that was sealed is lost, counted twice or trimmed early.
 
 `make sweep` does two hundred runs, and prints how many processes it killed in them; the ordinary suite does a few. The
 seed of each run is printed with what it found; AMOS_SWEEP_SEED is another series.
