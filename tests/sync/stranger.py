@@ -12,9 +12,11 @@ from amos import crypto
 from amos.protocol import topics
 from amos.protocol.anchor import Anchor
 from amos.protocol.answer import ACCEPTED, BAD_SIGNATURE, FORK, RETIRED, Answer, decode_answer
+from amos.protocol.envelope_host import unwrap
 from amos.protocol.errors import ProtocolError
 from amos.protocol.link import Status
 from amos.protocol.signing import sign_anchor, sign_receipt
+from amos_sync.spool_damage import names
 from protocol_examples import Party, a_directive, signed_directive
 
 FORGED_UNIX_MS = 3_000_000_000_000
@@ -103,7 +105,8 @@ class Stranger:
     def _lie(self, device: bytes, payload: bytes) -> None:
         if not self.forges or not payload:
             return
-        digest, sequence = hashlib.sha256(payload).digest(), self._chance.randrange(1, 200)
+        named = names(unwrap(payload))
+        digest, sequence = hashlib.sha256(payload).digest(), named[1] if named else 1
         receipts = [self._made_up(), *self._others()]
         verdict = self._chance.choice([ACCEPTED, ACCEPTED, BAD_SIGNATURE, FORK, RETIRED])
         receipt = self._chance.choice(receipts) if verdict == ACCEPTED else None

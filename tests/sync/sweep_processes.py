@@ -43,6 +43,10 @@ class Service:
             self._process = subprocess.Popen([*self._enter, *self.command], stdout=log, stderr=log)
 
     @property
+    def begun(self) -> bool:
+        return self.log.exists()
+
+    @property
     def runs(self) -> bool:
         return self._process is not None and self._process.poll() is None
 
@@ -120,6 +124,10 @@ class NotedPlayer:
         """(sequence, bytes) of the notes that begin with this word, in their order."""
         lines = [line.split(" ") for line in self.notes.read_text().splitlines()]
         return [(int(number), bytes.fromhex(data)) for found, number, data in lines if found == word]
+
+    def refused(self) -> int:
+        """How many receipts it was handed that it took for none."""
+        return len(self.told("receipt")) - len(self.told("trimmed"))
 
     @property
     def _enough(self) -> Path:

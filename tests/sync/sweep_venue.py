@@ -28,7 +28,11 @@ LASTS_S = 1.6
 """Of a run, before everything is mended."""
 
 DISKS = {"spool": "6m", "ledger": "48m"}
-HOME_S = 40
+HOME_S = 90
+
+SIGNS = ("set aside", "disk is full", "clock of this machine", "refused a directive", "ignored a message")
+"""Words with which couriers say what was done to them."""
+
 
 _DAY_S = 86_400
 CLOCKS_S = [-_DAY_S, -3600, 3600, 2 * _DAY_S]
@@ -99,6 +103,13 @@ class Venue:
         assert not self.stranger.directives, "a directive that no operator signed is followed"
         return segments
 
+    def signs(self) -> Counter[str]:
+        """That the faults were felt: how often somebody said so, and receipts that players did not take."""
+        said = "".join(service.log.read_text(errors="replace") for service in self._services.values() if service.begun)
+        found = Counter({words: said.count(words) for words in SIGNS})
+        found["receipts refused"] = sum(player.refused() for player in self.players)
+        return found
+
     @property
     def kills(self) -> int:
         """So far, of every kind of process."""
@@ -150,7 +161,7 @@ class Venue:
 
     def _check_logs(self) -> None:
         for service in self._services.values():
-            if service.log.exists():
+            if service.begun:
                 said = service.log.read_text(errors="replace")
                 assert "Traceback" not in said, f"{service.name}: {said[said.index('Traceback') - 500 :][:4000]}"
 
@@ -252,26 +263,28 @@ class Venue:
         self._fill(self.chance.choice(["spool", "spool", "ledger"]))
 
     def corrupt_spool(self) -> None:
-        """A card at its end, found at the next start."""
+        """A card at its end, found at the next start: in the file, and in the log before it, where the newest is."""
         self._kill("courier")
-        path = self._inside("spool") / "spool.sqlite"
-        if not path.exists():
-            return self._start_courier()
+        for path in self._inside("spool").glob("spool.sqlite*"):
+            if self.chance.random() < 0.8 and not path.name.endswith("-shm"):
+                self._damage(path)
+        self._start_courier()
+
+    def _damage(self, path: Path) -> None:
         data = bytearray(path.read_bytes())
-        how = self.chance.randrange(4)
-        if how == 0 and data:
+        page = self.chance.randrange(len(data) // 4096 + 1) * 4096
+        how = self.chance.choice(["bits", "cut", "page", "gone"])
+        if how == "bits" and data:
             for _ in range(self.chance.randint(1, 40)):
                 data[self.chance.randrange(len(data))] ^= 1 << self.chance.randrange(8)
-        elif how == 1:
+        elif how == "cut":
             del data[self.chance.randrange(len(data) + 1) :]
-        elif how == 2:
-            page = self.chance.randrange(len(data) // 4096 + 1) * 4096
+        elif how == "page":
             data[page : page + 4096] = bytes(len(data[page : page + 4096]))
-        elif how == 3:
-            path.with_name("spool.sqlite-wal").unlink(missing_ok=True)
+        elif how == "gone":
+            return path.unlink()
         with suppress(OSError):  # the disk may be full
             path.write_bytes(data)
-        self._start_courier()
 
     def wrong_clock(self) -> None:
         who = self.chance.choice(["courier", "courier", "ledger", "player"])

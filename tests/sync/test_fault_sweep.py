@@ -23,12 +23,21 @@ RUNS_OF_A_VENUE = 10
 
 @dataclass
 class Found:
-    """Of all runs; `happened` counts the kinds of faults."""
+    """Of all runs; `happened` counts the kinds of faults, `signs` what was said of them."""
 
+    runs: int = 0
     kills: int = 0
     segments: int = 0
     violations: list[str] = field(default_factory=list)
     happened: Counter[str] = field(default_factory=Counter)
+    signs: Counter[str] = field(default_factory=Counter)
+
+    def __str__(self) -> str:
+        told = [", ".join(f"{name} {n}" for name, n in sorted(kind.items())) for kind in (self.happened, self.signs)]
+        return (
+            f"{self.runs} runs, {self.kills} kills, {len(self.violations)} violations; {self.segments} segments;"
+            f" faults: {told[0]}; heard of them: {told[1]}"
+        )
 
 
 def sweep(folder: Path, make: Callable[[Path], Venue], runs: int) -> Found:
@@ -39,8 +48,7 @@ def sweep(folder: Path, make: Callable[[Path], Venue], runs: int) -> Found:
             place = folder / str(numbers[0])
             place.mkdir()
             go_through(make(place), numbers, found)
-    told = ", ".join(f"{kind} {count}" for kind, count in sorted(found.happened.items()))
-    print(f"\n{runs} runs, {found.kills} kills, {len(found.violations)} violations; {found.segments} segments ({told})")
+    print(f"\n{found}")
     return found
 
 
@@ -50,6 +58,7 @@ def go_through(venue: Venue, numbers: list[int], found: Found) -> None:
     try:
         while numbers:
             number = numbers.pop(0)
+            found.runs += 1
             try:
                 segments = venue.run(f"{SEED} {number}")
             except AssertionError as error:
@@ -60,6 +69,7 @@ def go_through(venue: Venue, numbers: list[int], found: Found) -> None:
         found.kills += venue.kills
         found.segments += segments
         found.happened.update(venue.happened)
+        found.signs.update(venue.signs())
         venue.close()
 
 
@@ -79,3 +89,4 @@ def test_a_few_runs_lose_nothing(tmp_path: Path, make: Callable[[Path], Venue]) 
 def test_two_hundred_runs_lose_nothing(tmp_path: Path, make: Callable[[Path], Venue]) -> None:
     found = sweep(tmp_path, make, RUNS)
     assert not found.violations and found.kills > RUNS
+    assert all(found.signs.values()), found.signs
