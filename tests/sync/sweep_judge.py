@@ -55,9 +55,8 @@ def _receipts_behind_trims(player: NotedPlayer, sealed: dict[int, bytes], check:
     if not sealed:
         return found  # whoever was killed before it began to play
     last = max(sealed)
-    assert any(number == last and _holds(check, sealed[last], data) for number, data in handed), (
-        f"{player.name}: {last}"
-    )
+    at_last = [data for number, data in handed if number == last and _holds(check, sealed[last], data)]
+    assert at_last, f"{player.name} has left without a receipt for {last}"
     return found
 
 
