@@ -1,10 +1,10 @@
 """A browser, in which the page that checks statements is opened: installed, or Debian's Chromium."""
 
+import os
 import re
 import shutil
 from pathlib import Path
 
-from amos.edges.durable_host import write_whole
 from amos_tools.toolchain.debian import Bundle, architecture, in_cache, unpacked
 from amos_tools.toolchain.errors import ToolMissing
 from amos_tools.toolchain.started import output_of
@@ -78,7 +78,9 @@ def _font_settings(root: Path) -> Path:
     Chromium takes the names that it leads to for the machine's own files, and a bare machine has none."""
     settings = root / "amos-fonts.conf"
     if not settings.exists():
-        write_whole(settings, FONT_SETTINGS.encode())
+        staged = root / f".amos-fonts.{os.getpid()}"  # several may ask for it at once
+        staged.write_text(FONT_SETTINGS)
+        staged.replace(settings)
     return settings
 
 
