@@ -155,7 +155,9 @@ class Players:
         if status is None:
             return False
         if not self._mqtt.up:
-            return self.anchors.due_for_stick(status.device_id, status.clock, clock_ms())
+            # While the first connection is still under way, no shop is one without a broker.
+            away = bool(self._mqtt.faults)
+            return away and self.anchors.due_for_stick(status.device_id, status.clock, clock_ms())
         if not self._mqtt.room:
             return False
         return self.anchors.due(status.device_id, status.clock, clock_ms())
