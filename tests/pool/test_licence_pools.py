@@ -53,6 +53,25 @@ def test_two_pools_in_one_month(tmp_path: Path) -> None:
     assert scrub(world.folder) == []
 
 
+def test_the_first_closing_says_for_all_pools_what_is_in_the_month(tmp_path: Path) -> None:
+    """What comes after it is late, of whichever pool, and earns in the next month."""
+    world = world_of_two_sites(tmp_path / "ledger")
+    put(world, OPEN, HOTEL, "inn", at=SEPTEMBER)
+    play(world, 0, 0, 1, SEPTEMBER + 600)
+    play(world, 1, 0, 2, SEPTEMBER + 600)
+    for period in ("2025-09", "2025-10"):
+        for pool in (COMMUNAL, HOTEL):
+            income(world, pool, 10, period)
+    october = unix_s(2025, 10, 5)
+    found = [ms_of(settle(world, HOTEL))]
+    for number, seconds in ((0, 4), (1, 8)):
+        play(world, number, 1, seconds, MIDDLE, october)
+    found.append(ms_of(settle(world, COMMUNAL)))
+    found += [ms_of(settle(world, pool, "2025-10")) for pool in (COMMUNAL, HOTEL)]
+    assert found == [2000, 1000, 4000, 8000]
+    verify_all(world)
+
+
 def test_a_ledger_without_pools_closes_as_before(tmp_path: Path) -> None:
     world = world_of_two_sites(tmp_path / "ledger")
     play(world, 0, 0, 1, SEPTEMBER + 600)
