@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import paho.mqtt.client as paho
 from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 _AT_ONCE = 64 << 10
@@ -49,10 +50,13 @@ class ReadingClient(paho.Client):
 
     def __init__(self, *about: Any, alerted: Callable[[str], None], **more: Any) -> None:
         self._read, self._taken = b"", 0
+        self._met: OSError | None = None
+        self._ended = False
         super().__init__(*about, **more)
         self.reads_itself = all(hasattr(self, name) for name in _USED)
         self._no_properties = b"\x00" if self.reads_itself and self._protocol == paho.MQTTv5 else b""
-        self._taken_well = ReasonCode(PacketTypes.PUBACK)
+        nothing_more: Any = Properties(PacketTypes.PUBACK)  # type: ignore[no-untyped-call]
+        self._taken_well = ReasonCode(PacketTypes.PUBACK), nothing_more
 
         def told(record: logging.LogRecord) -> bool:
             alerted(record.getMessage())
@@ -68,13 +72,18 @@ class ReadingClient(paho.Client):
         return self._taken < len(self._read)
 
     def _sock_recv(self, bufsize: int) -> bytes:
+        if self._met is not None:
+            error, self._met = self._met, None
+            raise error
+        if self._ended:
+            return b""
         if not self.holds_unread:
             self._read, self._taken = super()._sock_recv(max(bufsize, _AT_ONCE)), 0
         piece = self._read[self._taken : self._taken + bufsize]
         self._taken += len(piece)
         return piece
 
-    def _easy_log(self, level: int, form: str, *values: Any) -> None:
+    def _easy_log(self, level: Any, form: str, *values: Any) -> None:
         if level != paho.MQTT_LOG_DEBUG:
             super()._easy_log(level, form, *values)
 
@@ -84,10 +93,11 @@ class ReadingClient(paho.Client):
         if not self.holds_unread:
             try:
                 self._read, self._taken = super()._sock_recv(_AT_ONCE), 0
+                self._ended = not self._read
             except BlockingIOError:
                 return paho.MQTT_ERR_AGAIN
-            except OSError:
-                pass  # paho will meet it as well, and says what it means
+            except OSError as error:
+                self._met = error  # paho is to meet it, and says what it means; TLS tells it once
         whole = self._whole()
         result = None if whole is None else self._handled(*whole)
         if whole is None or result is None:
@@ -137,7 +147,7 @@ class ReadingClient(paho.Client):
 
     def _acknowledged(self, mid: int) -> Any:
         with self._out_message_mutex:
-            return self._do_on_publish(mid, self._taken_well, None) if mid in self._out_messages else _SUCCESS
+            return self._do_on_publish(mid, *self._taken_well) if mid in self._out_messages else _SUCCESS
 
     def _packet_write(self) -> Any:
         """What waits together goes out together: one call of the system in the place of one for each packet."""
@@ -153,10 +163,11 @@ class ReadingClient(paho.Client):
             pieces.append(packet["packet"][packet["pos"] :])
             size += len(pieces[-1])
         if pieces:
-            joined = {"command": _JOINED, "mid": 0, "qos": 1, "pos": 0, "to_process": size}
-            waiting.appendleft({**joined, "packet": b"".join(pieces), "info": None})
+            joined: Any = {"command": _JOINED, "mid": 0, "qos": 1, "pos": 0, "to_process": size, "info": None}
+            joined["packet"] = b"".join(pieces)
+            waiting.appendleft(joined)
 
 
 def _may_be_joined(packet: Any) -> bool:
     kind: int = packet["command"] & 0xF0
-    return kind == _PUBACK or kind == _PUBLISH and packet["qos"] == 1
+    return kind == _PUBACK or (kind == _PUBLISH and packet["qos"] == 1)
