@@ -143,6 +143,6 @@ def test_packets_that_wait_go_out_by_one_call_and_the_farewell_last() -> None:
         assert len(own.client._out_packet) == 4
         own.client._join_waiting()
         assert len(own.client._out_packet) == 1
-        own.client._send_disconnect(MQTTProtocolVersion.MQTTv5)  # type: ignore[arg-type]
+        own.client._send_disconnect()
         own.client._join_waiting()
         assert [packet["command"] & 0xF0 for packet in own.client._out_packet] == [0x40, 0xE0]
