@@ -65,7 +65,7 @@ class MqttEdge:
         self._report = report
         self._woken = threading.Event()
         settings = ClientSettings(client_id, RECEIPTED_BYTES_MAX, lasting=lasting, acknowledges=True, pauses_s=pauses_s)
-        self._client: MqttClient[Message] = MqttClient(broker, settings, Message.of, self._woken.set)
+        self._client: MqttClient[Message] = MqttClient(broker, settings, Message.of, self._wake)
         self._arrived: deque[Arrival[Message]] = deque()
         self._unsent: deque[tuple[str, bytes, bool]] = deque()
         self._dropped_taken = 0
@@ -120,6 +120,11 @@ class MqttEdge:
     def acknowledge(self, arrival: Arrival[Message]) -> None:
         """It is durably decided: let the broker forget it."""
         self._client.acknowledge(arrival)
+
+    def _wake(self) -> None:
+        # `_poll` forgets that it was woken before it looks: whoever finds it woken is seen without waking it again.
+        if not self._woken.is_set():
+            self._woken.set()
 
     def _poll(self) -> None:
         self._woken.clear()
