@@ -16,6 +16,12 @@ from amos_tools.vault.limits import PEAK_MAX, SOURCE_RATE_HZ_MAX, SOURCE_RATE_HZ
 Int16Frames = NDArray[np.int16]
 """int16 samples of shape (frames, channels)."""
 
+Int24Frames = NDArray[np.int32]
+"""24-bit samples of shape (frames, channels), in the upper bits of int32: full scale is 2**31."""
+StoredFrames = Int16Frames | Int24Frames
+FloatFrames = NDArray[np.float32]
+"""float32 samples of shape (frames, channels), full scale 1: 24 bits, exactly."""
+
 _FORMATS = {"WAV": "wav", "WAVEX": "wav", "FLAC": "flac", "AIFF": "aiff", "OGG": "ogg"}
 _BLOCK_FRAMES = 1 << 20
 AUDIO_SUFFIXES = (".wav", ".flac", ".aiff", ".aif", ".ogg", ".oga", ".opus")
@@ -64,6 +70,17 @@ def read_audio(path: Path, rate_hz: int) -> Int16Frames:
 def to_int16(samples: NDArray[np.float32] | NDArray[np.float64]) -> Int16Frames:
     """Samples of full scale 1.0 as int16: x 32768, nearest, saturated."""
     return np.clip(np.rint(samples * samples.dtype.type(32768)), -32768, 32767).astype(np.int16)
+
+
+def to_int24(samples: NDArray[np.float32]) -> Int24Frames:
+    """Samples of full scale 1.0 as 24 bits: x 2**23, nearest, saturated."""
+    steps = np.clip(np.rint(samples.astype(np.float64) * (1 << 23)), -(1 << 23), (1 << 23) - 1)
+    return steps.astype(np.int32) << 8
+
+
+def to_float(samples: StoredFrames) -> FloatFrames:
+    """Stored samples as float32 of full scale 1; nothing is lost."""
+    return samples.astype(np.float32) / np.float32(1 << (15 if samples.dtype == np.int16 else 31))
 
 
 def _read_header(path: Path) -> _Header:
