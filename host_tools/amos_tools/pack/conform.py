@@ -14,7 +14,7 @@ from fractions import Fraction
 import numpy as np
 
 from amos_tools.pack.errors import ConformingUnavailable
-from amos_tools.stems import StemFacts
+from amos_tools.stems import BEATS_TOLERANCE_INVERSE, StemFacts
 from amos_tools.vault.audio import FloatFrames
 
 STRETCH_PERCENT_MAX = 12
@@ -22,8 +22,6 @@ STRETCH_PERCENT_MAX = 12
 SEMITONES_MAX = 3
 """Beyond it instruments no longer sound like themselves."""
 TEMPO_RATIOS = (Fraction(1), Fraction(2), Fraction(1, 2))
-LOOP_TOLERANCE_INVERSE = 200
-"""A stem whose length is within half a percent of its beats is a loop; a longer one has a tail, which stays."""
 CONFORM_VERSION = 2
 """Raised with every change that alters samples: cached work of another version is not used."""
 
@@ -106,7 +104,7 @@ def is_loop(stem: StemFacts) -> bool:
     if stem.beats is None or stem.tempo_mbpm is None:
         return False
     frames = Fraction(stem.beats * 60_000 * stem.rate_hz, stem.tempo_mbpm)
-    return abs(stem.frames - frames) * LOOP_TOLERANCE_INVERSE <= frames
+    return abs(stem.frames - frames) * BEATS_TOLERANCE_INVERSE <= frames
 
 
 def loop_frames(beats: int, tempo_mbpm: int, rate_hz: int) -> int:

@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from amos_cli.names import hint, nfc, same_name
 from amos_cli.text import TextFault, decode_text
 from amos_tools.vault import errors
-from amos_tools.vault.facts import FIELDS, REQUIRED_FIELDS, StatedFacts, parse_facts
+from amos_tools.vault.facts import FIELDS, REQUIRED_FIELDS, StatedFacts, check_tag_name, parse_facts
 from amos_tools.vault.limits import CSV_BYTES_MAX, SIDECAR_BYTES_MAX
 
 
@@ -97,7 +97,7 @@ class Sheet:
 
 
 def read_sheet(path: Path) -> Sheet:
-    """Read a CSV with the columns `file` and those of `FIELDS`. Raises `BadSidecar` when the sheet itself is wrong."""
+    """Read a CSV with the columns `file`, those of `FIELDS`, and tags. Raises `BadSidecar` when the sheet itself is wrong."""
     lines = _filled_rows(path, _read_text(path, CSV_BYTES_MAX))
     first, names = lines[0] if lines else (1, [])
     header = [name.strip() for name in names]
@@ -129,7 +129,8 @@ class _Lines:
 def _filled_rows(path: Path, text: str) -> list[tuple[int, list[str]]]:
     """Each row with anything in it, after the number of its last line. Raises `BadSidecar`."""
     lines = _Lines(text)
-    reader = csv.reader(lines, strict=True)
+    separator = _separator(text)
+    reader = csv.reader(lines, strict=True, delimiter=separator)
     rows = []
     try:
         while (cells := next(reader, None)) is not None:
@@ -137,20 +138,21 @@ def _filled_rows(path: Path, text: str) -> list[tuple[int, list[str]]]:
             if any(cell.strip() for cell in cells):
                 rows.append((reader.line_num, cells))
     except csv.Error as error:
-        raise errors.BadSidecar(path, "csv", f"comma-separated values in line {reader.line_num}", str(error)) from None
+        raise errors.BadSidecar(path, "csv", f"values separated by {separator} in line {reader.line_num}", str(error)) from None
     return rows
 
 
+def _separator(text: str) -> str:
+    """A semicolon where the header has more of them than commas: spreadsheets of many countries write those."""
+    lines = (line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#"))
+    header = next(lines, "")
+    return ";" if header.count(";") > header.count(",") else ","
+
+
 def _check_header(path: Path, line: int, header: Sequence[str]) -> None:
-    known = ("file", *FIELDS)
     for name in header:
-        if name not in known:
-            raise errors.BadSidecar(
-                path,
-                f"header in line {line}",
-                "only the columns " + ", ".join(known) + hint(name, known),
-                name or "an empty name",
-            )
+        if name not in ("file", *FIELDS):
+            check_tag_name(f"{path}: header in line {line}", name)
         if header.count(name) > 1:
             raise errors.BadSidecar(path, "header", "each column once", name)
     for name in ("file", *REQUIRED_FIELDS):
