@@ -38,14 +38,27 @@ pool keys = stems where role melody
 pool spots = stems where role fx
 mix target {target} LUFS peak -1 dBTP voices 10
 """
-SCRIPTS = {
-    "lobby": (-22, "section a 8 bars\n  play pads from pads every 2 bars fade 1 beat\n  play bass from low every 2 bars\n"
-    "  play melody from keys every 2 bars gain -3 dB\n  play fx from spots chance 0.3\n  next a\n"),
-    "shop": (-18, "section a 8 bars\n  play beats from kit every 2 bars\n  play bass from low every 2 bars\n"
-    "  play melody from keys every 2 bars gain +3 dB\n  next a\n"),
-    "spa": (-26, "section a 8 bars\n  play pads from pads every 2 bars count 2 fade 1 bar\n"
-    "  play fx from spots chance 0.2 gain -6 dB\n  next a\n"),
-}  # fmt: skip
+BODIES = {
+    "lobby": """section a 8 bars
+  play pads from pads every 2 bars fade 1 beat
+  play bass from low every 2 bars
+  play melody from keys every 2 bars gain -3 dB
+  play fx from spots chance 0.3
+  next a
+""",
+    "shop": """section a 8 bars
+  play beats from kit every 2 bars
+  play bass from low every 2 bars
+  play melody from keys every 2 bars gain +3 dB
+  next a
+""",
+    "spa": """section a 8 bars
+  play pads from pads every 2 bars count 2 fade 1 bar
+  play fx from spots chance 0.2 gain -6 dB
+  next a
+""",
+}
+TARGETS = {"lobby": -22, "shop": -18, "spa": -26}
 
 
 def notes(hz: list[float], beats: int, decay: float, seed: int) -> np.ndarray:
@@ -95,17 +108,17 @@ def fill(vault: Vault) -> None:
     spot = replace(FACTS, role="fx", tempo_mbpm=None, beats=None)
     _put(vault, at_lufs(room, -36), replace(spot, title="room"))
     _put(vault, at_lufs(one_shot, -30) + 0.05, replace(spot, title="bell"))
-    _put(vault, at_lufs(one_shot[:: 2], -22), replace(spot, title="chime"))
+    _put(vault, at_lufs(one_shot[::2], -22), replace(spot, title="chime"))
 
 
 def _put(vault: Vault, wave: np.ndarray, facts: StatedFacts) -> None:
     vault.import_samples(np.rint(np.clip(wave, -1, 1) * 32767).astype(np.int16), facts)
 
 
-def built(vault: Vault, out: Path, name: str) -> tuple[PackSummary, PackFolder]:
+def built(vault: Vault, out: Path, name: str, target: float | None = None) -> tuple[PackSummary, PackFolder]:
     """The pack of the script of that name, opened as a player opens it."""
-    target, body = SCRIPTS[name]
-    compiled = compile_script(HEAD.format(name=name, target=target) + body, vault.stems())
+    head = HEAD.format(name=name, target=TARGETS[name] if target is None else target)
+    compiled = compile_script(head + BODIES[name], vault.stems())
     summary = build_pack(
         compiled, vault, out, publisher_seed=SEED, serial=1, board_class="linux", lease_end_unix_s=2**31
     )

@@ -184,9 +184,7 @@ def _working(score: Score, stems: list[Measured]) -> int:
             for mlufs, stem in zip(loudness, stems, strict=True)
         ]
         # The score's machine knows gains up to unity; what is above is in the samples.
-        profiles = [
-            stem.profile * linear(max(0, gain)) ** 2 for stem, gain in zip(stems, gains_mdb, strict=True)
-        ]
+        profiles = [stem.profile * linear(max(0, gain)) ** 2 for stem, gain in zip(stems, gains_mdb, strict=True)]
         return forecast_mlufs(score, frames, [gain_q15(min(0, gain), 0, 0) for gain in gains_mdb], profiles)
 
     return working_mlufs(score.target_mlufs, forecast)

@@ -2,8 +2,8 @@
 
 Rule. All stems are brought to one working loudness, so that the script's own gains say who stands in front; and that is
 chosen so that the forecast of the score meets the script's target. What is louder plays at a gain below unity; what is
-quieter is amplified in its blob. Peaks over the script's are limited there, by a few decibels at most; a stem that would
-need more, or more gain than brings music and not its noise, stays below and is named.
+quieter is amplified in its blob. Peaks over the script's are limited there, by a few decibels at most; a stem that
+would need more, or more gain than brings music and not its noise, stays below and is named.
 """
 
 import math

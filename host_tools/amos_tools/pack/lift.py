@@ -27,8 +27,12 @@ class Terms:
 
 @dataclass(frozen=True, slots=True)
 class Lifted:
-    """What was done to a stem, in thousandths of a decibel: its samples and its gain in play together amplify it by, its
-    highest peak is limited by, it is still below the working loudness by."""
+    """What was done to a stem, in thousandths of a decibel.
+
+    gain_mdb     what its samples and its gain in play make of it together
+    limited_mdb  taken from its highest peak
+    short_mdb    what it still lacks to the working loudness
+    """
 
     gain_mdb: int
     limited_mdb: int

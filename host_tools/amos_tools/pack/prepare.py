@@ -1,7 +1,7 @@
 """From a stem of the vault to what a pack holds of it: rate, tempo, key, length, no DC, level, codec.
 
-What takes long (conforming, fitting, QOA) is kept in the vault's folder `conformed/` under a hash of all that it depends
-on, so that building again is quick and gives the same bytes even after a library has changed.
+What takes long (conforming, fitting, QOA) is kept in the vault's folder `conformed/` under a hash of all that it
+depends on, so that building again is quick and gives the same bytes even after a library has changed.
 """
 
 import hashlib

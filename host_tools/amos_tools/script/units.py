@@ -11,7 +11,7 @@ from amos_tools.script.problems import Problems
 Q15 = 1 << 15
 GAIN_DB_MIN = -96
 GAIN_DB_MAX = 12
-"""Of a layer or an announcement. What is above 0 dB comes out of the headroom of the stems' peaks when a pack is built."""
+"""Of a layer or an announcement. What is above 0 dB comes out of the headroom of stems when a pack is built."""
 _SECONDS = {"S": Fraction(1), "MS": Fraction(1, 1000), "MIN": Fraction(60), "H": Fraction(3600)}
 
 

@@ -97,9 +97,9 @@ def read_audio(path: Path, rate_hz: int) -> Audio:
 
 
 def flat_runs(samples: FloatFrames) -> int:
-    """How often three samples in a row stand at full scale, in any channel."""
-    high = np.abs(samples) >= _FLAT
-    flat = high[:-2] & high[1:-1] & high[2:]
+    """How often three equal samples in a row stand at full scale or above, in any channel."""
+    same = samples[1:] == samples[:-1]
+    flat = same[1:] & same[:-1] & (np.abs(samples[2:]) >= _FLAT)
     if not len(flat):
         return 0
     return int(flat[0].sum() + (flat[1:] & ~flat[:-1]).sum())

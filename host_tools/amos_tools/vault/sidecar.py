@@ -97,7 +97,7 @@ class Sheet:
 
 
 def read_sheet(path: Path) -> Sheet:
-    """Read a CSV with the columns `file`, those of `FIELDS`, and tags. Raises `BadSidecar` when the sheet itself is wrong."""
+    """Read a CSV of `file`, the columns of `FIELDS`, and tags. Raises `BadSidecar` when the sheet itself is wrong."""
     lines = _filled_rows(path, _read_text(path, CSV_BYTES_MAX))
     first, names = lines[0] if lines else (1, [])
     header = [name.strip() for name in names]
@@ -138,7 +138,8 @@ def _filled_rows(path: Path, text: str) -> list[tuple[int, list[str]]]:
             if any(cell.strip() for cell in cells):
                 rows.append((reader.line_num, cells))
     except csv.Error as error:
-        raise errors.BadSidecar(path, "csv", f"values separated by {separator} in line {reader.line_num}", str(error)) from None
+        expected = f"values separated by {separator} in line {reader.line_num}"
+        raise errors.BadSidecar(path, "csv", expected, str(error)) from None
     return rows
 
 
