@@ -17,6 +17,7 @@ from amos_tools.vault.errors import VaultError
 from amos_tools.vault.findings_table import findings_table
 from amos_tools.vault.keeping_cli import register as register_keeping
 from amos_tools.vault.named import named
+from amos_tools.vault.scan_cli import register as register_scan
 from amos_tools.vault.stem_facts import stem_facts
 from amos_tools.vault.vault import Vault
 
@@ -143,3 +144,4 @@ def _stems_table(stems: list[StemFacts]) -> Table:
 
 register(app)
 register_keeping(app)
+register_scan(app)

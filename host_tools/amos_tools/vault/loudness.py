@@ -21,9 +21,11 @@ def measure_mlufs(samples: StoredFrames, rate_hz: int) -> int:
 
     block_frames = math.ceil(_BLOCK_S * rate_hz) + 1
     if len(samples) < block_frames:
-        samples = np.tile(samples, (math.ceil(block_frames / len(samples)), 1))[:block_frames]
+        whole = np.tile(to_float(samples), (math.ceil(block_frames / len(samples)), 1))[:block_frames]
+    else:
+        whole = to_float(samples)
     with np.errstate(divide="ignore", invalid="ignore"):
-        lufs = float(Meter(rate_hz).integrated_loudness(to_float(samples)))
+        lufs = float(Meter(rate_hz).integrated_loudness(whole))
     if not math.isfinite(lufs):
         return SILENCE_MLUFS
     return max(SILENCE_MLUFS, round(lufs * 1000))

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from amos_cli.names import hint, nfc, same_name
@@ -83,6 +84,11 @@ class Sheet:
         close = hint(audio.name, self._rows)
         raise errors.MissingFacts(audio, "sidecar", f"a row in {self.path.name}{close}", "none")
 
+    @property
+    def files(self) -> list[str]:
+        """What its rows are about."""
+        return list(self._rows)
+
     def unused(self) -> list[errors.VaultError]:
         """A refusal for each row whose file was not among those imported."""
         return [
@@ -107,6 +113,23 @@ def read_sheet(path: Path) -> Sheet:
         name, row = _row(path, line, header, cells)
         rows[name] = errors.DuplicateRow(name, "file", f"one row in {path.name}", "two") if name in rows else row
     return Sheet(path, rows)
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How a sheet is written, and the files that it has rows for."""
+
+    columns: tuple[str, ...]
+    separator: str
+    files: frozenset[str]
+
+
+def read_layout(path: Path) -> Layout:
+    """What it takes to add rows to a sheet. Raises `BadSidecar` for one that an import would refuse."""
+    sheet = read_sheet(path)
+    text = _read_text(path, CSV_BYTES_MAX)
+    header = _filled_rows(path, text)[0][1]
+    return Layout(tuple(name.strip() for name in header), _separator(text), frozenset(sheet.files))
 
 
 class _Lines:
