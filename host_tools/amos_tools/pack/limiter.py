@@ -9,12 +9,9 @@ from numpy.typing import NDArray
 
 from amos_tools.vault.audio import FloatFrames
 
-LIMITER_VERSION = 1
-"""Raised with every change that alters samples."""
-
 _LOOK_AHEAD_S = 0.03
 _OVERSAMPLING = 4  # ITU-R BS.1770-4, annex 2
-_CONTEXT_FRAMES = 64  # more than the interpolating filter reaches to either side
+_CONTEXT_FRAMES = 256  # more than the interpolating filter reaches to either side
 _BLOCK_FRAMES = 1 << 18
 _MARGIN = 0.985
 """0.13 dB: for what lies between the points at four times the rate, and for rounding."""
@@ -25,31 +22,45 @@ def limited(samples: FloatFrames, ceiling: float, rate_hz: int, loop: bool) -> t
 
     A loop's end meets its beginning. Full scale is 1.
     """
-    from scipy.ndimage import minimum_filter1d, uniform_filter1d  # a second that most builds need not pay
-
     envelope = _envelope(samples, loop)
     with np.errstate(divide="ignore"):
         wanted = np.minimum(1.0, ceiling * _MARGIN / envelope)
     if wanted.min() == 1.0:
         return samples, 1.0
     half = round(_LOOK_AHEAD_S * rate_hz)
-    mode = "wrap" if loop else "nearest"
     # A window's minimum, smoothed twice over half as much: at each peak every value that is averaged is low enough.
-    gain = minimum_filter1d(wanted, 2 * half + 1, mode=mode)
-    for _ in range(2):
-        gain = uniform_filter1d(gain, half | 1, mode=mode)
+    gain = np.pad(wanted, 2 * half, mode="wrap" if loop else "edge")
+    gain = _averages(_averages(_minima(gain, 2 * half + 1), half + 1), half + 1)
     return (samples * gain[:, None]).astype(np.float32), float(gain.min())
+
+
+def _minima(values: NDArray[np.float64], width: int) -> NDArray[np.float64]:
+    """The least of each `width` neighbours: as many values fewer as it is wide, but for one."""
+    held = 1
+    while held < width:
+        step = min(held, width - held)
+        values = np.minimum(values[:-step], values[step:])
+        held += step
+    return values
+
+
+def _averages(values: NDArray[np.float64], width: int) -> NDArray[np.float64]:
+    sums = np.concatenate(([0.0], np.cumsum(values)))
+    return (sums[width:] - sums[:-width]) / width
 
 
 def _envelope(samples: FloatFrames, loop: bool) -> NDArray[np.float64]:
     """The true peak around each frame, of the louder side."""
-    from scipy.signal import resample_poly
+    import soxr  # imported where it is used, as in amos_tools.vault.audio
 
     around = np.pad(samples, ((_CONTEXT_FRAMES, _CONTEXT_FRAMES), (0, 0)), mode="wrap" if loop else "constant")
     found = np.empty(len(samples))
     for start in range(0, len(samples), _BLOCK_FRAMES):
         end = min(start + _BLOCK_FRAMES, len(samples))
         block = around[start : end + 2 * _CONTEXT_FRAMES].astype(np.float64)
-        fine = np.abs(resample_poly(block, _OVERSAMPLING, 1, axis=0)).max(axis=1).reshape(-1, _OVERSAMPLING)
-        found[start:end] = fine.max(axis=1)[_CONTEXT_FRAMES : _CONTEXT_FRAMES + end - start]
+        fine = np.abs(soxr.resample(block, 1, _OVERSAMPLING, quality="HQ")).max(axis=1)
+        inner = fine[_OVERSAMPLING * _CONTEXT_FRAMES :][: _OVERSAMPLING * (end - start)]
+        found[start:end] = np.maximum(
+            inner.reshape(-1, _OVERSAMPLING).max(axis=1), np.abs(samples[start:end]).max(axis=1)
+        )
     return found

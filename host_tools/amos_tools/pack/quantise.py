@@ -4,9 +4,6 @@ import numpy as np
 
 from amos_tools.vault.audio import FloatFrames, Int16Frames
 
-DITHER_VERSION = 1
-"""Raised with every change that alters samples."""
-
 _BLOCK_FRAMES = 1 << 18
 
 

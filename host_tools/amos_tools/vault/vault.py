@@ -77,7 +77,8 @@ class Vault:
         return stem
 
     def import_samples(self, samples: StoredFrames, facts: StatedFacts) -> StemFacts:
-        """Import `samples` of shape (frames, channels) at the vault's rate, of 16 bits (int16) or 24 (int32)."""
+        """Import `samples` of shape (frames, channels) at the vault's rate, of 16 bits (int16) or 24 (int32), as
+        `import_file` does."""
         stem = self._store(samples, facts)
         self._catalogue.put([stem])
         return stem
