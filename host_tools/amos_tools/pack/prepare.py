@@ -25,12 +25,11 @@ from amos_tools.stems import StemFacts
 from amos_tools.vault import Vault
 from amos_tools.vault.audio import FloatFrames, Int16Frames, to_float
 from amos_tools.vault.limits import SILENT_PEAK
+from amos_tools.vault.offset import offset_of
 
 CACHE_NAME = "conformed"
 ONE_SHOT_S_MAX = 10
 """What has no beats and is no longer is heard as one event, and as loud as its loudest moment."""
-_MEAN_S_MIN = 2
-_MEAN_OF_PEAK_MAX = 1e-3
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,18 +158,8 @@ def resampled(samples: FloatFrames, from_hz: int, to_hz: int) -> FloatFrames:
 
 
 def without_dc(samples: FloatFrames, rate_hz: int) -> FloatFrames:
-    """Samples of shape (frames, channels) less their mean in whole steps: several of them would add up to an offset.
-
-    In what is shorter than 2 s a mean may be that of a wave cut short, and the stem would begin and end with a step
-    without it. So there the smaller of two means counts: the plain one, and one in which the middle weighs most.
-    """
-    offset = samples.mean(axis=0, dtype=np.float64)
-    if len(samples) < _MEAN_S_MIN * rate_hz:
-        weights = np.hanning(len(samples) + 2)[1:-1]
-        middle = np.average(samples, axis=0, weights=weights)
-        offset = np.where(np.abs(middle) < np.abs(offset), middle, offset)
-        offset[np.abs(offset) <= _MEAN_OF_PEAK_MAX * float(np.abs(samples).max())] = 0
-    steps = (np.rint(offset * 32768) / 32768).astype(np.float32)
+    """Samples of shape (frames, channels) less their offset in whole steps: several of them would add up."""
+    steps = (np.rint(offset_of(samples, rate_hz) * 32768) / 32768).astype(np.float32)
     return np.clip(samples - steps, -1, 1) if steps.any() else samples
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from amos_tools.stems import BEATS_TOLERANCE_INVERSE
 from amos_tools.vault.audio import Audio, FloatFrames
+from amos_tools.vault.offset import offset_of
 
 _MONO_LOSS_DB = 10
 """Two sides that have nothing in common lose 3 dB in the sum; from here on a mono loudspeaker lacks something."""
@@ -42,7 +43,7 @@ def found_in(file: str, samples: FloatFrames, rate_hz: int, tempo_mbpm: int | No
     findings = _length(file, len(samples), rate_hz, tempo_mbpm, beats)
     findings += _lead(file, samples, rate_hz, tempo_mbpm, beats)
     findings += _silence(file, samples, rate_hz)
-    offset = float(np.abs(samples.mean(axis=0, dtype=np.float64)).max())
+    offset = float(np.abs(offset_of(samples, rate_hz)).max())
     if offset > _OFFSET:
         found = f"{offset:.4f}; packs are built without it"
         findings.append(Finding(file, "Offset", "mean", f"at most {_OFFSET} of full scale", found))

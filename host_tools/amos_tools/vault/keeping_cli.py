@@ -16,6 +16,7 @@ from amos_tools.vault.errors import VaultError
 from amos_tools.vault.findings import Finding, clipped, found_in
 from amos_tools.vault.findings_table import findings_table
 from amos_tools.vault.named import named
+from amos_tools.vault.offset import offset_of
 from amos_tools.vault.stem_facts import stem_facts
 from amos_tools.vault.vault import Vault
 
@@ -77,7 +78,7 @@ def _heard(vault: Vault, stem: StemFacts) -> tuple[dict[str, Any], list[Finding]
         "channels": stem.channels,
         "bits": 16 if stored.dtype.itemsize == 2 else 24,
         "peak": round(float(abs(samples).max()), 4),
-        "offset": round(float(abs(samples.mean(axis=0)).max()), 6),
+        "offset": round(float(abs(offset_of(samples, stem.rate_hz)).max()), 6),
     }
     findings = found_in(stem.title, samples, stem.rate_hz, stem.tempo_mbpm, stem.beats)
     return measured, findings + clipped(stem.title, flat_runs(samples))
