@@ -15,6 +15,7 @@ from amos_tools.cli import app
 MADE_OR_AWAITED = {
     ("demo", "--workdir"),
     ("vault init", "DIR"),
+    ("vault scan", "--sidecar"),
     ("script simulate", "--out"),
     ("pack build", "--out"),
     ("pack optouts", "--out"),
