@@ -19,7 +19,7 @@ class Field:
     none             it may be null
     """
 
-    kind: type
+    kind: type[Any]
     least: int = 0
     most: int = 0
     form: re.Pattern[str] | None = None
@@ -30,7 +30,7 @@ class Field:
         """What was expected instead; None: it is right."""
         if value is None and self.none:
             return None
-        if type(value) is not self.kind:
+        if type(value) is not self.kind:  # a truth value is no number
             return _NAMES[self.kind]
         if self.form is not None:
             return None if self.form.fullmatch(value) else f"a text of the form {self.form.pattern}"

@@ -1,4 +1,4 @@
-"""What the desk sees of a player: one moment of it, and what follows from one moment to the next. Nothing waits here."""
+"""What the desk sees of a player: one moment, and what follows from one moment to the next. Nothing waits here."""
 
 from dataclasses import dataclass
 

@@ -22,7 +22,7 @@ SECONDS_MAX = 366 * 86_400
 
 _ID, _SHA256 = re.compile("[0-9a-f]{32}"), re.compile("[0-9a-f]{64}")
 _SITE = re.compile("[a-z0-9_-]{1,64}")
-_DATA = re.compile("(?:[0-9a-f]{2}){0,%d}" % DIRECTIVE_BYTES_MAX)
+_DATA = re.compile(f"(?:[0-9a-f]{{2}}){{0,{DIRECTIVE_BYTES_MAX}}}")
 
 
 class Phase(StrEnum):
