@@ -205,7 +205,7 @@ MOMENTS = st.lists(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(MOMENTS)
 def test_what_holds_whatever_players_say_and_clocks_do(moments: list[tuple[int, list[Seen], str, int]]) -> None:
     rollout = a_rollout(*COUNTS)
@@ -219,12 +219,13 @@ def test_what_holds_whatever_players_say_and_clocks_do(moments: list[tuple[int, 
             go_on(rollout)
         devices = [device for ring in rollout.rings for device in ring.devices]
         seen = {device.key: each for device, each in zip(devices, all_seen, strict=True)}
-        over, ring = not rollout.under_way, rollout.ring
+        over, ring, was = not rollout.under_way, rollout.ring, facts_of(rollout)
         listened_ms[ring] += min(max(elapsed_ms, 0), STEP_MS_MAX)
         done = step(rollout, seen, elapsed_ms)
         assert not (done.sends and (over or rollout.phase is not Phase.ROLLING)), "a stopped one sends"
+        assert not over or facts_of(rollout) == was, "one that is over goes on"
         assert rollout.ring in (ring, ring + 1), "a ring was left out"
-        assert all(device in sum((each.devices for each in rollout.begun), []) for device in done.sends)
+        assert all(any(device in each.devices for each in rollout.begun) for device in done.sends)
         for number in range(rollout.ring):
             soak_ms = rollout.rings[number].limits.soak_s * 1000
             assert soak_ms <= rollout.rings[number].soaked_ms <= listened_ms[number], "passed without its soak"
@@ -236,7 +237,7 @@ def test_what_holds_whatever_players_say_and_clocks_do(moments: list[tuple[int, 
         assert not any(any(ring) for ring in sent[rollout.ring + 1 :]), "a ring was begun before its time"
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.lists(SEEN, min_size=5, max_size=5), SEEN, st.integers(0, 4))
 def test_a_liar_counts_as_one_at_most(all_seen: list[Seen], lie: Seen, liar: int) -> None:
     counts = []
