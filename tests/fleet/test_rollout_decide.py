@@ -35,7 +35,9 @@ OTHER = "5" * 64
         (Seen(unheard_ms=14_999), {"met": True}, Health.AWAY, None),
         (Seen(unheard_ms=15_000), {"met": True}, Health.VANISHED, "nothing heard of it for 15 seconds"),
         (plays(unheard_ms=15_000), {"met": True}, Health.VANISHED, "nothing heard"),  # what is retained plays on
-        (plays(silent="is fault", silent_ms=4_999), {}, Health.PLAYS, None),
+        (plays(unheard_ms=29_999), {}, Health.PLAYS, None),
+        (plays(unheard_ms=30_000), {}, Health.ABSENT, None),
+        (plays(silent="is fault", silent_ms=4_999), {}, Health.FALTERS, "is fault"),
         (plays(silent="is fault", silent_ms=5_000), {}, Health.SILENT, "is fault for 5 seconds"),
         (before(), {}, Health.TAKING, None),
         (before(), {"waited_ms": 19_999}, Health.TAKING, None),
@@ -65,6 +67,7 @@ def test_how_a_player_bears_the_pack(
         ("PLAYS PLAYS PLAYS", None, True),
         ("PLAYS PLAYS TAKING", None, True),
         ("PLAYS TAKING TAKING", None, False),
+        ("PLAYS FALTERS AWAY", None, False),
         ("TAKING TAKING TAKING", None, False),
         ("ABSENT ABSENT ABSENT", None, False),
         ("PLAYS ABSENT ABSENT", None, True),
@@ -255,5 +258,5 @@ def test_what_was_said_before_the_directive_counts_for_nothing(seen: Seen, met: 
     earlier = replace(seen, serial=SERIAL - 1, connected=True)
     device = replace(a_device(1, sent=True), met=met, refusal_before=seen.refused)
     health, _reason = judge(device, earlier, PACK, LIMITS)
-    assert health in (Health.TAKING, Health.VANISHED, Health.ELSEWHERE)
+    assert health in (Health.TAKING, Health.ABSENT, Health.AWAY, Health.VANISHED, Health.ELSEWHERE)
     assert health is not Health.VANISHED or (met and seen.unheard_ms >= 15_000)

@@ -10,11 +10,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from amos_cli.durations import in_words
+from amos_sync.limits import STATUS_MS
 from amos_tools.fleet.rollout.seen import Seen
 from amos_tools.fleet.rollout.state import Device, Health, Limits, Phase, Ring, Rollout
 
 STEP_MS_MAX = 10_000
 """A step that comes later than this was held up, and so was what it heard: the time beyond it counts for nothing."""
+
+UNHEARD_MS = 3 * STATUS_MS
+"""A status is published every `STATUS_MS`: one that is older says nothing of the present, and is no soak."""
 
 COUNT_FOR_NOTHING = (Health.NOT_SENT, Health.ABSENT, Health.ELSEWHERE, Health.FORGIVEN)
 REASONS_SHOWN_MAX = 3
@@ -93,12 +97,12 @@ def judge(device: Device, seen: Seen, pack: str, limits: Limits) -> tuple[Health
         return Health.ELSEWHERE, "the operator directed it to another pack"
     if device.met and seen.unheard_ms >= limits.vanish_after_s * 1000:
         return Health.VANISHED, f"nothing heard of it for {in_words(seen.unheard_ms // 1000)}"
-    if not seen.connected:
+    if not seen.connected or seen.unheard_ms >= UNHEARD_MS:
         return (Health.AWAY if device.met else Health.ABSENT), None
     if _follows(device, seen) and seen.pack == pack:
         if seen.silent is not None and seen.silent_ms >= limits.silent_for_s * 1000:
             return Health.SILENT, f"{seen.silent} for {in_words(seen.silent_ms // 1000)}"
-        return Health.PLAYS, None
+        return (Health.PLAYS if seen.silent is None else Health.FALTERS), seen.silent
     refusal = _refusal(device, seen, pack)
     if refusal is None and device.waited_ms >= limits.take_s * 1000:
         refusal = f"{'has' if _follows(device, seen) else 'does not follow'} the directive"

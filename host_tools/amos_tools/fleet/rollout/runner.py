@@ -13,7 +13,7 @@ from amos.protocol.directive_host import sign_directive
 from amos_tools.fleet.desk import Desk
 from amos_tools.fleet.errors import UnreachableError
 from amos_tools.fleet.members import Member
-from amos_tools.fleet.rollout.decide import Key, Step, step, stop
+from amos_tools.fleet.rollout.decide import STEP_MS_MAX, Key, Step, step, stop
 from amos_tools.fleet.rollout.seen import Seen, Watch
 from amos_tools.fleet.rollout.state import TEXT_LETTERS_MAX, Device, Rollout
 from amos_tools.fleet.rollout.store import Store
@@ -58,7 +58,7 @@ class Runner:
 
     def _step(self) -> None:
         now_s = time.monotonic()
-        elapsed_ms = int((now_s - self._stepped_s) * 1000)
+        elapsed_ms = min(int((now_s - self._stepped_s) * 1000), STEP_MS_MAX)
         self._stepped_s = now_s
         if not self._desk.up:
             return

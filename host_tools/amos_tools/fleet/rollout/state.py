@@ -42,9 +42,11 @@ class Health(StrEnum):
     ABSENT = "absent"
     """Not heard of since it was directed: the directive waits for it, and it counts for nothing."""
     AWAY = "away"
-    """It was there, and is not at the moment, for less than `vanish_after_s`."""
+    """It was there, and is not heard of at the moment, for less than `vanish_after_s`."""
     TAKING = "taking"
     PLAYS = "plays"
+    FALTERS = "falters"
+    """It has the pack and plays nothing, for less than `silent_for_s`: that is no soak, and no silence yet."""
     REFUSES = "refuses"
     SILENT = "silent"
     VANISHED = "vanished"
@@ -58,7 +60,7 @@ class Health(StrEnum):
 class Limits:
     """When a ring is passed, and what stops the roll-out. Shares are of those of the ring that were heard of.
 
-    soak_s             so long at least `enough_percent` play the pack before the next ring begins
+    soak_s             so long at least `enough_percent` are heard to play the pack before the next ring begins
     take_s             a player that is there and does not play the pack after so long counts as refusing it
     silent_for_s       a player that plays nothing, zeros, or slower than `real_time_percent` for so long is silent
     vanish_after_s     a player that was there and is not heard of for so long has vanished
