@@ -1,7 +1,9 @@
-"""The runner over a desk in memory: killed anywhere, with a broker that forgets, a wall clock that jumps and a stall."""
+"""The runner over a desk in memory: killed anywhere, a broker that forgets, a wall clock that jumps, and stalls."""
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -106,15 +108,17 @@ class Desk:
 
     def __init__(self, folder: Path, clock: Clock) -> None:
         self.store, self.said = Store(folder / "state"), list[str]()
-        self.store.save(a_rollout(1))
+        self.soak(10)
         self.at = DeskInMemory(clock)
+
+    def soak(self, soak_s: int) -> None:
+        """Begin anew, with this soak."""
+        self.store.save(a_rollout(1, limits=replace(LIMITS, soak_s=soak_s)))
 
     def run(self, *turns: Callable[[DeskInMemory], object]) -> None:
         made: Any = self.at.then(*turns)
-        try:
+        with suppress(KilledError):
             Runner(made, self.store, self.store.load(), OPERATOR.seed, self.said.append).run()
-        except KilledError:
-            pass
 
     @property
     def device(self) -> Any:
@@ -185,6 +189,7 @@ def test_one_that_is_away_for_long_gets_it_when_it_comes(desk: Desk) -> None:
 
 
 def test_one_that_was_there_and_is_not_heard_of_has_vanished(desk: Desk) -> None:
+    desk.soak(600)
     desk.run(nothing, plays, *[nothing] * 14)
     assert desk.store.load().phase is Phase.ROLLING
     desk.run(plays, *[nothing] * 17)
@@ -199,9 +204,10 @@ def test_a_stall_of_the_desk_is_nobodys_silence(desk: Desk, clock: Clock, stall:
         clock.monotonic_s += 10 if stall == "disconnected" else 100_000
         at.connections += stall == "disconnected"
 
+    desk.soak(600)
     desk.run(nothing, plays, nothing, stalls, plays, nothing, nothing)
     assert desk.store.load().phase is Phase.ROLLING
-    assert desk.store.load().rings[0].soaked_ms < 12_000
+    assert desk.store.load().rings[0].soaked_ms <= 16_000
 
 
 def test_who_refuses_the_pack_stops_it_and_a_stranger_or_an_old_word_does_not(desk: Desk) -> None:
@@ -232,7 +238,7 @@ def test_a_directive_that_is_refused_stops_it_unless_that_was_refused_before(des
     before = {"directive_refused": "directive.serial: expected 9 or more, found 8"}
     desk.at.hear(None, EARLIER.pack_id, **before)
     desk.run(nothing, *[lambda at: at.hear(None, EARLIER.pack_id, **before)] * 3)
-    assert desk.device.health is Health.TAKING
+    assert desk.store.load().phase is Phase.ROLLING
     desk.run(lambda at: at.hear(None, EARLIER.pack_id, directive_refused="signature"), nothing)
     assert desk.store.load().phase is Phase.STOPPED and "signature" in desk.said[-1]
 
@@ -248,9 +254,7 @@ def test_a_lie_about_the_operator_is_none(desk: Desk) -> None:
     desk.run(nothing, nothing)
     desk.at.members.came(topics.device_topic("cafe", DEVICE, topics.DIRECTIVE), signed_directive(forged, STRANGER))
     desk.run(nothing, nothing)
-    assert desk.device.health is not Health.ELSEWHERE and len(desk.at.sent) == 2, (
-        "and it is sent anew over the forged one"
-    )
+    assert desk.device.health is not Health.ELSEWHERE and len(desk.at.sent) == 2, "it is sent anew over the forged one"
 
 
 def test_what_no_courier_says_is_taken_for_nothing() -> None:
