@@ -144,6 +144,34 @@ def test_it_goes_on_after_a_kill_and_says_nothing_twice_in_other_words(desk: Des
     assert desk.store.load().phase is Phase.DONE and len(desk.at.sent) == 2
 
 
+@pytest.mark.parametrize("cut", [0, 1, 2])
+def test_a_kill_among_the_players_of_a_ring_leaves_the_rest_to_be_sent(desk: Desk, cut: int) -> None:
+    desk.store.save(a_rollout(3))
+    direct = desk.at.direct
+
+    def dies(site: str, device_id: bytes, data: bytes) -> None:
+        if len(desk.at.sent) == cut:
+            raise KilledError
+        direct(site, device_id, data)
+
+    desk.at.direct = dies  # type: ignore[method-assign]
+    desk.run(nothing, nothing)
+    desk.at.direct = direct  # type: ignore[method-assign]
+    kept = [device.data for device in desk.store.load().rings[0].devices]
+    desk.run(nothing, nothing)
+    assert [data.hex() for data in desk.at.sent] == kept, "each was sent once, as it was kept"
+
+
+def test_what_cannot_be_kept_is_not_sent(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(_rollout: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(desk.store, "save", fails)
+    with pytest.raises(OSError, match="No space"):
+        desk.run(nothing, nothing)
+    assert desk.at.sent == []
+
+
 def test_what_was_wanted_before_stays_and_serials_rise_whatever_the_wall_clock_says(desk: Desk, clock: Clock) -> None:
     topic = topics.device_topic("cafe", DEVICE, topics.DIRECTIVE)
     before = a_directive(DEVICE, NOW + 500, volume_q15=9, pack=bytes.fromhex(EARLIER.pack_id), pack_place="https://old")

@@ -70,7 +70,7 @@ def go_on(rollout: Rollout) -> None:
     """Go on after a stop, without those that caused it."""
     for ring in rollout.begun:
         for device in ring.devices:
-            if device.health in (Health.REFUSES, Health.SILENT, Health.VANISHED):
+            if device.health in (Health.REFUSES, Health.SILENT, Health.VANISHED, Health.ELSEWHERE):
                 device.forgiven, device.health = True, Health.FORGIVEN
     rollout.phase = Phase.ROLLING if rollout.back is None else Phase.RETURNING
     rollout.why = None
@@ -106,7 +106,7 @@ def judge(device: Device, seen: Seen, pack: str, limits: Limits) -> tuple[Health
     refusal = _refusal(device, seen, pack)
     if refusal is None and device.waited_ms >= limits.take_s * 1000:
         refusal = f"{'has' if _follows(device, seen) else 'does not follow'} the directive"
-        refusal += f", and does not play the pack after {in_words(limits.take_s)}"
+        refusal += f", and does not play the pack after {in_words(limits.take_s)}: amos courier status there says why"
     return (Health.TAKING, None) if refusal is None else (Health.REFUSES, refusal)
 
 
@@ -117,6 +117,8 @@ def is_elsewhere(device: Device, seen: Seen, pack: str) -> bool:
 
 def why_to_stop(ring: Ring) -> str | None:
     """What is wrong in the ring, in one clause; None: it may go on."""
+    if all(device.health is Health.ELSEWHERE for device in ring.devices):
+        return "the operator directed every player of the ring to another pack"
     counted = [device for device in ring.devices if device.health not in COUNT_FOR_NOTHING]
     limits = ring.limits
     for health, percent, said in (
@@ -134,11 +136,11 @@ def why_to_stop(ring: Ring) -> str | None:
 
 
 def has_enough(ring: Ring) -> bool:
-    """Whether enough of its players play the pack. A ring of which nobody counts has none to wait for."""
+    """Whether enough of its players play the pack. Where the operator went on without all of them, none is enough."""
     counts = Counter(device.health for device in ring.devices)
     counted = sum(counts.values()) - sum(counts[health] for health in COUNT_FOR_NOTHING)
     if not counted:
-        return counts[Health.NOT_SENT] + counts[Health.ABSENT] == 0
+        return counts[Health.FORGIVEN] + counts[Health.ELSEWHERE] == len(ring.devices) and counts[Health.FORGIVEN] > 0
     return counts[Health.PLAYS] > 0 and counts[Health.PLAYS] * 100 >= ring.limits.enough_percent * counted
 
 
