@@ -178,7 +178,7 @@ class Courier:
             self.mqtt.publish(topic, payload)
         for device in self.devices:
             device.flush(now_ms)
-        self._own_status.publish(self.devices, now_ms)
+        self._own_status.publish(self.devices, self.players.pack_refusals.values(), now_ms)
         if self.home is not None:
             self.home.work(self.devices, now_ms)
         self.packs.tell(self.notes, now_ms)

@@ -24,6 +24,7 @@ MADE_OR_AWAITED = {
     ("report playlog", "--out"),
     ("report dsr", "--out"),
     ("report registry", "--out"),
+    ("fleet rollout start", "--state"),
     ("device prepare", "DIR"),
     ("device enrol", "--out"),
     ("device revoke", "--out"),

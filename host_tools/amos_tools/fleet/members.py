@@ -7,6 +7,7 @@ from amos.protocol import topics
 from amos.protocol.directive import Directive, open_directive
 from amos.protocol.errors import ProtocolError
 from amos.protocol.link import Status, decode_status
+from amos_sync.courier_status import OFFLINE, CourierStatus, PackRefusal, decode_courier_status
 from amos_tools.fleet.errors import FleetError
 
 DEVICE_DIGITS = 32
@@ -45,9 +46,13 @@ class Members:
 
     operator_key: bytes
     by_name: dict[tuple[str, bytes], Member] = field(default_factory=dict)
+    couriers: dict[str, CourierStatus] = field(default_factory=dict)
 
     def came(self, topic: str, payload: bytes) -> None:
         """What the broker has on that topic; nothing of what is no directive or status."""
+        site = topic.removeprefix(topics.PREFIX + "/").partition("/")[0]
+        if topic == topics.courier_status_topic(site):
+            return self._courier_came(site, payload)
         try:
             site, device_id, leaf = topics.parse_device_topic(topic)
         except ProtocolError:
@@ -59,6 +64,23 @@ class Members:
             member.wanted, member.forged = self._opened(device_id, payload)
         else:
             member.status = _status(device_id, payload)
+
+    def is_offline(self, site: str) -> bool:
+        """Whether the courier there is known to be away: what players said last may be long ago."""
+        courier = self.couriers.get(site)
+        return courier is not None and courier.state == OFFLINE
+
+    def pack_refusal(self, member: Member) -> PackRefusal | None:
+        """Which pack the player refuses, and why, as its courier says."""
+        courier = self.couriers.get(member.site)
+        refusals = courier.refusals or [] if courier is not None else []
+        return next((refusal for refusal in refusals if refusal.device_id == member.device_id), None)
+
+    def _courier_came(self, site: str, payload: bytes) -> None:
+        try:
+            self.couriers[site] = decode_courier_status(payload)
+        except ProtocolError:
+            self.couriers.pop(site, None)
 
     def of(self, site: str, device_id: bytes) -> Member:
         """The player, known or not."""
