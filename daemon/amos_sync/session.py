@@ -35,6 +35,7 @@ from amos_sync.limits import (
     PACK_RETRY_MS,
     PACK_SLICE_BYTES,
     POLL_MS,
+    POLL_TOGETHER_MS,
     RELIST_MS,
     SEQUENCE_MAX,
 )
@@ -85,6 +86,13 @@ class PlayerEvents(Protocol):
     def pack_refused(self, session: "Session", cached: CachedPack, reason: str, by_player: bool) -> None: ...
     def input_refused(self, session: "Session", reason: str) -> None: ...
     def ended(self, session: "Session") -> None: ...
+
+
+class UntilLook(Pause):
+    """Ends when other players are looked at, too."""
+
+    def start(self, now_ms: int) -> None:
+        self.until_ms = now_ms + self.wait_ms - now_ms % POLL_TOGETHER_MS
 
 
 @dataclass
@@ -170,7 +178,7 @@ class Session:
                 if self.settled:
                     self._events.settled(self)
                 if not (yield from self._bring_pack(status)):
-                    yield Pause(POLL_MS)
+                    yield UntilLook(POLL_MS)
 
     def _prove(self) -> Steps:
         for _try in range(PROOFS_MAX):
