@@ -86,11 +86,12 @@ class Player:
         if rights.opt_outs.note:
             self._say(rights.opt_outs.note)
         keeper.journal.begin_boot()
+        ledger_keys = LedgerKeys(config.ledger_key, TwoSlotFile(config.directory + "/ledger-key", KEPT_BYTES_MAX))
         directives = staff = None
         if config.operator_key:  # a board holds no code that it does not need
             from amos.directives import open_directives
 
-            directives = open_directives(config, device_id, self._say)
+            directives = open_directives(config, device_id, ledger_keys, self._say)
         if config.limits_staff:
             from amos.staff import open_staff
 
@@ -104,7 +105,7 @@ class Player:
             rights,
             keeper.journal,
             clock,
-            LedgerKeys(config.ledger_key, TwoSlotFile(config.directory + "/ledger-key", KEPT_BYTES_MAX)),
+            ledger_keys,
             packs.intake,
             worker,
             self._log_ring,
