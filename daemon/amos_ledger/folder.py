@@ -55,6 +55,9 @@ ROTATIONS = "rotations"
 ROTATION_NAME = ROTATIONS + "/ledger-{}.cbor"
 """In the public folder: the rotation of that number with the receipt for its entry."""
 
+OPERATOR_ROTATION_NAME = ROTATIONS + "/operator-{}.cbor"
+"""The same of the operator's key."""
+
 _FOLDER_MODE = 0o711
 """Others may pass through to `public`, which a web server of another user serves, and list nothing."""
 
