@@ -52,10 +52,10 @@ def test_players_follow_the_operator_and_obey_the_last_key_alone(tmp_path: Path,
         said_by("device", "rotate-operator", *words, *keys)
         said_by("ledger", "rotate-operator", str(venue.folder.path), str(out))
 
-    def direct(number: int, percent: int) -> None:
+    def direct(number: int, percent: int, *more: str) -> None:
         players = [f"{SITE}/{player.device_id.hex()}" for player in venue.players]
         words = f"--operator-key-file={files[number]}", f"--volume={percent}", "--wait-s=0"
-        said_by("fleet", "direct", *players, f"--broker=127.0.0.1:{port}", *words)
+        said_by("fleet", "direct", *players, f"--broker=127.0.0.1:{port}", *words, *more)
 
     def courier_log() -> str:
         return (tmp_path / "courier.log").read_text()
@@ -77,7 +77,7 @@ def test_players_follow_the_operator_and_obey_the_last_key_alone(tmp_path: Path,
         rotate(1)
         rotate(2)  # before any player heard of the first; the ledger serves meanwhile
         wait_until(lambda: courier_log().count("the operator's key was changed") == 2, "the courier to hear of both")
-        direct(2, 50)
+        direct(2, 50, "--take-over")
         assert volumes() == [16384] * 2
         assert {found(player, venue.folder.public_key)[0] for player in venue.players} == {crypto.public_key(NEXT[1])}
         direct(0, 100)
