@@ -8,18 +8,16 @@ import os
 from amos import crypto
 from amos.anchored_clock import AnchoredClock
 from amos.device import Device
-from amos.device_key import load_key
 from amos.edges.audio_out import output_kind_of
 from amos.edges.clock import SystemClock
 from amos.edges.directory_lock import DirectoryLock
-from amos.edges.hardware import hardware_ids
 from amos.edges.journal_store import RESERVED_BLOCK, open_reserved, open_store
 from amos.edges.key_files import NEXT_KEY, REQUEST, exists
 from amos.edges.link_ports import open_port
 from amos.edges.sessions_file import append_session
 from amos.edges.two_slot_file import TwoSlotFile
 from amos.edges.worker import open_worker
-from amos.heap import begin_play, begin_work
+from amos.heap import begin_play, begin_work, forget
 from amos.identity import Identity
 from amos.journal.errors import JournalError
 from amos.journal_keeper import JournalKeeper
@@ -64,7 +62,7 @@ class Player:
         self._print = say
         self._clock = AnchoredClock(SystemClock(), os.urandom)
         self._log_ring = LogRing(self._clock)
-        seed, history, bound = load_key(config.directory, hardware_ids())
+        seed, history, bound = _load_key(config.directory)
         self._say(bound)
         self._packs = packs = Repertoire(config, self._say, self._check_taken)
         identity = Identity(seed, config, history)
@@ -195,6 +193,7 @@ class Player:
         directory, device = self._config.directory, self.device
         if not exists(directory + REQUEST) and not exists(directory + NEXT_KEY):
             return
+        from amos.edges.hardware import hardware_ids
         from amos.key_rotation import rotate
 
         try:
@@ -266,3 +265,13 @@ class Player:
         for line in summary_lines(session, took_ms):
             self._say(line)
         return handover
+
+
+def _load_key(directory: str) -> tuple:
+    """As `device_key.load_key`. Raises `KeyFault`, OSError."""
+    from amos.device_key import load_key
+    from amos.edges.hardware import hardware_ids
+
+    found = load_key(directory, hardware_ids())
+    forget("amos.device_key", "amos.key_rotation", "amos.edges.key_store", "amos.edges.hardware")
+    return found
