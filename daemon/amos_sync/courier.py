@@ -40,8 +40,8 @@ from amos_sync.limits import (
 )
 from amos_sync.message import PAYLOAD_BYTES_MAX, Message, read_message
 from amos_sync.notes import Notes
-from amos_sync.opt_outs import OptOutLists
 from amos_sync.operator_line import OperatorLine
+from amos_sync.opt_outs import OptOutLists
 from amos_sync.outbox import Outbox, Slot, State, final_refusals
 from amos_sync.own_status import OwnStatus
 from amos_sync.pack_cache import PackCache

@@ -8,7 +8,6 @@ from pathlib import Path
 from amos_sync.spool_carried import FOR_ALL, TO_STICK, Document, Documents
 from amos_sync.spool_file import FAULTS_FACT, PACK_DOCUMENT, named
 
-
 LEDGERS, OPERATORS = "rotation", "operator rotation"
 """What rotations of the ledger's and of the operator's key are named by."""
 

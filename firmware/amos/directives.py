@@ -1,8 +1,8 @@
 """What the operator wants of this player: the directive in force, verified, durable, and never an older one again.
 
 What is kept was verified when it came, and is verified again: a card can be written elsewhere. It stays in force when
-the operator's key gives way to another, so the key that signed it is kept beside it, and the key in the settings, without
-which the other means nothing.
+the operator's key gives way to another, so the key that signed it is kept beside it, and the key in the settings,
+without which the other means nothing.
 
     version u8 | restart, sync and volume that were done, as the serial of the directive that asked: 3 × u64 |
     key in the settings 32 | key that signed 32 | directive

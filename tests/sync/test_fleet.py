@@ -116,7 +116,10 @@ def test_what_an_earlier_key_signed_is_told_apart_in_any_order_and_followed_back
     line = [rotation(first, second, 1), rotation(second, third, 2)]
     forged = rotation(b"T" * 32, b"U" * 32, 3)
     told = [(topics.operator_rotation_topic(number), data) for number, data in enumerate((*line, forged), 1)]
-    directive = (topics.device_topic("bar", DEVICE, topics.DIRECTIVE), signed_directive(a_directive(DEVICE, 9), OPERATOR))
+    directive = (
+        topics.device_topic("bar", DEVICE, topics.DIRECTIVE),
+        signed_directive(a_directive(DEVICE, 9), OPERATOR),
+    )
     for arrivals in ([directive, *told], [*told, directive], [*reversed(told), directive]):
         members = Members(crypto.public_key(third))
         for topic, data in arrivals:

@@ -13,6 +13,8 @@ from sync_ledgers import FakeLedger, truthful
 from sync_players import FakePlayer, PlayerThread, sealed
 from sync_shops import stick_command
 from test_courier_packs import shelve
+from test_operator_line import KEYS as OPERATORS_KEYS
+from test_operator_line import LINE as OPERATORS_LINE
 
 from amos import crypto
 from amos.protocol import topics
@@ -22,9 +24,6 @@ from amos_sync.notes import Notes
 from amos_sync.report import reading
 from amos_sync.spool_carried import FROM_STICK
 from amos_tools.demo.broker import free_port
-from test_operator_line import KEYS as OPERATORS_KEYS
-from test_operator_line import LINE as OPERATORS_LINE
-
 from pack_examples import PUBLISHER, Pack
 
 PUBLISHER_KEY = crypto.public_key(PUBLISHER)

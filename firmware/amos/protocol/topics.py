@@ -22,7 +22,7 @@ CHECKPOINT = PREFIX + "/checkpoint"
 FORGONE = PREFIX + "/forgone"
 """One retained message for every courier: what was receipted and is to be sent again."""
 ROTATIONS = PREFIX + "/rotation/+"
-"""A retained message for every courier for each rotation of the ledger's or the operator's key, for players to follow."""
+"""A retained message for every courier for each rotation of the ledger's or the operator's key: players follow."""
 ALL_RECEIPTED = PREFIX + "/+/+/" + RECEIPTED
 ALL_COURIER_CHECKPOINTS = PREFIX + "/+/courier/checkpoint"
 

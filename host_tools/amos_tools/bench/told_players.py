@@ -56,8 +56,8 @@ class ToldPlayer(Device):
         opt_outs = OptOutList(kept("opt-outs"), config.publisher_key, crypto.verify)
         rights = Rights(opt_outs, LeaseClock(kept("time"), clock.now_ms(), None))
         ledger_keys, device_id = LedgerKeys(config.ledger_key), identity.device_id
-        operator = OperatorKeys(config.operator_key, ledger_keys)
-        directives = Directives(operator, device_id, crypto.verify, kept("directive"))
+        operator_keys = OperatorKeys(config.operator_key, ledger_keys)
+        directives = Directives(operator_keys, device_id, crypto.verify, kept("directive"))
         state = PlayerState(bytes(32), TierKept(kept("tier"), 0))
         super().__init__(identity, state, rights, journal, clock, ledger_keys, directives=directives)
 
