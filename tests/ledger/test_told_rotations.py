@@ -4,6 +4,7 @@ import shutil
 from typing import Any
 
 import pytest
+from audited import audited
 from every_kind import NOON
 
 from amos.crypto import verify
@@ -43,6 +44,12 @@ def test_a_player_follows_what_the_ledger_tells(world: Any) -> None:
     files = [(world.folder.public / "rotations" / f"operator-{number}.cbor").read_bytes() for number in (1, 2)]
     assert files == list(told.values())
     assert [split_appointment(data)[0] for data in files] == [signed(first, second, 1), signed(second, third, 2)]
+
+
+def test_the_audit_folder_has_the_ledgers_alone_which_no_later_key_can_sign(world: Any) -> None:
+    rotated_twice(world)
+    world.ledger.rotations_to_tell()
+    assert not list((audited(world.folder) / "rotations").glob("*"))
 
 
 def test_after_a_change_of_its_own_key_the_ledger_signs_the_receipts_anew(world: Any) -> None:
