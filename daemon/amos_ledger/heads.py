@@ -22,7 +22,7 @@ from amos.edges.durable_host import sync_folder, write_whole
 from amos.protocol.checkpoint_host import Checkpoint
 from amos.protocol.errors import ProtocolError
 from amos.protocol.forgone import Forgone, read_forgone
-from amos.protocol.rotation import LEDGER
+from amos.protocol.rotation import LEDGER, OPERATOR
 from amos_ledger.errors import RolledBack
 from amos_ledger.folder import Folder
 from amos_ledger.limits import AHEAD_HEADS_MAX
@@ -91,7 +91,8 @@ class Heads:
         if isinstance(opened, Signed):
             contained = contains(store, opened.head)
         elif isinstance(opened, Appointed):
-            contained = any(entry == opened.entry for _index, entry in store.rotations.entries(LEDGER))
+            known = [*store.rotations.entries(LEDGER), *store.rotations.entries(OPERATOR)]
+            contained = any(entry == opened.entry for _index, entry in known)
         else:
             contained = store.chain.kept(opened.device_id, opened.sequence)[0] == opened.sha256
         return contained or any(_covers(read_forgone(entry), opened) for entry in store.forgone())

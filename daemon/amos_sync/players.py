@@ -18,6 +18,7 @@ from amos_sync.ledger_line import LedgerLine, keys_of
 from amos_sync.limits import SEQUENCE_MAX, STATUS_MS
 from amos_sync.message import Message
 from amos_sync.notes import Notes
+from amos_sync.operator_line import OperatorLine, is_operators
 from amos_sync.opt_outs import OptOutLists
 from amos_sync.outbox import PULL_STATE, Outbox, Slot, State
 from amos_sync.pack_cache import CachedPack
@@ -39,10 +40,10 @@ class Players:
         notes: Notes,
         opt_out_lists: OptOutLists,
         packs: DirectedPacks,
-        line: LedgerLine,
+        lines: tuple[LedgerLine, OperatorLine],
         directives: Directives,
     ):
-        self._line = line
+        self._lines = lines
         self._directives = directives
         self._past: dict[bytes, set[bytes]] = {}  # device -> ids of the ledger's keys that it does not believe
         self._packs = packs
@@ -132,8 +133,8 @@ class Players:
         self._notes.say(session.address + " directive", f"{session.name}: {said}")
 
     def rotations(self) -> list[bytes]:
-        """The rotations of the ledger's key, in their order."""
-        return self._line.to_bring()
+        """The rotations of the ledger's key, in their order, then those of the operator's, which need them."""
+        return [data for line in self._lines for data in line.to_bring()]
 
     def rotation_offered(self, session: Session, data: bytes, refusal: str | None) -> None:
         """The player follows to the next key, or said why not: it may know a later one, or be older than rotations.
@@ -142,13 +143,16 @@ class Players:
         """
         if session.device_id is None:
             return
-        old, new = keys_of(data)
-        self._past.setdefault(session.device_id, set()).add(old if refusal is None else new)
+        whose = "operator" if is_operators(data) else "ledger"
+        if whose == "ledger":
+            old, new = keys_of(data)
+            self._past.setdefault(session.device_id, set()).add(old if refusal is None else new)
+        about = f"{session.address} rotation {whose}"
         if refusal is None:
-            self._notes.say(session.address + " rotation", f"{session.name}: follows the ledger's key")
+            self._notes.say(about, f"{session.name}: follows the {whose}'s key")
         else:
-            sentence = f"{session.name}: does not follow the ledger's key: {printable(refusal)}"
-            self._notes.often(session.address + " rotation", sentence, clock_ms())
+            sentence = f"{session.name}: does not follow the {whose}'s key: {printable(refusal)}"
+            self._notes.often(about, sentence, clock_ms())
 
     def believes(self, device_id: bytes, kid: bytes) -> bool:
         """Whether the player may take what this key of the ledger's signed, as far as is known."""

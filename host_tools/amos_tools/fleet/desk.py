@@ -7,6 +7,7 @@ from collections.abc import Callable
 from types import TracebackType
 
 from amos.protocol import topics
+from amos.protocol.limits import APPOINTMENT_BYTES_MAX
 from amos_mqtt.broker import Broker
 from amos_mqtt.client import MqttClient
 from amos_mqtt.happenings import Arrival, Denied, Down, Up
@@ -21,7 +22,7 @@ QUIET_S = 0.5
 
 HEAR_S = 10.0
 TURN_S = 0.1
-PAYLOAD_BYTES_MAX = COURIER_STATUS_BYTES_MAX
+PAYLOAD_BYTES_MAX = max(COURIER_STATUS_BYTES_MAX, APPOINTMENT_BYTES_MAX)
 """The longest of what it hears; a status or a directive that is too long is none."""
 
 
@@ -80,7 +81,7 @@ class Desk:
             if isinstance(happening, Up):
                 self.connections += 1
                 leaves = (topics.DIRECTIVE, topics.STATUS)
-                self._client.subscribe([f"{topics.PREFIX}/+/+/{leaf}" for leaf in leaves])
+                self._client.subscribe([topics.ROTATIONS, *(f"{topics.PREFIX}/+/+/{leaf}" for leaf in leaves)])
                 self._heard_s = time.monotonic()
             elif isinstance(happening, Down | Denied):
                 self._said = happening.reason
@@ -95,6 +96,8 @@ class Desk:
             if time.monotonic() >= end_s:
                 raise UnreachableError(f"broker {self._client.broker.name} {self._said}")
             self.turn()
+        member = self.members.of(site, device_id)
+        member.before = member.status
         self.members.came(topic, data)
 
     def wait(self, until: Callable[[], bool], wait_s: float) -> bool:

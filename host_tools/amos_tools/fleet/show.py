@@ -98,7 +98,8 @@ def player_facts(member: Member) -> dict[str, Any]:
         }
     wanted = None if member.wanted is None else facts_of(member.wanted)
     facts = {"site": member.site, "device_id": member.device_id.hex(), "follows": member.follows}
-    return facts | {"wanted": wanted, "actual": actual, "forged": member.forged}
+    earlier = None if member.earlier is None else facts_of(member.earlier)
+    return facts | {"wanted": wanted, "earlier": earlier, "actual": actual, "forged": member.forged}
 
 
 def pack_facts(member: Member, refusal: PackRefusal | None) -> dict[str, Any]:
@@ -119,9 +120,10 @@ def pack_facts(member: Member, refusal: PackRefusal | None) -> dict[str, Any]:
 
 
 def _in_words(member: Member) -> str:
-    if member.wanted is None:
+    directive = member.wanted or member.earlier
+    if directive is None:
         return "-"
-    facts = {name: value for name, value in facts_of(member.wanted).items() if name != "serial"}
+    facts = {name: value for name, value in facts_of(directive).items() if name != "serial"}
     if "pack" in facts:
         facts["pack"] = facts["pack"][:8]
     return printable("; ".join(f"{name} {_shown(value)}" for name, value in facts.items()) or "nothing")
@@ -136,6 +138,8 @@ def _shown(value: Any) -> str:
 def _how_far(member: Member) -> str:
     if member.forged:
         return "the broker has one that is not this operator's"
+    if member.earlier is not None:
+        return "by an earlier key of the operator's; sign it again with --take-over"
     return "none" if member.wanted is None else printable(said(member))
 
 
