@@ -336,3 +336,14 @@ def test_a_large_fleet_is_stepped_through_in_time(tmp_path: Path) -> None:
     began_s = time.process_time()
     runner._look(500)
     assert time.process_time() - began_s < 0.25, "2,000 players are looked at twice a second"
+
+
+def test_after_the_broker_was_away_everybody_has_the_whole_grace_again(desk: Desk) -> None:
+    def reconnected(at: DeskInMemory) -> None:
+        at.connections += 1
+
+    desk.soak(600)
+    desk.run(nothing, plays, *[nothing] * 10, reconnected, *[nothing] * 10)
+    assert desk.store.load().phase is Phase.ROLLING
+    desk.run(plays, *[nothing] * 10, *[nothing] * 10)
+    assert desk.store.load().phase is Phase.STOPPED, "the same time without a break is too long"
