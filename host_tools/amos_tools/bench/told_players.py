@@ -21,13 +21,14 @@ from amos.edges.two_slot_file import TwoSlotFile
 from amos.identity import Identity
 from amos.journal.journal import Journal
 from amos.ledger_keys import LedgerKeys
+from amos.operator_keys import OperatorKeys
 from amos.player_state import PlayerState
 from amos.protocol.limits import OPT_OUTS_BYTES_MAX
 from amos.rights.lease_clock import LeaseClock
 from amos.rights.opt_out_list import OptOutList
 from amos.rights.rights import Rights
 from amos.tier_kept import TierKept
-from amos_tools.bench.many_players import listening, serve
+from amos_tools.bench.many_players import listening, serve_apart
 
 OPT_OUTS, DIRECTIVE = "opt-outs", "directive"
 
@@ -54,27 +55,33 @@ class ToldPlayer(Device):
 
         opt_outs = OptOutList(kept("opt-outs"), config.publisher_key, crypto.verify)
         rights = Rights(opt_outs, LeaseClock(kept("time"), clock.now_ms(), None))
-        operator_keys, device_id = LedgerKeys(config.operator_key), identity.device_id
+        ledger_keys, device_id = LedgerKeys(config.ledger_key), identity.device_id
+        operator_keys = OperatorKeys(config.operator_key, ledger_keys)
         directives = Directives(operator_keys, device_id, crypto.verify, kept("directive"))
         state = PlayerState(bytes(32), TierKept(kept("tier"), 0))
-        super().__init__(identity, state, rights, journal, clock, LedgerKeys(config.ledger_key), directives=directives)
+        super().__init__(identity, state, rights, journal, clock, ledger_keys, directives=directives)
 
     def take_opt_outs(self, data: bytes) -> None:
         """As a device does."""
         super().take_opt_outs(data)
-        print(self.number, OPT_OUTS, time.monotonic_ns(), flush=True)
+        _say(self.number, OPT_OUTS)
 
     def take_directive(self, data: bytes) -> None:
         """As a device does."""
         super().take_directive(data)
-        print(self.number, DIRECTIVE, time.monotonic_ns(), flush=True)
+        _say(self.number, DIRECTIVE)
+
+
+def _say(number: int, what: str) -> None:
+    """In one piece, for threads share the output."""
+    os.write(sys.stdout.fileno(), b"%d %s %d\n" % (number, what.encode(), time.monotonic_ns()))
 
 
 def main(folder: Path, count: int, publisher: str, operator: str) -> None:
     """For ever."""
     players = [(listening(folder, number), ToldPlayer(folder, number, publisher, operator)) for number in range(count)]
     print("ready", flush=True)
-    serve(players)
+    serve_apart(players)
 
 
 if __name__ == "__main__":
