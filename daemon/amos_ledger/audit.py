@@ -20,7 +20,7 @@ from amos.protocol.key_line_host import KeyLine
 from amos.protocol.limits import APPOINTMENT_BYTES_MAX
 from amos.protocol.rotation import LEDGER
 from amos_ledger.errors import RolledBack
-from amos_ledger.folder import ROTATIONS, Folder
+from amos_ledger.folder import LEDGER_ROTATIONS, ROTATIONS, Folder
 from amos_ledger.log import tree
 from amos_ledger.log.tiles import TILE_WIDTH, tiles_between
 from amos_ledger.public import CHECKPOINT, Public, last_head
@@ -96,7 +96,8 @@ class Audit:
                 place.write(name, closing.entry)
         appointed = FolderPlace(self._folder.public)
         for name in sorted(appointed.names(ROTATIONS)):
-            if not place.has(name):
+            # The operator's are made anew from the log, and again after each change of the ledger's key.
+            if name.startswith(LEDGER_ROTATIONS) and not place.has(name):
                 place.write(name, appointed.read(name, APPOINTMENT_BYTES_MAX))
         tiles.publish(store, tiles_between(begun, head.size), read)
         if old != head:

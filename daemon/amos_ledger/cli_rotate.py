@@ -13,6 +13,7 @@ from amos_ledger import registry, rotating
 from amos_ledger.command import LedgerFolder, one_line_errors, utc
 from amos_ledger.folder import Folder
 from amos_ledger.heads import checked_store
+from amos_ledger.told_rotations import operator_appointments
 
 
 def rotate_operator(
@@ -27,6 +28,7 @@ def rotate_operator(
         with checked_store(ledger) as store:
             rotation, fresh = rotating.rotate_operator(ledger, store, data)
             registry.publish(ledger, store)
+            operator_appointments(ledger, store)
     key = rotation.new_key.hex()
     if as_json:
         return print_json({"number": rotation.number, "operator_key": key, "fresh": fresh})

@@ -52,8 +52,12 @@ _NEXT_KEY = "ledger-{}.key"
 _CHECKPOINT = "checkpoint"
 
 ROTATIONS = "rotations"
-ROTATION_NAME = ROTATIONS + "/ledger-{}.cbor"
+LEDGER_ROTATIONS = ROTATIONS + "/ledger-"
+ROTATION_NAME = LEDGER_ROTATIONS + "{}.cbor"
 """In the public folder: the rotation of that number with the receipt for its entry."""
+
+OPERATOR_ROTATION_NAME = ROTATIONS + "/operator-{}.cbor"
+"""The same of the operator's key."""
 
 _FOLDER_MODE = 0o711
 """Others may pass through to `public`, which a web server of another user serves, and list nothing."""

@@ -20,19 +20,20 @@ SHOW_S = 10.0
 
 class HeadExchange:
     """`publish(topic, payload, retain)` gives a message to the broker, and says whether that went; `forgone()` is what
-    couriers are asked with to send again, or None; `appointments()` the rotations of the ledger's key for players."""
+    couriers are asked with to send again, or None; `rotations()` are those of keys for players, by topic."""
 
     def __init__(
         self,
         folder: Folder,
         publish: Callable[[str, bytes, bool], bool],
         forgone: Callable[[], bytes | None],
-        appointments: Callable[[], dict[int, bytes]],
+        rotations: Callable[[], dict[str, bytes]],
     ) -> None:
         self._path = folder.public / CHECKPOINT
         self._publish = publish
         self._forgone = forgone
-        self._appointments = appointments
+        self._rotations = rotations
+        self._told: dict[str, bytes] = {}
         self._connected_s: float | None = None
         self._shown: tuple[int, bytes] | None = None
         self._shown_s = 0.0
@@ -63,5 +64,11 @@ class HeadExchange:
             forgone = self._forgone() if again else None
             if forgone is not None:
                 self._publish(topics.FORGONE, forgone, True)
-            for number, appointment in self._appointments().items() if again else ():
-                self._publish(topics.rotation_topic(number), appointment, True)
+            self._tell_rotations(again)
+
+    def _tell_rotations(self, again: bool) -> None:
+        """Those that the broker does not retain yet. The operator's key may be changed while the ledger serves."""
+        self._told = {} if again else self._told
+        for topic, rotation in self._rotations().items():
+            if self._told.get(topic) != rotation and self._publish(topic, rotation, True):
+                self._told[topic] = rotation

@@ -12,6 +12,7 @@ transition it does, since the ledger itself signs beside with it. A copy from be
 by the rotation, which the broker and mirrors keep.
 """
 
+import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,7 +22,7 @@ from amos.edges.durable_host import sync_folder, write_whole
 from amos.protocol.checkpoint_host import Checkpoint
 from amos.protocol.errors import ProtocolError
 from amos.protocol.forgone import Forgone, read_forgone
-from amos.protocol.rotation import LEDGER
+from amos.protocol.rotation import LEDGER, OPERATOR
 from amos_ledger.errors import RolledBack
 from amos_ledger.folder import Folder
 from amos_ledger.limits import AHEAD_HEADS_MAX
@@ -44,6 +45,7 @@ class Heads:
 
     def __init__(self, folder: Folder) -> None:
         self._folder = folder
+        self._ahead = str(folder.ahead)  # asked for with each batch, which `Path` is slow at
 
     def take(self, store: Store, shown: bytes) -> Standing:
         """Judge a signed note, or a receipt with its envelope; keep one that the log does not contain."""
@@ -89,14 +91,15 @@ class Heads:
         if isinstance(opened, Signed):
             contained = contains(store, opened.head)
         elif isinstance(opened, Appointed):
-            contained = any(entry == opened.entry for _index, entry in store.rotations.entries(LEDGER))
+            known = [*store.rotations.entries(LEDGER), *store.rotations.entries(OPERATOR)]
+            contained = any(entry == opened.entry for _index, entry in known)
         else:
             contained = store.chain.kept(opened.device_id, opened.sequence)[0] == opened.sha256
         return contained or any(_covers(read_forgone(entry), opened) for entry in store.forgone())
 
     def _kept(self) -> Iterator[tuple[str, Shown]]:
         """(file's name, what it says), the highest first."""
-        if not self._folder.ahead.is_dir():
+        if not os.path.isdir(self._ahead):
             return
         names = [path.name for path in self._folder.ahead.iterdir() if not path.name.startswith(".")]
         for name in sorted(names, reverse=True):

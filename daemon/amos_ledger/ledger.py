@@ -22,7 +22,7 @@ from typing import TypeVar
 from amos.protocol.anchor import Anchor
 from amos.protocol.answer import ACCEPTED, DUPLICATE, UNAVAILABLE
 from amos.protocol.signing import sign_anchor
-from amos_ledger import clerk, dating, enrolling, rotating
+from amos_ledger import clerk, dating, enrolling
 from amos_ledger.clerk import Outcome
 from amos_ledger.collecting import not_collecting
 from amos_ledger.errors import LedgerError, RolledBack
@@ -39,6 +39,7 @@ from amos_ledger.store.anchors import CLOCK_BACK_MS
 from amos_ledger.store.database import Row
 from amos_ledger.store.failures import DATABASE_ERRORS, Conflict, ConnectionLost
 from amos_ledger.store.store import Store
+from amos_ledger.told_rotations import rotations_to_tell
 
 STORAGE_ERRORS = (*DATABASE_ERRORS, OSError, LedgerError)
 """What makes the ledger unavailable, not the message wrong."""
@@ -154,10 +155,10 @@ class Ledger:
             self._note(error)
             return None
 
-    def appointments(self) -> dict[int, bytes]:
-        """The rotations of the ledger's key, by their numbers, as couriers bring them to players."""
+    def rotations_to_tell(self) -> dict[str, bytes]:
+        """The rotations of the ledger's and the operator's key, by topic, as couriers bring them to players."""
         try:
-            return rotating.appointments(self.folder, self._opened())
+            return rotations_to_tell(self.folder, self._opened())
         except STORAGE_ERRORS as error:
             self._note(error)
             return {}

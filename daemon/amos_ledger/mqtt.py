@@ -67,7 +67,7 @@ class MqttEdge:
         self._woken = threading.Event()
         bytes_max = max(RECEIPTED_BYTES_MAX, SEVERAL_BYTES_MAX)
         settings = ClientSettings(client_id, bytes_max, lasting=lasting, acknowledges=True, pauses_s=pauses_s)
-        self._client: MqttClient[Delivery] = MqttClient(broker, settings, read_delivery, self._woken.set)
+        self._client: MqttClient[Delivery] = MqttClient(broker, settings, read_delivery, self._wake)
         self._deliveries = Deliveries()
         self._arrived: deque[Arrival[Message]] = deque()
         self._unsent: deque[tuple[str, bytes, bool]] = deque()
@@ -134,6 +134,11 @@ class MqttEdge:
     def _send_gathered(self) -> None:
         for topic, payload in self._deliveries.take_answers():
             self._publish(topic, payload, False)  # what is lost, its courier asks for again
+
+    def _wake(self) -> None:
+        # `_poll` forgets that it was woken before it looks: whoever finds it woken is seen without waking it again.
+        if not self._woken.is_set():
+            self._woken.set()
 
     def _poll(self) -> None:
         self._woken.clear()

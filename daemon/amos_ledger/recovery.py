@@ -45,6 +45,7 @@ from amos_ledger.store import giving_way
 from amos_ledger.store.postgres_place import PostgresPlace
 from amos_ledger.store.store import Store
 from amos_ledger.tile_files import TILES
+from amos_ledger.told_rotations import rotations_to_tell
 from amos_places.errors import PlaceFailed
 from amos_places.folder import FolderPlace
 from amos_places.named import source_at
@@ -260,7 +261,7 @@ def _publish(folder: Folder, store: Store, mirrors: Sequence[Mirror]) -> None:
             mirrors,
             partial(rotating.is_appointment, index=index, entry=entry, store=store),
         )
-    rotating.appointments(folder, store)
+    rotations_to_tell(folder, store)
     follow_now(folder, store)
     lists = store.opt_out_lists(store.size())
     if lists:

@@ -59,7 +59,7 @@ class Service:
         self._report = report
         self._stop = stop
         self._opt_out_publisher = OptOutPublisher(ledger.folder, edge.publish)
-        self._exchange = HeadExchange(ledger.folder, edge.publish, ledger.forgone, ledger.appointments)
+        self._exchange = HeadExchange(ledger.folder, edge.publish, ledger.forgone, ledger.rotations_to_tell)
         self._waiting: list[Arrival[Message]] = []
         self._gathering: Gathering[Arrival[Message]] = Gathering()
         self._counts: Counter[str] = Counter()

@@ -17,7 +17,7 @@ from amos.protocol.key_line_host import KeyLine, open_head, open_proved
 from amos.protocol.ledger_limits import RECEIPTED_BYTES_MAX
 from amos.protocol.limits import SEGMENT_BYTES_MAX
 from amos.protocol.receipt import Receipt, parse_receipt
-from amos.protocol.rotation import LEDGER, read_rotation, split_appointment
+from amos.protocol.rotation import LEDGER, OPERATOR, Rotation, read_rotation, split_appointment
 from amos.protocol.segment import Usage
 from amos_ledger.limits import FORGONE_LEAVES_MAX
 
@@ -56,7 +56,7 @@ class Receipted:
 
 @dataclass(frozen=True)
 class Appointed:
-    """A rotation of the ledger's key that is an entry of a log."""
+    """A rotation of the ledger's or the operator's key that is an entry of a log."""
 
     claim: Claim
     entry: bytes
@@ -96,6 +96,8 @@ def open_shown(shown: bytes, line: KeyLine) -> tuple[Shown, bytes | None]:
         rotation = read_rotation(pair[0])
     except ProtocolError:
         return _open_receipted(pair, line)
+    if (rotation.role, rotation.origin) == (OPERATOR, line.origin):
+        return _open_operators(pair, rotation, line)
     if (rotation.role, rotation.origin) != (LEDGER, line.origin) or rotation.old_key not in line.keys:
         raise MessageError(f"rotation: expected one of a key of {line.origin}'s, found another")
     open_proved(pair[0], rotation.old_key, verify)
@@ -103,6 +105,15 @@ def open_shown(shown: bytes, line: KeyLine) -> tuple[Shown, bytes | None]:
     root = receipt.check(pair[0], rotation.new_key, verify)
     signer = None if rotation.old_key == line.present else rotation.old_key
     return Appointed(_claim(receipt, root), pair[0]), signer
+
+
+def _open_operators(pair: list[bytes], rotation: Rotation, line: KeyLine) -> tuple[Appointed, bytes]:
+    open_proved(pair[0], rotation.old_key, verify)
+    receipt = parse_receipt(pair[1])
+    key = line.by_id(receipt.message.kid)
+    if key is None:
+        raise MessageError("receipt: expected one by a key of this ledger's")
+    return Appointed(_claim(receipt, receipt.check(pair[0], key, verify)), pair[0]), key
 
 
 def _open_receipted(pair: list[bytes], line: KeyLine) -> tuple[Receipted, bytes]:

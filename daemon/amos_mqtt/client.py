@@ -339,8 +339,9 @@ class MqttClient(Generic[T]):
         )
 
     def _proved_useful(self, now_ms: int) -> None:
-        self._useful = True
-        self._say(self._teller.useful(now_ms))
+        if not self._useful:  # else that was told since it went up
+            self._useful = True
+            self._say(self._teller.useful(now_ms))
 
     def _denied(self, what: str, reason: str, now_ms: int) -> None:
         self._told.append(Denied(reason))

@@ -42,6 +42,7 @@ from amos_sync.limits import (
 )
 from amos_sync.message import PAYLOAD_BYTES_MAX, Message, read_message, split_message
 from amos_sync.notes import Notes
+from amos_sync.operator_line import OperatorLine
 from amos_sync.opt_outs import OptOutLists
 from amos_sync.outbox import Outbox, Slot, final_refusals
 from amos_sync.own_status import OwnStatus
@@ -104,7 +105,9 @@ class Courier:
         self.directives = Directives(settings.operator_key)
         self.packs = self._open_packs()
         self.line = LedgerLine(self.spool, settings.ledger_key)
-        told = (self.mqtt, self.notes, lists, self.packs, self.line, self.directives)
+        self.operator_line = OperatorLine(self.spool, self.line, settings.operator_key)
+        self.directives.follow(self.operator_line.keys())
+        told = (self.mqtt, self.notes, lists, self.packs, (self.line, self.operator_line), self.directives)
         self.players = Players(settings.site, self.spool, self.outbox, *told)
         self.roster = Roster(settings.addresses)
         self.devices: list[Device] = []
@@ -195,7 +198,7 @@ class Courier:
             self.mqtt.publish(topic, payload)
         for device in self.devices:
             device.flush(now_ms)
-        self._own_status.publish(self.devices, now_ms)
+        self._own_status.publish(self.devices, self.players.pack_refusals.values(), now_ms)
         if self.home is not None:
             self.home.work(self.devices, now_ms)
         self.packs.tell(self.notes, now_ms)
@@ -385,8 +388,11 @@ class Courier:
                 self.mqtt.publish(objection.topic, objection.payload)
             return
         if topics.is_rotation(message.topic):
-            if self.line.came(message.payload):
-                self.notes.tell("the ledger's key was changed; players are told")
+            operators = topics.is_operator_rotation(message.topic)
+            if (self.operator_line if operators else self.line).came(message.payload):
+                whose = "operator's" if operators else "ledger's"
+                self.notes.tell(f"the {whose} key was changed; players are told")
+                self.directives.follow(self.operator_line.keys())
                 self._wake_device(None)
             return
         if message.topic == topics.FORGONE:

@@ -83,7 +83,7 @@ class PlayerEvents(Protocol):
     def unreadable(self, session: "Session", entry: Entry, reason: str) -> None: ...
     def pack(self, session: "Session") -> CachedPack | None: ...
     def pack_taken(self, session: "Session", cached: CachedPack, sent_bytes: int) -> None: ...
-    def pack_refused(self, session: "Session", cached: CachedPack, reason: str) -> None: ...
+    def pack_refused(self, session: "Session", cached: CachedPack, reason: str, by_player: bool) -> None: ...
     def input_refused(self, session: "Session", reason: str) -> None: ...
     def ended(self, session: "Session") -> None: ...
 
@@ -165,9 +165,9 @@ class Session:
         yield from self._prove()
         while True:
             yield from self._hand_opt_outs()
+            yield from self._hand_rotations()
             yield from self._hand_directives()
             status = yield from self._look()
-            yield from self._hand_rotations()
             yield from self._bring_time()
             yield from self._hand_inputs()
             receipt = self._events.next_offer(status.device_id, status.last_receipted)
@@ -198,10 +198,12 @@ class Session:
         return status
 
     def _hand_rotations(self) -> Steps:
-        """Before anything that the ledger signed with another key than the player knows."""
+        """Before anything that the ledger or the operator signed with another key than the player knows."""
         while (data := self._rotated.next(self._events.rotations(), self._clock_ms())) is not None:
             refusal = yield from offer(self._link, OFFER_ROTATION, 0, data)
             self._rotated.done(data, refusal, self._clock_ms())
+            if refusal is None:
+                self._directed = Offered()  # one that was refused may be by the key that counts since
             self._events.rotation_offered(self, data, refusal)
 
     def _hand_opt_outs(self) -> Steps:
@@ -313,7 +315,7 @@ class Session:
             self._send_no_more()
             self._sending = SendPack(self._link, cached.pack, cached.read, cached.path)
             self._pack_retry_at_ms, self._pack_done = self._clock_ms() + PACK_RETRY_MS, cached
-            self._events.pack_refused(self, cached, str(error))
+            self._events.pack_refused(self, cached, str(error), isinstance(error, RequestRefused))
             return False
         if taken:
             self._pack_done = cached

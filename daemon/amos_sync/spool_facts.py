@@ -8,10 +8,13 @@ from pathlib import Path
 from amos_sync.spool_carried import FOR_ALL, TO_STICK, Document, Documents
 from amos_sync.spool_file import FAULTS_FACT, PACK_DOCUMENT, named
 
+LEDGERS, OPERATORS = "rotation", "operator rotation"
+"""What rotations of the ledger's and of the operator's key are named by."""
 
-def _rotation_name(number: int, turn: int) -> str:
+
+def _rotation_name(number: int, turn: int, whose: str) -> str:
     """The first has the name that couriers gave it that kept one of each number."""
-    return f"rotation {number}.{turn}" if turn else f"rotation {number}"
+    return f"{whose} {number}.{turn}" if turn else f"{whose} {number}"
 
 
 class SpoolFacts:
@@ -58,20 +61,21 @@ class SpoolFacts:
             self._stage_fact("pack_blobs", bytes(blobs))
         return changed
 
-    def rotations(self) -> list[tuple[int, bytes]]:
-        """(turn in which it came among those of its number, rotation of the ledger's key with its receipt)."""
+    def rotations(self, whose: str = LEDGERS) -> list[tuple[int, bytes]]:
+        """(turn in which it came among those of its number, rotation of that key with its receipt)."""
         with named("read"):
-            rows = self._database.execute("SELECT name, value FROM facts WHERE name LIKE 'rotation %'").fetchall()
+            sql = "SELECT name, value FROM facts WHERE name LIKE ?"
+            rows = self._database.execute(sql, (f"{whose} %",)).fetchall()
         return [(int(name.partition(".")[2] or 0), bytes.fromhex(value)) for name, value in rows]
 
-    def stage_rotation(self, number: int, turn: int, appointment: bytes) -> None:
+    def stage_rotation(self, number: int, turn: int, appointment: bytes, whose: str = LEDGERS) -> None:
         """Keep it."""
-        self._stage_fact(_rotation_name(number, turn), appointment)
+        self._stage_fact(_rotation_name(number, turn, whose), appointment)
 
-    def stage_no_rotation(self, number: int, turn: int) -> None:
+    def stage_no_rotation(self, number: int, turn: int, whose: str = LEDGERS) -> None:
         """Let go of it."""
         with self._staging():
-            self._database.execute("DELETE FROM facts WHERE name = ?", (_rotation_name(number, turn),))
+            self._database.execute("DELETE FROM facts WHERE name = ?", (_rotation_name(number, turn, whose),))
 
     def _fact(self, name: str) -> bytes | None:
         with named("read"):

@@ -25,6 +25,7 @@ from amos_sync.errors import SpoolError, StickFull
 from amos_sync.limits import BUNDLE_PART_BYTES
 from amos_sync.report import reading
 from amos_sync.spool_carried import TO_STICK
+from amos_sync.spool_facts import LEDGERS, OPERATORS
 from amos_sync.spool_file import PACK_DOCUMENT
 from amos_sync.stick_folder import StickFolder
 
@@ -173,10 +174,11 @@ def _documents(database: sqlite3.Connection) -> Iterator[_Counted]:
     def tell(told: Exported) -> None:
         told.documents += 1
 
-    rotations = database.execute("SELECT name, value FROM facts WHERE name LIKE 'rotation %' ORDER BY name")
-    for name, value in rotations:
-        topic = "rotation/" + name.removeprefix("rotation ").partition(".")[0]
-        yield _Counted(BundleItem(kind=bundles.DOCUMENT, name=topic, content=bytes.fromhex(value)), tell)
+    for whose, topic in ((LEDGERS, "rotation/"), (OPERATORS, "rotation/operator-")):
+        sql = "SELECT name, value FROM facts WHERE name LIKE ? ORDER BY name"
+        for name, value in database.execute(sql, (f"{whose} %",)):
+            number = name.removeprefix(f"{whose} ").partition(".")[0]
+            yield _Counted(BundleItem(kind=bundles.DOCUMENT, name=topic + number, content=bytes.fromhex(value)), tell)
     rows = database.execute(
         "SELECT device, name, payload FROM documents WHERE source = ? AND name != ? ORDER BY device, name",
         (TO_STICK, PACK_DOCUMENT),

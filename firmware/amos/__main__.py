@@ -3,7 +3,7 @@
 import sys
 
 from amos.compat import MICROPYTHON, const
-from amos.heap import begin_work
+from amos.heap import begin_work, forget
 
 begin_work()  # before the imports that fill it
 
@@ -11,10 +11,10 @@ begin_work()  # before the imports that fill it
 from amos.sound import mixer  # noqa: E402, F401, I001
 from amos.journal.journal import JournalError  # noqa: E402
 from amos.app import Player  # noqa: E402
-from amos.config import ConfigError, load  # noqa: E402
 from amos.edges.address import AddressError  # noqa: E402
-from amos.edges.key_store import KeyFault  # noqa: E402
+from amos.edges.key_files import KeyFault  # noqa: E402
 from amos.protocol.errors import ProtocolError  # noqa: E402
+from amos.settings import ConfigError, Settings  # noqa: E402
 
 _REFUSED = const(2)
 
@@ -30,7 +30,7 @@ def main(arguments) -> int:
         else:
             # A supervisor that wants to hear from the player names itself in the environment.
             from amos.edges.notify_host import heartbeat
-        player = Player(load(arguments[0], arguments[1:]), heartbeat=heartbeat())
+        player = Player(_settings(arguments), heartbeat=heartbeat())
         try:
             if not MICROPYTHON:
                 # MicroPython has no signals but the interrupt.
@@ -54,6 +54,15 @@ def main(arguments) -> int:
         print("amos player: %s: %s" % (type(error).__name__, error))
         return _REFUSED
     return 0
+
+
+def _settings(arguments) -> Settings:
+    """Raises `ConfigError`."""
+    from amos.config import load
+
+    settings = load(arguments[0], arguments[1:]).alone()
+    forget("amos.config", "amos.crypto.key_text")
+    return settings
 
 
 if __name__ == "__main__":

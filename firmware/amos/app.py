@@ -8,18 +8,16 @@ import os
 from amos import crypto
 from amos.anchored_clock import AnchoredClock
 from amos.device import Device
-from amos.device_key import load_key
 from amos.edges.audio_out import output_kind_of
 from amos.edges.clock import SystemClock
 from amos.edges.directory_lock import DirectoryLock
-from amos.edges.hardware import hardware_ids
 from amos.edges.journal_store import RESERVED_BLOCK, open_reserved, open_store
 from amos.edges.key_files import NEXT_KEY, REQUEST, exists
 from amos.edges.link_ports import open_port
 from amos.edges.sessions_file import append_session
 from amos.edges.two_slot_file import TwoSlotFile
 from amos.edges.worker import open_worker
-from amos.heap import begin_play, begin_work
+from amos.heap import begin_play, begin_work, forget
 from amos.identity import Identity
 from amos.journal.errors import JournalError
 from amos.journal_keeper import JournalKeeper
@@ -64,7 +62,7 @@ class Player:
         self._print = say
         self._clock = AnchoredClock(SystemClock(), os.urandom)
         self._log_ring = LogRing(self._clock)
-        seed, history, bound = load_key(config.directory, hardware_ids())
+        seed, history, bound = _load_key(config.directory)
         self._say(bound)
         self._packs = packs = Repertoire(config, self._say, self._check_taken)
         identity = Identity(seed, config, history)
@@ -86,11 +84,12 @@ class Player:
         if rights.opt_outs.note:
             self._say(rights.opt_outs.note)
         keeper.journal.begin_boot()
+        ledger_keys = LedgerKeys(config.ledger_key, TwoSlotFile(config.directory + "/ledger-key", KEPT_BYTES_MAX))
         directives = staff = None
         if config.operator_key:  # a board holds no code that it does not need
             from amos.directives import open_directives
 
-            directives = open_directives(config, device_id, self._say)
+            directives = open_directives(config, device_id, ledger_keys, self._say)
         if config.limits_staff:
             from amos.staff import open_staff
 
@@ -104,7 +103,7 @@ class Player:
             rights,
             keeper.journal,
             clock,
-            LedgerKeys(config.ledger_key, TwoSlotFile(config.directory + "/ledger-key", KEPT_BYTES_MAX)),
+            ledger_keys,
             packs.intake,
             worker,
             self._log_ring,
@@ -194,6 +193,7 @@ class Player:
         directory, device = self._config.directory, self.device
         if not exists(directory + REQUEST) and not exists(directory + NEXT_KEY):
             return
+        from amos.edges.hardware import hardware_ids
         from amos.key_rotation import rotate
 
         try:
@@ -265,3 +265,13 @@ class Player:
         for line in summary_lines(session, took_ms):
             self._say(line)
         return handover
+
+
+def _load_key(directory: str) -> tuple:
+    """As `device_key.load_key`. Raises `KeyFault`, OSError."""
+    from amos.device_key import load_key
+    from amos.edges.hardware import hardware_ids
+
+    found = load_key(directory, hardware_ids())
+    forget("amos.device_key", "amos.key_rotation", "amos.edges.key_store", "amos.edges.hardware")
+    return found

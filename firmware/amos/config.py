@@ -7,17 +7,12 @@ from amos.compat import const, error_words
 from amos.crypto.key_text import key_of_hex
 from amos.protocol.limits import SMALL_TEXT_BYTES_MAX
 from amos.protocol.segment import TIER_RENDERER
+from amos.settings import NO_PACK, ConfigError, Settings
 
 CONFIG_BYTES_MAX = 8192
 TEXT_LETTERS_MAX = 256
 _DIGITS_MAX = const(18)
 
-
-class ConfigError(ValueError):
-    """A setting is missing or wrong; the message says which and what was expected."""
-
-
-NO_PACK = "none"
 
 # name: (kind, default, low or None, high or None); a default of None means that it must be given.
 SETTINGS = {
@@ -127,31 +122,8 @@ def _value(name: str, raw):
     return raw
 
 
-class Config:
-    """The settings as attributes, checked. `directory` holds key, journal and `player.json`."""
-
-    pack: str
-    publisher_key: bytes
-    ledger_key: bytes
-    operator_key: bytes
-    staff: str
-    staff_volume_min: int
-    staff_volume_max: int
-    board: str
-    board_class: str
-    voices: int
-    rate_hz: int
-    tier: int
-    link: str
-    out: str
-    pace: str
-    holidays: str
-    block_frames: int
-    buffer_ms: int
-    minutes: int
-    linger: str
-    journal: str
-    journal_bytes: int
+class Config(Settings):
+    """The settings, checked as they are made."""
 
     def __init__(self, directory: str, values: dict):
         self.directory = directory
@@ -169,11 +141,6 @@ class Config:
             raise ConfigError("staff_volume_min: expected at most %d, found more" % self.staff_volume_max)
         if self.tier != TIER_RENDERER:
             self._check_is_heard()
-
-    @property
-    def limits_staff(self) -> bool:
-        """Whether anything is forbidden to whoever is at the link."""
-        return (self.staff, self.staff_volume_min, self.staff_volume_max) != ("all", 0, 100)
 
     def _check_is_heard(self) -> None:
         """A player is paid for what venues hear: in real time, and into something that keeps it."""

@@ -160,8 +160,10 @@ class Device:
         self.rights.take_opt_outs(data)
 
     def take_rotation(self, data: bytes) -> None:
-        """The ledger's key gave way to another, which counts from here on. Raises `ProtocolError`."""
-        self._ledger_keys.take(data, crypto.verify)
+        """The ledger's or the operator's key gave way to another, which counts from here on. Who follows no operator
+        leaves the operator's alone. Raises `ProtocolError`."""
+        if not self._ledger_keys.take(data, crypto.verify) and self.directives is not None:
+            self.directives.operator.take(data, crypto.verify)
 
     def take_directive(self, data: bytes) -> None:
         """The operator wants something else from here on. Raises `ProtocolError`."""

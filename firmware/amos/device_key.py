@@ -1,8 +1,8 @@
 """The device's key as its directory has it: made at the first start, and what came of a rotation is finished."""
 
 from amos import crypto
-from amos.edges.key_files import HISTORY, KEY, exists
-from amos.edges.key_store import KeyFault, load_or_make_device_seed
+from amos.edges.key_files import HISTORY, KEY, KeyFault, exists
+from amos.edges.key_store import load_or_make_device_seed
 from amos.identity import key_id_of
 
 

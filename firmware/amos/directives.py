@@ -1,26 +1,31 @@
 """What the operator wants of this player: the directive in force, verified, durable, and never an older one again.
 
-What is kept was verified when it came, and is verified again: a card can be written elsewhere.
+What is kept was verified when it came, and is verified again: a card can be written elsewhere. It stays in force when
+the operator's key gives way to another, so the key that signed it is kept beside it, and the key in the settings,
+without which the other means nothing.
 
-    version u8 | restart, sync and volume that were done, as the serial of the directive that asked: 3 × u64 | directive
+    version u8 | restart, sync and volume that were done, as the serial of the directive that asked: 3 × u64 |
+    key in the settings 32 | key that signed 32 | directive
 
-Integers are big-endian.
+Integers are big-endian. Version 1 had neither key: the one in the settings had signed.
 """
 
 from amos import crypto
 from amos.compat import const
 from amos.directed_inputs import DirectedInputs
 from amos.edges.two_slot_file import TwoSlotFile
-from amos.ledger_keys import LedgerKeys
+from amos.ledger_keys import KEPT_BYTES_MAX as KEYS_BYTES_MAX
+from amos.operator_keys import OperatorKeys
 from amos.protocol.directive import Directive, open_directive
 from amos.protocol.errors import ProtocolError
 from amos.protocol.limits import DIRECTIVE_BYTES_MAX
 from amos.protocol.link import NOT_NOW
 from amos.protocol.link_pack_device import PackRefused
 
-_VERSION = const(1)
-_HEAD_BYTES = const(25)
-KEPT_BYTES_MAX = 25 + DIRECTIVE_BYTES_MAX
+_VERSION = const(2)
+_DONE_BYTES = const(25)  # all of the head in version 1
+_HEAD_BYTES = const(89)
+KEPT_BYTES_MAX = 89 + DIRECTIVE_BYTES_MAX
 
 
 class DirectiveRefused(ProtocolError):
@@ -30,7 +35,7 @@ class DirectiveRefused(ProtocolError):
 class Directives:
     """The directive that `kept` (a `TwoSlotFile` or its twin; None: nothing is kept) holds, and those that come.
 
-    operator  whose `key` is the operator's
+    operator  an OperatorKeys, whose `key` is the operator's
     current   Directive in force, or None
     refused   why the last one that came was refused, None once another is taken
     fault     a sentence when what was kept is no directive of this operator's, else None
@@ -38,7 +43,8 @@ class Directives:
     """
 
     def __init__(self, operator, device_id: bytes, verify, kept=None):
-        self._operator = operator
+        self.operator = operator
+        self._signer = b""  # of `current`
         self._device_id = device_id
         self._verify = verify
         self._kept = kept
@@ -55,17 +61,26 @@ class Directives:
             self.fault = "directive: expected a whole one, found damage"
 
     def _recall(self, content: bytes) -> None:
-        if len(content) <= _HEAD_BYTES or content[0] != _VERSION:
+        operator, version = self.operator, content[0] if content else 0
+        head, pinned, signer = _DONE_BYTES, operator.pinned, operator.pinned
+        if version == _VERSION:
+            head, pinned, signer = _HEAD_BYTES, content[_DONE_BYTES:57], content[57:_HEAD_BYTES]
+        elif version != 1:
+            head = len(content)
+        if len(content) <= head:
             self.fault = "directive: expected a kept one of version %d, found another" % _VERSION
             return
+        if pinned != operator.pinned:
+            signer = operator.key
         done = [int.from_bytes(content[at : at + 8], "big") for at in (1, 9, 17)]
         try:
-            self.current = open_directive(content[_HEAD_BYTES:], self._operator.key, self._verify)
+            self.current = open_directive(content[head:], signer, self._verify)
         except ProtocolError as error:
             self.fault = "directive: kept one refused: %s" % error
             return
+        self._signer = signer
         self._restarted, self._synced, self.volume = done
-        self._data = content[_HEAD_BYTES:]
+        self._data = content[head:]
 
     @property
     def serial(self) -> "int | None":
@@ -86,7 +101,7 @@ class Directives:
         self.refused = None
 
     def _take(self, data: bytes, set_tier) -> None:
-        directive = open_directive(data, self._operator.key, self._verify)
+        directive = open_directive(data, self.operator.key, self._verify)
         if directive.device_id != self._device_id:
             told = (self._device_id.hex(), directive.device_id.hex())
             raise DirectiveRefused("directive.device_id: expected %s, found %s" % told)
@@ -100,18 +115,18 @@ class Directives:
         # Before it is kept: after a cut in between, the courier brings it again.
         if directive.tier is not None:
             set_tier(directive.tier)
-        self._store(data)
+        self._store(data, self.operator.key)
         self.current = directive
 
-    def _store(self, data: bytes) -> None:
+    def _store(self, data: bytes, signer: bytes) -> None:
         """Raises `DirectiveRefused`."""
         done = b"".join([serial.to_bytes(8, "big") for serial in (self._restarted, self._synced, self.volume)])
         if self._kept is not None:
             try:
-                self._kept.write(bytes((_VERSION,)) + done + data)
+                self._kept.write(bytes((_VERSION,)) + done + self.operator.pinned + signer + data)
             except OSError as error:
                 raise DirectiveRefused("directive: expected to be stored, found %s" % error)
-        self._data = data
+        self._data, self._signer = data, signer
 
     @property
     def asks_for_restart(self) -> bool:
@@ -158,7 +173,7 @@ class Directives:
 
     def _noted(self) -> bool:
         try:
-            self._store(self._data)
+            self._store(self._data, self._signer)
         except DirectiveRefused:
             return False
         return True
@@ -186,10 +201,12 @@ class Directives:
             raise PackRefused(NOT_NOW, "pack: expected from %d on, as the operator directs" % from_s)
 
 
-def open_directives(config, device_id: bytes, say) -> Directives:
+def open_directives(config, device_id: bytes, ledger_keys, say) -> Directives:
     """What the player keeps in its directory; `say(line)` is told what an operator should know."""
     kept = TwoSlotFile(config.directory + "/directive", KEPT_BYTES_MAX)
-    directives = Directives(LedgerKeys(config.operator_key), device_id, crypto.verify, kept)
+    operator_key = TwoSlotFile(config.directory + "/operator-key", KEYS_BYTES_MAX)
+    operator = OperatorKeys(config.operator_key, ledger_keys, operator_key)
+    directives = Directives(operator, device_id, crypto.verify, kept)
     if directives.fault:
         say(directives.fault)
     return directives

@@ -5,6 +5,7 @@ and no room for a segment of 16 KB is left. Collecting sooner keeps all of it at
 """
 
 import gc
+import sys
 
 from amos.compat import MICROPYTHON, const
 
@@ -17,6 +18,16 @@ def begin_work() -> None:
     if MICROPYTHON:
         gc.collect()
         gc.threshold(_WORK_COLLECT_BYTES)  # pyright: ignore[reportAttributeAccessIssue] (CPython has set_threshold)
+
+
+def forget(*names: str) -> None:
+    """Let go of modules that are of no more use, of which the caller holds nothing: a board has their code in its heap.
+    Import such a module within a function, late, so that what goes lay at the heap's end."""
+    if MICROPYTHON:
+        for name in names:
+            if sys.modules.pop(name, None) is not None:
+                package, _dot, module = name.rpartition(".")
+                delattr(sys.modules[package], module)
 
 
 def begin_play() -> None:

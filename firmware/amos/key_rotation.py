@@ -16,8 +16,19 @@ key signs, nothing else does. Where steps 4 and 5 fail, on a full disk for examp
 """
 
 from amos import crypto
-from amos.edges.key_files import HISTORY, KEY, NEXT_KEY, REQUEST, SPENT_KEY, exists, overwrite, remove, rename
-from amos.edges.key_store import KeyFault, key_id_in, load_or_make_device_seed, replace_key
+from amos.edges.key_files import (
+    HISTORY,
+    KEY,
+    NEXT_KEY,
+    REQUEST,
+    SPENT_KEY,
+    KeyFault,
+    exists,
+    overwrite,
+    remove,
+    rename,
+)
+from amos.edges.key_store import key_id_in, load_or_make_device_seed, replace_key
 from amos.edges.two_slot_file import TwoSlotFile
 from amos.identity import key_id_of
 from amos.protocol.errors import ProtocolError

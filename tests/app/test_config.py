@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from amos.config import CONFIG_BYTES_MAX, FOR_RENDERERS, SETTINGS, ConfigError, load
+from amos.config import CONFIG_BYTES_MAX, FOR_RENDERERS, SETTINGS, load
+from amos.settings import ConfigError
 
 GIVEN = {"publisher_key": "11" * 32, "ledger_key": "22" * 32, "out": "alsa:default"}
 

@@ -8,8 +8,7 @@ import pytest
 
 from amos import crypto
 from amos.device_key import load_key
-from amos.edges.key_files import NEXT_KEY, REQUEST, exists
-from amos.edges.key_store import KeyFault
+from amos.edges.key_files import NEXT_KEY, REQUEST, KeyFault, exists
 from amos.identity import Identity
 from amos.key_rotation import read_history, rotate
 from amos.protocol.handover import open_key_history

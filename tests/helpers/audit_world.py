@@ -148,7 +148,14 @@ class Venue:
     def enrolment(self) -> bytes:
         identity, nonce = self.device().identity, bytes(16)
         facts = {"version": 1, "device_id": identity.device_id, "public_key": identity.public_key, "site": "cafe"}
-        facts |= {"name": self.name, "tier": 255, "board": "linux", "voices": 32, "nonce": nonce, "unix_s": 1}
+        facts |= {
+            "name": self.name,
+            "tier": self.settings["tier"],
+            "board": "linux",
+            "voices": 32,
+            "nonce": nonce,
+            "unix_s": 1,
+        }
         facts |= {"possession": identity.sign(IDENTIFY_CONTEXT + nonce)}
         operator = crypto.public_key(OPERATOR)
         return sign_enrolment(Enrolment(**facts), crypto.key_id(operator), lambda told: crypto.sign(OPERATOR, told))

@@ -148,7 +148,7 @@ def test_the_least_tree_that_a_path_fits() -> None:
 def test_a_changed_size_in_an_appointment_stops_no_ledger(world: Any, transition_s: int) -> None:
     played(world, 1, 3)
     rotate(world, transition_s)
-    (appointment,) = world.ledger.appointments().values()
+    (appointment,) = world.ledger.rotations_to_tell().values()
     shown = of_another_size(appointment)
     assert world.ledger.hear([shown]) == [Standing.CONTAINED] and not world.ledger.behind
 
@@ -160,7 +160,7 @@ def test_a_changed_size_does_not_outlive_the_recovery(world: Any, tmp_path: Path
     world.ledger.close()
     yesterday = Path(shutil.copytree(world.path, tmp_path / "yesterday"))
     rotate(world, YEAR_S)
-    (appointment,) = world.ledger.appointments().values()
+    (appointment,) = world.ledger.rotations_to_tell().values()
     older = Folder(yesterday)
     with older.open_store() as store:
         assert Heads(older).take(store, of_another_size(appointment)) is Standing.AHEAD
@@ -176,7 +176,7 @@ def test_a_mirror_gives_no_appointment_of_another_place(world: Any, tmp_path: Pa
     """What players and couriers are brought names the rotation's place in the log, or is not published."""
     played(world, 1, 3)
     rotate(world)
-    (genuine,) = world.ledger.appointments().values()
+    (genuine,) = world.ledger.rotations_to_tell().values()
     world.ledger.close()
     liar, honest = (Path(shutil.copytree(audited(world.folder), tmp_path / name)) for name in ("liar", "honest"))
     (liar / "rotations" / "ledger-1.cbor").write_bytes(of_another_size(genuine))

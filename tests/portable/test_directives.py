@@ -12,13 +12,13 @@ from amos.score.inputs import INPUT_LIKE, INPUT_PAUSE, INPUT_SKIP, INPUT_SLIDER,
 from amos.staff import ACTS, Staff, StaffRefused, acts_fault
 from protocol_examples import Party, a_directive, signed_directive
 
-OPERATOR, STRANGER = Party(0x02), Party(0x06)
+OPERATOR, STRANGER, THIRD = Party(0x02), Party(0x06), Party(0x07)
 DEVICE, OTHER = bytes(range(16)), bytes(16)
 
 
 class Key:
     def __init__(self, key):
-        self.key = key
+        self.key = self.pinned = key
 
 
 class Tier:
@@ -147,12 +147,44 @@ def test_what_is_kept_is_verified_again():
     directives(store).take(signed(2), None)
     stranger = directives(store, STRANGER.public_key)
     assert stranger.serial is None and "kept one refused" in stranger.fault
-    for content in (b"", bytes(25), b"\x02" + store.content[1:], store.content[:-1], store.content[:25] + b"\xf6"):
+    for content in (b"", bytes(25), b"\x03" + store.content[1:], store.content[:-1], store.content[:89] + b"\xf6"):
         found = directives(TwoSlotMemory(content))
         assert found.serial is None and found.fault.startswith("directive: ")
     damaged = TwoSlotMemory()
     damaged.damaged = True
     assert "found damage" in directives(damaged).fault
+
+
+def test_what_a_player_of_the_version_before_kept_holds():
+    """Version 1: what was done, and the directive, which the key in the settings signed."""
+    kept = bytes((1,)) + bytes(7) + b"\x02" + bytes(15) + b"\x01" + signed(2, restart=2, volume_q15=9)
+    store = TwoSlotMemory(kept)
+    found = directives(store)
+    assert (found.serial, found.fault, found.volume, found.asks_for_restart) == (2, None, 1, False)
+    found.remembered(2)
+    found.note()
+    again = directives(store)
+    assert (again.serial, again.volume, store.content[0]) == (2, 2, 2)
+
+
+def test_a_directive_stays_in_force_when_the_key_gives_way():
+    store = TwoSlotMemory()
+    player = directives(store)
+    player.take(signed(2, restart=2), None)
+    player.operator.key = STRANGER.public_key
+    assert "signature" in refused(SignatureError, player.take, signed(3), None)
+    player.take(signed(2, restart=2), None)  # the broker still retains it
+    assert player.refused is None and player.restarts(InlineWorker(), str)
+    booted = directives(store)  # by the key in the settings alone, as after a cut before the next key was kept
+    assert booted.serial == 2 and not booted.asks_for_restart
+    player.take(signed(2, restart=2, party=STRANGER), None)  # the same, signed again by the next key
+    player.take(signed(3, party=STRANGER), None)
+    again = directives(store)
+    assert again.serial == 3, "what the key after the one in the settings signed"
+    assert "signature" in refused(SignatureError, player.take, signed(4), None)
+    other = directives(store, THIRD.public_key)
+    assert other.serial is None and "kept one refused" in other.fault, "other settings begin anew"
+    assert directives(store, STRANGER.public_key).serial == 3, "the key in the settings is the one that signed"
 
 
 def test_a_directed_pack_alone_is_activated_from_its_moment_on():

@@ -5,8 +5,7 @@ import os
 from amos import crypto
 from amos.device_key import load_key
 from amos.edges.hardware import SOC
-from amos.edges.key_files import HISTORY, KEY, NEXT_KEY, REQUEST, exists
-from amos.edges.key_store import KeyFault
+from amos.edges.key_files import HISTORY, KEY, NEXT_KEY, REQUEST, KeyFault, exists
 from amos.identity import Identity
 from amos.key_rotation import finish, rotate
 from amos.protocol.handover import handover_message, open_key_history

@@ -4,7 +4,8 @@ import os
 
 from amos.crypto import key_id, public_key
 from amos.edges.hardware import BOARD, MACHINE, SOC, hardware_ids
-from amos.edges.key_store import KeyFault, load_or_make_device_seed, load_or_make_seed
+from amos.edges.key_files import KeyFault
+from amos.edges.key_store import load_or_make_device_seed, load_or_make_seed
 
 HERE = [(SOC, b"10000000a1b2c3d4"), (MACHINE, b"0123")]
 ELSEWHERE = [(SOC, b"10000000ffffffff"), (MACHINE, b"4567")]

@@ -7,28 +7,14 @@ from amos.edges.two_slot_file import TwoSlotFile
 from amos.edges.two_slot_memory import TwoSlotMemory
 from amos.ledger_keys import KEPT_BYTES_MAX, LedgerKeys
 from amos.protocol.errors import ProtocolError
-from amos.protocol.merkle import leaf_hash
-from amos.protocol.rotation import LEDGER, OPERATOR, Rotation, appointment, sign_rotation, split_appointment
-from amos.protocol.signing import sign_receipt
+from amos.protocol.rotation import OPERATOR, appointment, split_appointment
 from protocol_examples import Party
+from rotation_examples import appointed
 
-ORIGIN = "ledger.example"
 PATH = "/tmp/amos-ledger-key-%d" % int.from_bytes(os.urandom(4), "big")
 SEEDS = [10, 11, 12, 13]
 PARTIES = [Party(seed) for seed in SEEDS]
 THIEF = Party(66)
-
-
-def appointed(old, new, number, origin=ORIGIN, role=LEDGER, receipt_by=None, signed_by=None):
-    """What a courier brings: a log of that one entry is enough for a receipt."""
-    facts = {"version": 1, "role": role, "origin": origin, "number": number, "unix_s": 1000}
-    facts["until_unix_s"] = 1000 if role == LEDGER else None
-    draft = Rotation(possession=bytes(64), old_key=old.public_key, new_key=new.public_key, **facts)
-    proof = new.sign(draft.possession_message())
-    signed = Rotation(possession=proof, old_key=old.public_key, new_key=new.public_key, **facts)
-    entry = sign_rotation(signed, (signed_by or old).sign)
-    by = receipt_by or new
-    return appointment(entry, sign_receipt(1, 0, [], leaf_hash(entry), by.id, by.sign))
 
 
 LINE = [appointed(PARTIES[at], PARTIES[at + 1], at + 1) for at in range(3)]
@@ -69,11 +55,15 @@ def test_it_follows_no_step_that_it_cannot_check():
         (appointed(first, THIEF, 2, signed_by=THIEF), "signature"),
         (appointed(first, THIEF, 2, receipt_by=first), "signature"),
         (appointed(PARTIES[0], THIEF, 2), "rotation.old_key: expected"),
-        (appointed(first, second, 2, role=OPERATOR), "role 2"),
         (LINE[1][:-1], ""),
         (b"\x82\x40\x40", ""),
     ):
         refused(keys, data, said)
+    assert not keys.take(appointed(first, second, 2, role=OPERATOR), crypto.verify)
+    strange = LINE[1].replace(b"\xa9\x01\x01\x02\x02", b"\xa9\x01\x01\x02\x03")
+    assert strange != LINE[1]
+    refused(keys, strange, "role 1 or 2")
+    assert keys.key == first.public_key
     mixed = appointment(split_appointment(LINE[1])[0], split_appointment(LINE[0])[1])
     refused(keys, mixed, "signature")
     keys.take(LINE[1], crypto.verify)

@@ -14,7 +14,7 @@ ROW = re.compile(r"^\| `(amos/1/[^`]+)` \| ([^|]+) \| ([^|]+) \|$", re.MULTILINE
 PARAMETERS = {
     "site": "Slug of the venue: 1 to 64 of a-z, digits, - and _.",
     "device": "Device id, 32 lower-case hex digits.",
-    "number": "Counts the ledger's rotations, from 1.",
+    "number": "Counts the ledger's rotations, from 1; with `operator-` before it, the operator's.",
 }
 BYTES = {"time": "application/octet-stream", "checkpoint": "text/plain", "usage": "application/octet-stream"}
 """Last part of a topic -> type of its payload; all others are CBOR."""

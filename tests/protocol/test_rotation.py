@@ -9,11 +9,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from amos.crypto import key_id, public_key, sign, verify
+from amos.ledger_keys import LedgerKeys
+from amos.operator_keys import OperatorKeys
 from amos.protocol.cose import sign as sign_cose
 from amos.protocol.enrolment import TYP_ENROLMENT
 from amos.protocol.errors import LocalError, MessageError, ProtocolError, SignatureError
 from amos.protocol.key_line_host import KeyLine, LinesOfLog, open_proved, rotation_of
-from amos.protocol.rotation import LEDGER, OPERATOR, Rotation, read_rotation, sign_rotation
+from amos.protocol.merkle import leaf_hash
+from amos.protocol.rotation import LEDGER, OPERATOR, Rotation, appointment, read_rotation, sign_rotation
+from amos.protocol.signing import sign_receipt
+from protocol_examples import Examples, Party
 
 ORIGIN = "ledger.example/amos"
 
@@ -32,6 +37,18 @@ class Key:
 
     def sign(self, message: bytes) -> bytes:
         return sign(self.seed, message)
+
+
+def test_the_example_of_the_specification_leads_a_player_to_the_next_key() -> None:
+    """Byte for byte as the log has it, beside a receipt of the ledger's key in force."""
+    examples = Examples()
+    entry, ledger = examples.messages["rotation"], examples.ledger
+    receipt = sign_receipt(1, 0, [], leaf_hash(entry), ledger.id, ledger.sign)
+    keys = OperatorKeys(examples.operator.public_key, LedgerKeys(ledger.public_key))
+    assert keys.take(appointment(entry, receipt), verify)
+    assert keys.key == Party(5).public_key
+    ledgers = appointment(examples.messages["rotation-ledger"], receipt)
+    assert keys.take(ledgers, verify) is False and keys.key == Party(5).public_key
 
 
 KEYS = [Key(number) for number in range(9)]

@@ -12,6 +12,7 @@ from amos import crypto
 from amos.directives import Directives
 from amos.edges.two_slot_memory import TwoSlotMemory
 from amos.ledger_keys import LedgerKeys
+from amos.operator_keys import OperatorKeys
 from amos.packs.folder import PackFolder, open_pack
 from amos.player_state import PlayerState
 from amos.protocol.directive import Hours, Position
@@ -44,7 +45,7 @@ class Directed(Venue):
     def begin(self) -> Session:
         device = self.device
         device.directives = Directives(
-            LedgerKeys(OPERATOR.public_key), device.identity.device_id, crypto.verify, self.kept
+            OperatorKeys(OPERATOR.public_key, device._ledger_keys), device.identity.device_id, crypto.verify, self.kept
         )
         device.player_state = PlayerState(self.pack.pack_id, TierKept(TwoSlotMemory(), 1))
         return super().begin()
@@ -196,7 +197,7 @@ def deliveries(draw: st.DrawFn) -> list[tuple[int, bytes]]:
 def test_any_deliveries_and_boots_end_in_the_state_of_the_highest_serial(
     delivered: list[tuple[int, bytes]], boots: set[int]
 ) -> None:
-    kept, key, tiers = TwoSlotMemory(), LedgerKeys(OPERATOR.public_key), [0]
+    kept, key, tiers = TwoSlotMemory(), OperatorKeys(OPERATOR.public_key, LedgerKeys(bytes(32))), [0]
     player = Directives(key, DEVICE, crypto.verify, kept)
     for at, (_serial, data) in enumerate(delivered):
         if at in boots:

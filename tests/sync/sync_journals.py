@@ -12,6 +12,7 @@ from amos import crypto
 from amos.directives import Directives
 from amos.edges.blob_memory import MemoryFolder
 from amos.ledger_keys import LedgerKeys
+from amos.operator_keys import OperatorKeys
 from amos.packs.intake import PackIntake
 from amos.packs.store import PackStore
 from amos.protocol.anchor import open_anchor
@@ -84,7 +85,7 @@ class FakePlayer:
         self.anchored: list = []
         self.opt_outs: list = []
         self.tier = 1
-        operator = LedgerKeys(crypto.public_key(OPERATOR_SEED))
+        operator = OperatorKeys(crypto.public_key(OPERATOR_SEED), self.keys)
         self.directives = Directives(operator, self.device_id, crypto.verify)
         self.said = b""
         self.inputs: list = []
@@ -156,7 +157,8 @@ class FakePlayer:
     def take_rotation(self, data: bytes) -> None:
         if self.older:
             raise ProofError("expected a known kind of at most 0 bytes")
-        self.keys.take(data, crypto.verify)
+        if not self.keys.take(data, crypto.verify):
+            self.directives.operator.take(data, crypto.verify)
 
     def take_opt_outs(self, data: bytes) -> None:
         if not data.startswith(b"good"):

@@ -10,6 +10,7 @@ import pytest
 from mosquitto_process import mosquitto_with
 from sync_journals import OPERATOR_SEED
 from test_courier import SEED_A, SEED_B, SITE, Venue, venue  # noqa: F401 (a fixture)
+from test_operator_line import rotation
 from typer.testing import CliRunner, Result
 
 from amos import crypto
@@ -22,6 +23,7 @@ from amos_sync.notes import Notes
 from amos_tools.cli import app
 from amos_tools.fleet.errors import FleetError
 from amos_tools.fleet.members import Members
+from amos_tools.fleet.show import player_facts
 from amos_tools.fleet.wanted import Changes, facts_of, hours_of, next_directive, position_of, volume_of
 from protocol_examples import Party, a_directive, a_status, signed_directive
 
@@ -107,6 +109,29 @@ def test_nobody_else_tells_the_desk_what_the_operator_wants() -> None:
     assert members.all()[0].status is None, "the status of another device"
     for stray in ("amos/1/bar/courier/status", "x", topics.device_topic("bar", DEVICE, topics.USAGE)):
         members.came(stray, b"")
+
+
+def test_what_an_earlier_key_signed_is_told_apart_in_any_order_and_followed_back_alone() -> None:
+    first, second, third = OPERATOR_SEED, b"P" * 32, b"Q" * 32
+    line = [rotation(first, second, 1), rotation(second, third, 2)]
+    forged = rotation(b"T" * 32, b"U" * 32, 3)
+    told = [(topics.operator_rotation_topic(number), data) for number, data in enumerate((*line, forged), 1)]
+    directive = (
+        topics.device_topic("bar", DEVICE, topics.DIRECTIVE),
+        signed_directive(a_directive(DEVICE, 9), OPERATOR),
+    )
+    for arrivals in ([directive, *told], [*told, directive], [*reversed(told), directive]):
+        members = Members(crypto.public_key(third))
+        for topic, data in arrivals:
+            members.came(topic, data)
+        (member,) = members.all()
+        assert member.wanted is None and not member.forged and member.earlier is not None
+        assert member.earlier.serial == 9 and player_facts(member)["earlier"] == {"serial": 9}
+        before = Members(OPERATOR_KEY)
+        for topic, data in told:
+            before.came(topic, data)
+        before.came(directive[0], signed_directive(a_directive(DEVICE, 9), Party(ord("Q"))))
+        assert before.all()[0].forged, "whoever has the old key can name a next one"
 
 
 @contextmanager
@@ -199,6 +224,35 @@ def test_a_refusal_of_the_player_and_a_player_that_is_not_there_are_told(
         assert absent.exit_code == 0 and "is not connected; the directive waits" in absent.stdout
     for device in (player.device_id, bytes(16)):
         ledger.publish(topics.device_topic(SITE, device, topics.DIRECTIVE), b"", retain=True)
+
+
+def test_what_an_earlier_key_signed_is_signed_again_when_that_is_asked_for(
+    venue: Venue,  # noqa: F811
+    tmp_path: Path,
+) -> None:
+    player = venue.player(SEED_A, 1).player
+    ledger, key = venue.start_ledger(), tmp_path / "next.key"
+    key.write_bytes(b"P" * 32)
+    topic, told = topics.device_topic(SITE, player.device_id, topics.DIRECTIVE), topics.operator_rotation_topic(1)
+    desk = ["--broker", f"127.0.0.1:{venue.port}", "--operator-key-file", str(key), "--wait-s", "60"]
+    place = Settings(SITE, (venue.players[0].address,), Broker("127.0.0.1", venue.port), tmp_path / "spool")
+    wanted = a_directive(player.device_id, 4, tier=3, volume_q15=8192, pause=[hours_of("02:00-06:00")])
+    ledger.publish(topic, signed_directive(wanted, OPERATOR), retain=True)
+    ledger.publish(told, rotation(OPERATOR_SEED, b"P" * 32, 1), retain=True)
+    try:
+        with running(place):
+            done = amos("direct", SITE, "--volume", "50", *desk)
+            assert done.exit_code == Exit.FINDING and "by an earlier key of the operator's" in done.output
+            done = amos("direct", SITE, "--volume", "50", "--take-over", *desk)
+            assert done.exit_code == 0 and done.stdout.endswith(": follows\n"), done.output
+            current = player.directives.current
+            assert current is not None and current.serial > 4 and (player.tier, current.volume_q15) == (3, 16384)
+            assert current.pause is not None and player.directives.operator.key == crypto.public_key(b"P" * 32)
+            done = amos("direct", SITE, "--take-over", *desk)
+            assert done.exit_code == 0 and player.directives.current is current, "there is nothing left to take over"
+    finally:
+        for name in (topic, told):
+            ledger.publish(name, b"", retain=True)  # the broker is shared
 
 
 @pytest.mark.parametrize(

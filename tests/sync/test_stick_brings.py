@@ -13,6 +13,8 @@ from sync_ledgers import FakeLedger, truthful
 from sync_players import FakePlayer, PlayerThread, sealed
 from sync_shops import stick_command
 from test_courier_packs import shelve
+from test_operator_line import KEYS as OPERATORS_KEYS
+from test_operator_line import LINE as OPERATORS_LINE
 
 from amos import crypto
 from amos.protocol import topics
@@ -25,6 +27,7 @@ from amos_tools.demo.broker import free_port
 from pack_examples import PUBLISHER, Pack
 
 PUBLISHER_KEY = crypto.public_key(PUBLISHER)
+ROTATION, NEXT_OPERATOR = OPERATORS_LINE[0], OPERATORS_KEYS[1]
 
 
 class Two:
@@ -91,6 +94,7 @@ def test_pack_time_and_lists_come_home(two: Two) -> None:
     two.run(lambda: two.waits("shop", "time") and two.shop.spool.open_entries == 3)
     two.run(lambda: two.hub.mqtt.up and two.waits("hub", "pack"))
     two.ledger.publish(topics.OPT_OUTS, b"good opt-outs")
+    two.ledger.publish(topics.operator_rotation_topic(1), ROTATION)
     two.put("shop")
     two.carry("hub")
     directive = topics.device_topic("hub", player.device_id, topics.DIRECTIVE)
@@ -104,6 +108,7 @@ def test_pack_time_and_lists_come_home(two: Two) -> None:
     assert facts["import"]["pack"] == "pack 5 (test)"  # type: ignore[index]
     two.run(lambda: not player.segments and player.opt_outs == [b"good opt-outs"])
     two.run(lambda: bool(player.anchored))
+    assert player.directives.operator.key == NEXT_OPERATOR
     assert abs(player.anchored[0] - time.time() * 1000) < 600_000
     two.shop.packs._common.look()  # type: ignore[union-attr]
     two.run(lambda: player.plays() == Pack(5).id)

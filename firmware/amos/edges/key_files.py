@@ -15,6 +15,10 @@ HISTORY = "/key-history"
 REQUEST = "/rotate-key"
 
 
+class KeyFault(Exception):
+    """The key file is not a key, or not this machine's; nothing is signed with it."""
+
+
 def exists(path: str) -> bool:
     """Whether there is a file of that name."""
     try:

@@ -19,6 +19,7 @@ from errno import ENOENT
 from amos.compat import const
 from amos.edges.durable import fsync_file, sync_folder
 from amos.edges.hardware import NAMES
+from amos.edges.key_files import KeyFault
 from amos.edges.private import create_private, keep_private
 
 SEED_BYTES = 32
@@ -27,10 +28,6 @@ MAGIC = b"AMK1"
 _BOUND_BYTES = const(89)
 CONTEXT = b"amos/1/device-key\x00"
 UNBOUND = "key: bound to nothing, this machine shows no number of its own; who copies the file has the key"
-
-
-class KeyFault(Exception):
-    """The key file is not a key, or not this machine's; nothing is signed with it."""
 
 
 def load_or_make_seed(path: str) -> bytes:

@@ -2,7 +2,6 @@
 
 from amos import crypto
 from amos.compat import MICROPYTHON
-from amos.config import NO_PACK
 from amos.edges.blob_folder import DiskFolder
 from amos.packs.folder import PackError, open_pack
 from amos.packs.intake import PackIntake
@@ -10,6 +9,7 @@ from amos.packs.kept_state import NONE
 from amos.packs.store import PackStore
 from amos.protocol.errors import ProtocolError
 from amos.protocol.link import BAD_SCORE
+from amos.settings import NO_PACK
 
 ANY_BOARD = "any"
 RUNTIME_CLASS = "micropython" if MICROPYTHON else "linux"

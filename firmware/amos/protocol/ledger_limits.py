@@ -17,6 +17,12 @@ RULED_SEGMENTS_MAX = 1024
 RULING_BYTES_MAX = 34 * RULED_SEGMENTS_MAX + 1024
 """Hashes of 32 bytes and their heads, the reason and the envelope: below what an entry of the log holds."""
 
+PLACED_SITES_MAX = 256
+"""Sites that one entry places in a pool; a larger chain takes several entries."""
+
+POOL_BYTES_MAX = 72 * PLACED_SITES_MAX + 1024
+"""Names of 64 bytes and their heads, the reason and the envelope."""
+
 LOSS_BYTES_MAX = 512
 """About 160 bytes."""
 

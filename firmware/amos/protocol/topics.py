@@ -22,7 +22,7 @@ CHECKPOINT = PREFIX + "/checkpoint"
 FORGONE = PREFIX + "/forgone"
 """One retained message for every courier: what was receipted and is to be sent again."""
 ROTATIONS = PREFIX + "/rotation/+"
-"""A retained message for every courier for each rotation of the ledger's key, for players to follow."""
+"""A retained message for every courier for each rotation of the ledger's or the operator's key: players follow."""
 ALL_RECEIPTED = PREFIX + "/+/+/" + RECEIPTED
 ALL_COURIER_CHECKPOINTS = PREFIX + "/+/courier/checkpoint"
 
@@ -47,9 +47,19 @@ def rotation_topic(number: int) -> str:
     return "%s/rotation/%d" % (PREFIX, number)
 
 
+def operator_rotation_topic(number: int) -> str:
+    """Topic of the operator's rotation of that number."""
+    return "%s/rotation/operator-%d" % (PREFIX, number)
+
+
 def is_rotation(topic: str) -> bool:
-    """Whether what comes there is a rotation of the ledger's key."""
+    """Whether what comes there is a rotation of the ledger's or the operator's key."""
     return topic.startswith(PREFIX + "/rotation/")
+
+
+def is_operator_rotation(topic: str) -> bool:
+    """Whether what comes there is a rotation of the operator's key."""
+    return topic.startswith(PREFIX + "/rotation/operator-")
 
 
 def shows_head(topic: str) -> bool:

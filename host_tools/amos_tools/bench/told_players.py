@@ -21,6 +21,7 @@ from amos.edges.two_slot_file import TwoSlotFile
 from amos.identity import Identity
 from amos.journal.journal import Journal
 from amos.ledger_keys import LedgerKeys
+from amos.operator_keys import OperatorKeys
 from amos.player_state import PlayerState
 from amos.protocol.limits import OPT_OUTS_BYTES_MAX
 from amos.rights.lease_clock import LeaseClock
@@ -54,10 +55,11 @@ class ToldPlayer(Device):
 
         opt_outs = OptOutList(kept("opt-outs"), config.publisher_key, crypto.verify)
         rights = Rights(opt_outs, LeaseClock(kept("time"), clock.now_ms(), None))
-        operator_keys, device_id = LedgerKeys(config.operator_key), identity.device_id
+        ledger_keys, device_id = LedgerKeys(config.ledger_key), identity.device_id
+        operator_keys = OperatorKeys(config.operator_key, ledger_keys)
         directives = Directives(operator_keys, device_id, crypto.verify, kept("directive"))
         state = PlayerState(bytes(32), TierKept(kept("tier"), 0))
-        super().__init__(identity, state, rights, journal, clock, LedgerKeys(config.ledger_key), directives=directives)
+        super().__init__(identity, state, rights, journal, clock, ledger_keys, directives=directives)
 
     def take_opt_outs(self, data: bytes) -> None:
         """As a device does."""

@@ -37,7 +37,7 @@ KEY = """
 from amos.device_key import load_key
 from amos.identity import key_id_of
 from amos.edges.hardware import hardware_ids
-from amos.edges.key_store import KeyFault
+from amos.edges.key_files import KeyFault
 try:
  seed, history, bound = load_key({player!r}, hardware_ids())
  print(repr(((key_id_of(seed) if history is None else history.device_id).hex(), bound)))

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from amos.config import CONFIG_BYTES_MAX
-from amos.edges.key_files import KEY
-from amos.edges.key_store import KeyFault, key_id_in
+from amos.edges.key_files import KEY, KeyFault
+from amos.edges.key_store import key_id_in
 from amos.identity import key_id_of
 from amos.key_rotation import read_history
 from amos_tools.device.call import DeviceError

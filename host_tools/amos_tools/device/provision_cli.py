@@ -7,9 +7,9 @@ from typing import Annotated
 import typer
 
 from amos import crypto
-from amos.config import ConfigError
 from amos.protocol.enrolment import Enrolment
 from amos.protocol.printable_host import printable
+from amos.settings import ConfigError
 from amos_cli.key_files import read_key
 from amos_cli.keys import public_key_of
 from amos_cli.numbers import finite

@@ -4,9 +4,9 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from amos.config import ConfigError
 from amos.protocol.errors import LocalError, ProtocolError
 from amos.score.score import ScoreError
+from amos.settings import ConfigError
 from amos_cli.files import OutputRefused
 from amos_cli.key_files import KeyFileError
 from amos_cli.output import refusals

@@ -10,8 +10,7 @@ from typing import Annotated
 import typer
 
 from amos.edges.durable_host import write_whole
-from amos.edges.key_files import NEXT_KEY, REQUEST
-from amos.edges.key_store import KeyFault
+from amos.edges.key_files import NEXT_KEY, REQUEST, KeyFault
 from amos.key_rotation import read_history
 from amos.protocol.limits import HANDOVERS_MAX
 from amos_cli.output import AsJson, UsageError, print_json

@@ -8,7 +8,8 @@ import typer
 
 import amos
 from amos.__main__ import main as run_firmware
-from amos.config import ConfigError, load
+from amos.config import load
+from amos.settings import ConfigError
 from amos_cli.output import UsageError, refusals
 from amos_cli.paths import folder_argument
 from amos_tools import toolchain

@@ -4,7 +4,8 @@ import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from amos.config import CONFIG_BYTES_MAX, NO_PACK, NULL_OUTPUT, SETTINGS, ConfigError
+from amos.config import CONFIG_BYTES_MAX, NULL_OUTPUT, SETTINGS
+from amos.settings import NO_PACK, ConfigError
 from amos_tools.boards import Board
 
 Settings = dict[str, object]

@@ -59,6 +59,9 @@ def direct(
     ] = None,
     restart: Annotated[bool, typer.Option(help="Have players start anew, once.")] = False,
     sync: Annotated[bool, typer.Option(help="Have players seal what they played, once.")] = False,
+    take_over: Annotated[
+        bool, typer.Option("--take-over", help="Sign again what an earlier key of the operator's signed.")
+    ] = False,
     wait_s: Wait = 15.0,
     tls_ca: TlsCa = None,
     tls_certificate: TlsCertificate = None,
@@ -78,11 +81,11 @@ def direct(
             **pack_values(pack, pack_place, pack_from),
         }
         changes = Changes(values, tuple(forget or ()), restart, sync)
-        if not changes.any or bool(target) == everybody:
+        if not (changes.any or take_over) or bool(target) == everybody:
             raise UsageError("expected players, or --all, and something that is wanted of them")
         tls, seed = (tls_ca, tls_certificate, tls_key), read_key(operator_key_file)
         with Desk(broker_of(broker, "auto", tls, username, password_file), crypto.public_key(seed)) as desk:
-            members = _members(desk, target or [], everybody)
+            members = _to_direct(_members(desk, target or [], everybody), changes, take_over)
             for member in members:
                 publish(desk, member, changes, seed)
             desk.wait(lambda: all(_is_heard(member) for member in members), wait_s)
@@ -91,7 +94,7 @@ def direct(
 
 def publish(desk: Desk, member: Member, changes: Changes, seed: bytes) -> None:
     """Sign the player's next directive and have it retained. Raises `FleetError`."""
-    directive = next_directive(member.wanted, member.device_id, changes, int(time.time()))
+    directive = next_directive(member.wanted or member.earlier, member.device_id, changes, int(time.time()))
     key = crypto.key_id(crypto.public_key(seed))
     desk.direct(member.site, member.device_id, sign_directive(directive, key, lambda text: crypto.sign(seed, text)))
 
@@ -132,13 +135,23 @@ def _members(desk: Desk, targets: list[str], everybody: bool) -> list[Member]:
     return list({(member.site, member.device_id): member for member in found}.values())
 
 
+def _to_direct(members: list[Member], changes: Changes, take_over: bool) -> list[Member]:
+    """Raises `FleetError`."""
+    if take_over:
+        return members if changes.any else [member for member in members if member.earlier is not None]
+    for member in members:
+        member.check_key()
+    return members
+
+
 def refusal(member: Member) -> str | None:
     """Why the player does not follow, as far as it says."""
     return None if member.status is None or member.follows else member.status.directive_refused
 
 
 def _is_heard(member: Member) -> bool:
-    return member.status is None or member.follows or refusal(member) is not None
+    refuses = refusal(member) is not None and member.status is not member.before
+    return member.status is None or member.follows or refuses
 
 
 def said(member: Member) -> str:

@@ -6,7 +6,10 @@ from amos import crypto
 from amos.protocol import topics
 from amos.protocol.directive import Directive, open_directive
 from amos.protocol.errors import ProtocolError
+from amos.protocol.key_line_host import open_proved
 from amos.protocol.link import Status, decode_status
+from amos.protocol.rotation import OPERATOR, read_rotation, split_appointment
+from amos_sync.courier_status import OFFLINE, CourierStatus, PackRefusal, decode_courier_status
 from amos_tools.fleet.errors import FleetError
 
 DEVICE_DIGITS = 32
@@ -17,6 +20,9 @@ class Member:
     """One player. `wanted` is signed by the operator; `status` is what a courier passes on, signed by nobody; None
     where there is none, as of a player that is not connected.
 
+    earlier  what the broker retains, where a key of the operator's signed it that gave way to this one: a player that
+             has followed has it from before, or refuses it
+    before   the status that was there when the desk signed something: what it refuses is another directive
     forged   the broker retains a directive that is not this operator's
     """
 
@@ -24,6 +30,8 @@ class Member:
     device_id: bytes
     wanted: Directive | None = None
     status: Status | None = None
+    earlier: Directive | None = None
+    before: Status | None = None
     forged: bool = False
 
     @property
@@ -38,16 +46,33 @@ class Member:
             self.wanted is not None and self.status is not None and self.status.directive_serial == self.wanted.serial
         )
 
+    def check_key(self) -> None:
+        """Raises `FleetError`: what an earlier key signed may be a thief's, so nobody signs it again unasked."""
+        if self.earlier is not None:
+            raise FleetError(
+                f"{self.name}: what is wanted of it is signed by an earlier key of the operator's; look at it with"
+                " `amos fleet show`, then sign it again with `amos fleet direct --take-over`"
+            )
+
 
 @dataclass
 class Members:
-    """By site and device. `operator_key`: whose directives count."""
+    """By site and device. `operator_key`: whose directives count. Which keys it followed, it says itself: each rotation
+    has its signature too."""
 
     operator_key: bytes
     by_name: dict[tuple[str, bytes], Member] = field(default_factory=dict)
+    couriers: dict[str, CourierStatus] = field(default_factory=dict)
+    _before: dict[bytes, bytes] = field(default_factory=dict)
+    _directives: dict[tuple[str, bytes], bytes] = field(default_factory=dict)
 
     def came(self, topic: str, payload: bytes) -> None:
-        """What the broker has on that topic; nothing of what is no directive or status."""
+        """What the broker has on that topic; nothing of what is no directive, status or rotation."""
+        if topics.is_operator_rotation(topic):
+            return self._rotated(payload)
+        site = topic.removeprefix(topics.PREFIX + "/").partition("/")[0]
+        if topic == topics.courier_status_topic(site):
+            return self._courier_came(site, payload)
         try:
             site, device_id, leaf = topics.parse_device_topic(topic)
         except ProtocolError:
@@ -56,9 +81,27 @@ class Members:
             return
         member = self.of(site, device_id)
         if leaf == topics.DIRECTIVE:
-            member.wanted, member.forged = self._opened(device_id, payload)
+            self._directives[site, device_id] = payload
+            self._open(member, payload)
         else:
             member.status = _status(device_id, payload)
+
+    def is_offline(self, site: str) -> bool:
+        """Whether the courier there is known to be away: what players said last may be long ago."""
+        courier = self.couriers.get(site)
+        return courier is not None and courier.state == OFFLINE
+
+    def pack_refusal(self, member: Member) -> PackRefusal | None:
+        """Which pack the player refuses, and why, as its courier says."""
+        courier = self.couriers.get(member.site)
+        refusals = courier.refusals or [] if courier is not None else []
+        return next((refusal for refusal in refusals if refusal.device_id == member.device_id), None)
+
+    def _courier_came(self, site: str, payload: bytes) -> None:
+        try:
+            self.couriers[site] = decode_courier_status(payload)
+        except ProtocolError:
+            self.couriers.pop(site, None)
 
     def of(self, site: str, device_id: bytes) -> Member:
         """The player, known or not."""
@@ -66,7 +109,7 @@ class Members:
 
     def all(self) -> list[Member]:
         """Those of whom the broker has something, by site and device."""
-        known = [member for member in self.by_name.values() if member.wanted or member.status or member.forged]
+        known = [each for each in self.by_name.values() if each.wanted or each.status or each.earlier or each.forged]
         return sorted(known, key=lambda member: (member.site, member.device_id))
 
     def named(self, target: str) -> list[Member]:
@@ -85,14 +128,38 @@ class Members:
         count = "none" if not found else f"{len(found)} that begin so"
         raise FleetError(f"{target[:80]}: expected a player that the broker knows, or its 32 digits, found {count}")
 
-    def _opened(self, device_id: bytes, payload: bytes) -> tuple[Directive | None, bool]:
-        if not payload:
-            return None, False
+    def _open(self, member: Member, payload: bytes) -> None:
+        member.wanted = _opened(payload, self.operator_key, member.device_id)
+        member.earlier = None
+        if member.wanted is None:
+            earlier = [_opened(payload, key, member.device_id) for key in self._earlier_keys()]
+            member.earlier = next((found for found in earlier if found is not None), None)
+        member.forged = bool(payload) and member.wanted is None and member.earlier is None
+
+    def _earlier_keys(self) -> list[bytes]:
+        keys = [self.operator_key]
+        while keys[-1] in self._before and self._before[keys[-1]] not in keys:
+            keys.append(self._before[keys[-1]])
+        return keys[1:]
+
+    def _rotated(self, payload: bytes) -> None:
         try:
-            directive = open_directive(payload, self.operator_key, crypto.verify)
+            entry = split_appointment(payload)[0]
+            rotation = open_proved(entry, read_rotation(entry).old_key, crypto.verify)
         except ProtocolError:
-            return None, True
-        return (directive, False) if directive.device_id == device_id else (None, True)
+            return
+        if rotation.role == OPERATOR:
+            self._before[rotation.new_key] = rotation.old_key
+            for (site, device_id), data in self._directives.items():
+                self._open(self.of(site, device_id), data)
+
+
+def _opened(payload: bytes, key: bytes, device_id: bytes) -> Directive | None:
+    try:
+        directive: Directive = open_directive(payload, key, crypto.verify)
+    except ProtocolError:
+        return None
+    return directive if directive.device_id == device_id else None
 
 
 def _status(device_id: bytes, payload: bytes) -> Status | None:

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from amos.config import ConfigError
+from amos.settings import ConfigError
 from amos_cli.files import OutputRefused, begins_with, output_path, write_output
 from amos_cli.output import AsJson, UsageError, print_json, refusals
 from amos_cli.paths import file_option
