@@ -188,12 +188,12 @@ def test_a_broker_of_mqtt_3_does_as_well(
         venue.end()
 
 
-@pytest.mark.usefixtures("hurried")
 @pytest.mark.parametrize("takes_several", [True, False])
 def test_a_backlog_goes_together_and_alone_where_the_ledger_knows_no_such_message(
-    venue: Venue, takes_several: bool
+    venue: Venue, takes_several: bool, request: pytest.FixtureRequest
 ) -> None:
     """An earlier ledger refuses the one message that asks; what was in it goes alone then, and so does all else."""
+    request.getfixturevalue("patient" if takes_several else "hurried")
     venue.player(SEED_A, 30)
     ledger = venue.start_ledger()
     ledger.takes_several = takes_several
