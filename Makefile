@@ -31,7 +31,7 @@ test-installed: venv-test
 	@.venv/bin/python -m pytest -q -m install tests/install $(ARGS)
 
 sweep: venv-test
-	@.venv/bin/python -m pytest -q -s -m sweep tests/test_portable.py tests/journal tests/app tests/edges tests/rights tests/boards tests/ledger tests/sync $(ARGS)
+	@.venv/bin/python -m pytest -q -s -m sweep tests/test_portable.py tests/journal tests/app tests/edges tests/rights tests/boards tests/ledger tests/pack tests/sync $(ARGS)
 
 fuzz: venv-test
 	@AMOS_FUZZ_CASES=$(CASES) .venv/bin/python -m pytest -q -n auto --dist worksteal tests/script/test_fuzz.py tests/fuzz $(ARGS)

@@ -10,6 +10,7 @@ import soundfile
 from typer.testing import CliRunner, Result
 
 from amos_tools.vault import StatedFacts, Vault
+from amos_tools.vault.audio import to_int16
 from amos_tools.vault.cli import app
 
 
@@ -65,3 +66,25 @@ def test_only_what_was_never_opted_in_is_forgotten(vault: Vault, plain: StatedFa
     assert vault.stems() == [owed] and not vault.blob_path(draft.sha256).exists()
     vault.opt_out([owed.stem_id])
     assert run("remove", vault.path, owed.stem_id.hex()).exit_code == 1
+
+
+def test_what_the_vault_has_replaces_nothing(vault: Vault, plain: StatedFacts, tmp_path: Path) -> None:
+    old = vault.import_samples(noise(1), plain)
+    other = vault.import_samples(noise(2), replace(plain, title="Other"))
+    soundfile.write(tmp_path / "b.wav", noise(2), 44_100)
+    refused = run("replace", vault.path, old.stem_id.hex(), tmp_path / "b.wav")
+    assert refused.exit_code == 1 and "found that of Other" in refused.output
+    assert {stem.stem_id: stem for stem in vault.stems()} == {stem.stem_id: stem for stem in (old, other)}
+
+
+def test_a_stem_of_16_bits_gets_its_24_by_a_replacement_and_keeps_them(
+    vault: Vault, plain: StatedFacts, tmp_path: Path
+) -> None:
+    fine = np.random.RandomState(3).uniform(-0.01, 0.01, (4000, 1))
+    soundfile.write(tmp_path / "a.wav", fine, 44_100, subtype="PCM_24")
+    rounded = to_int16(soundfile.read(tmp_path / "a.wav", dtype="float32", always_2d=True)[0])
+    old = vault.import_samples(rounded, plain)
+    new, _findings = vault.replace(old, tmp_path / "a.wav")
+    assert vault.audio(new).dtype == np.int32 and new.stem_id != old.stem_id
+    assert vault.import_file(tmp_path / "a.wav", plain) == new
+    assert [stem.opt_in for stem in vault.stems() if stem.stem_id == old.stem_id] == [False]

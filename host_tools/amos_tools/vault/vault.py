@@ -134,12 +134,13 @@ class Vault:
         """Other audio for a stem: a stem of its own with the same facts, while the consent to the older one ends.
 
         What the older one has earned stays its own. All of it or nothing, and durable when it returns. Raises a
-        `VaultError`; `SameStem` if the audio is what the stem has.
+        `VaultError`; `SameStem` if the audio is that of a stem already.
         """
         facts = parse_facts(str(path), stated_texts(stem))
-        made, findings = self._prepare(Path(path), facts)
-        if made.stem_id == stem.stem_id:
-            raise errors.SameStem(path, "audio", f"other audio than that of {stem.title}", "the same")
+        made, findings = self._prepare(Path(path), facts, anew=True)
+        for held in self.stems():
+            if held.stem_id == made.stem_id:
+                raise errors.SameStem(path, "audio", "audio that the vault lacks", f"that of {held.title}")
         self._catalogue.put([made, replace(stem, opt_in=False)])
         return made, findings
 
@@ -170,7 +171,8 @@ class Vault:
         except errors.VaultError as error:
             return error
 
-    def _prepare(self, path: Path, facts: StatedFacts) -> "Made":
+    def _prepare(self, path: Path, facts: StatedFacts, anew: bool = False) -> "Made":
+        """`anew`: a stem of its own, whatever the vault took in of the same file before."""
         check_splits(str(path), facts.splits)
         if carries_mark(path):
             raise errors.EngineOutput(path, "origin", "a recording by people", "the provenance of engine output")
@@ -180,15 +182,16 @@ class Vault:
             raise errors.SilentAudio(path, "audio", "something that is heard", "silence throughout")
         findings = found_in_file(str(path), audio)
         findings += found_in(str(path), samples, self.rate_hz, facts.tempo_mbpm, facts.beats)
-        return self._store(self._known(audio), facts), findings
+        return self._store(audio.samples if anew else self._known(audio), facts), findings
 
     def _known(self, audio: Audio) -> StoredFrames:
         """A stem that a vault took in with 16 bits of what the file has stays that stem: payments name it."""
-        if audio.samples.dtype != np.int16:
-            rounded = hashlib.sha256(wav_bytes(audio.rounded, self.rate_hz)).digest()
-            if self._blobs.path(rounded).is_file():
-                return audio.rounded
-        return audio.samples
+        if self._holds(audio.samples) or not self._holds(audio.rounded):
+            return audio.samples
+        return audio.rounded
+
+    def _holds(self, samples: StoredFrames) -> bool:
+        return self._blobs.path(hashlib.sha256(wav_bytes(samples, self.rate_hz)).digest()).is_file()
 
     def _store(self, samples: StoredFrames, facts: StatedFacts) -> StemFacts:
         """Store the blob durably and return the facts of its row."""
