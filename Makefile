@@ -2,7 +2,7 @@
 # make test                       lint, types and every test
 # make test-installed             amos from a wheel: a player alone, the demo, the lowest versions of what it needs
 # make fresh ARCH=amd64           both of them on bare Debian 12 and 13 (arm64, armhf: the demo, emulated); needs root
-# make sweep                      the long runs: every power cut of the journal, two hundred kills, ten minutes of sound under
+# make sweep                      the long runs: every power cut of the journal, two hundred kills, two hundred runs of every fault there is between player and ledger, ten minutes of sound under
 #                                 load, the portable tests on the newest MicroPython and on an emulated Cortex-M,
 #                                 a ledger killed, cut off and refused at every operation on its disk
 # make fuzz CASES=1000000         hostile bytes at every door, and as many messages again to the ledger's intake
@@ -31,7 +31,7 @@ test-installed: venv-test
 	@.venv/bin/python -m pytest -q -m install tests/install $(ARGS)
 
 sweep: venv-test
-	@.venv/bin/python -m pytest -q -s -m sweep tests/test_portable.py tests/journal tests/app tests/edges tests/rights tests/boards tests/ledger $(ARGS)
+	@.venv/bin/python -m pytest -q -s -m sweep tests/test_portable.py tests/journal tests/app tests/edges tests/rights tests/boards tests/ledger tests/sync $(ARGS)
 
 fuzz: venv-test
 	@AMOS_FUZZ_CASES=$(CASES) .venv/bin/python -m pytest -q -n auto --dist worksteal tests/script/test_fuzz.py tests/fuzz $(ARGS)

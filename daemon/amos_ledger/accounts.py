@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from amos.protocol.closing import Closing
-from amos.protocol.transfer import INCOME, Transfer
+from amos.protocol.transfer import INCOME, Transfer, account_of_pool
 from amos_ledger.settlement.accounts import Accounts, Earned
 from amos_ledger.store.store import Store
 
@@ -27,10 +27,10 @@ def accounts(
     return result
 
 
-def incomes_of(store: Store, period: str, size: int) -> set[str]:
-    """The currencies of the incomes for the period's pool in the first `size` entries of the log."""
+def incomes_of(store: Store, period: str, size: int, pool: str) -> set[str]:
+    """The currencies of the incomes for that pool and period in the first `size` entries of the log."""
     return {
         moved.currency
         for _index, moved in store.transfers.said(size)
-        if moved.kind == INCOME and moved.period == period
+        if moved.kind == INCOME and (moved.credit, moved.period) == (account_of_pool(pool), period)
     }

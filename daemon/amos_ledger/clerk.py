@@ -4,7 +4,7 @@ Runs inside the store's transaction; nothing here commits, publishes or sends.
 """
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from amos.crypto import verify
@@ -62,7 +62,7 @@ def take(store: Store, readings: Sequence[Reading], received_unix_s: int) -> lis
     several = len(readings) > 1
     if several:
         store.foresight.devices(reading.device_id for reading in readings if reading.device_id is not None)
-    every = open_all(readings, lambda reading: _key(store, reading), store.manifest, verify)
+    every = open_all(readings, _keys(store), store.manifest, verify)
     if several:
         store.foresight.usage(opened.usage for opened in every if opened.usage is not None)
     lines = Lines(store, received_unix_s)
@@ -87,6 +87,21 @@ def _key(store: Store, reading: Reading) -> DeviceKey | None:
         return None
     device = store.chain.device(reading.device_id)
     return None if device is None else device.key(reading.message.kid)
+
+
+def _keys(store: Store) -> Callable[[Reading], DeviceKey | None]:
+    """As `_key`. What it found is remembered, for messages that are opened before any of them is decided about."""
+    found: dict[tuple[bytes | None, bytes], DeviceKey | None] = {}
+
+    def key(reading: Reading) -> DeviceKey | None:
+        if reading.message is None:
+            return None
+        name = reading.device_id, reading.message.kid
+        if name not in found:
+            found[name] = _key(store, reading)
+        return found[name]
+
+    return key
 
 
 def _open(store: Store, reading: Reading) -> Opened:

@@ -10,25 +10,23 @@ from dataclasses import dataclass
 from functools import partial
 
 from amos.crypto import key_id, verify
-from amos.protocol.closing import VERSION_LISTED, Closing, open_closing, sign_closing
+from amos.protocol.closing import COMMUNAL, VERSION, VERSION_LISTED, Closing, open_closing, sign_closing
 from amos.protocol.rotation import LEDGER
-from amos.protocol.transfer import CARRY
+from amos.protocol.transfer import carry_of
 from amos_ledger.accounts import accounts, incomes_of
-from amos_ledger.errors import LedgerError, PeriodClosed
+from amos_ledger.errors import LedgerError, PeriodClosed, PoolRefused
 from amos_ledger.listed_period import work_out_listed
+from amos_ledger.pool_segments import PeriodSegments, played_pools
 from amos_ledger.readings_work import PlayedSums
 from amos_ledger.settlement.accounts import Accounts, Books, Earned
 from amos_ledger.settlement.meter import Watched
-from amos_ledger.settlement.metered_result import MeteredResult, MeterTerms, Settled, work_out_readings
+from amos_ledger.settlement.metered_result import MeteredResult, MeterTerms, work_out_readings
 from amos_ledger.settlement.money import INCOME_UNITS_MAX, MICRO, decimal
 from amos_ledger.settlement.period_result import PeriodResult
-from amos_ledger.settlement.standing import FLAGS
-from amos_ledger.store.store import Store
+from amos_ledger.store.store import PERIOD_LETTERS, Store
 
 SignBy = Callable[[bytes, bytes], bytes]
 """(key of the ledger's, message) → signature."""
-
-PERIOD_LETTERS = len("2026-11")
 
 _ATTEMPTS = 3
 """Reckonings without the write lock before one is made with it."""
@@ -75,34 +73,35 @@ class _Ground:
     terms: MeterTerms
     segments: int
     transfers: int
+    placings: int
 
 
-def close_period(store: Store, sign_by: SignBy, period: str, income_micro: int | None, currency: str) -> ClosedNow:
-    """Settle and close the period in a currency; where it is closed in that, it is worked out again, and nothing is
-    written. The income is that of the transfers for its pool; where there is none, `income_micro`, which stands for
-    the first currency alone. In a further one the same play earns again.
+def close_period(
+    store: Store, sign_by: SignBy, period: str, income_micro: int | None, currency: str, pool: str = COMMUNAL
+) -> ClosedNow:
+    """Settle and close the period for a pool in a currency; where that is closed, it is worked out again, and nothing
+    is written. The income is that of the transfers for the pool; where there is none, `income_micro`, which stands for
+    the pool's first currency alone. In a further one the same play earns again.
 
     Raises `PeriodClosed` when it was closed with another income, another `LedgerError` when it cannot be
     settled, `SettlementError` when a split or a manifest is missing.
     """
     _keep_earned(store)
+    wanted = period, income_micro, currency, pool
     for _ in range(_ATTEMPTS):
-        closed = _closed_before(store, period, income_micro, currency)
+        closed = _closed_before(store, *wanted)
         if closed is not None:
             return closed
-        ground = _ground(store, period, income_micro, currency)
+        ground = _ground(store, *wanted)
         drafted = _work_out(store, ground.terms)
         with store.transaction():
-            if (
-                _closing_in(store, period, currency) is None
-                and _ground(store, period, income_micro, currency) == ground
-            ):
+            if _closing_in(store, period, currency, pool) is None and _ground(store, *wanted) == ground:
                 return _append(store, sign_by, _checked(store, drafted))
     with store.transaction():
-        closed = _closed_before(store, period, income_micro, currency)
+        closed = _closed_before(store, *wanted)
         if closed is not None:
             return closed
-        drafted = _work_out(store, _ground(store, period, income_micro, currency).terms)
+        drafted = _work_out(store, _ground(store, *wanted).terms)
         return _append(store, sign_by, _checked(store, drafted))
 
 
@@ -121,15 +120,16 @@ def result_from_log(store: Store, title: str, watched: Watched | None = None) ->
     else:
         money = closing.currency, closing.income_micro, closing.carry_in_micro
         books = accounts_at(store, closing.currency, found.leaf_index).books()
-        terms = _terms(store, closing.period, money, closing.previous, closed, first, books, closing.readings_of)
+        pool = closing.pool if closing.version == VERSION else None
+        terms = _terms(store, closing.period, money, closing.previous, closed, first, books, closing.readings_of, pool)
         result = _checked(store, _work_out(store, terms, watched))
     if result.closing.encode() != closing.encode():
         raise LedgerInconsistent(f"{title}: expected the log to give the closing at leaf {found.leaf_index} again")
     return ClosedNow(result, found.entry, found.leaf_index, False)
 
 
-def _closed_before(store: Store, period: str, income_micro: int | None, currency: str) -> ClosedNow | None:
-    named, first = _closing_in(store, period, currency), _closing_in(store, period)
+def _closed_before(store: Store, period: str, income_micro: int | None, currency: str, pool: str) -> ClosedNow | None:
+    named, first = _closing_in(store, period, currency, pool), _closing_in(store, period, pool=pool)
     if named is None and (first is None or income_micro is None):
         return None
     if named is None:
@@ -147,8 +147,9 @@ def _closed_before(store: Store, period: str, income_micro: int | None, currency
     return closed
 
 
-def _ground(store: Store, period: str, income_micro: int | None, currency: str) -> _Ground:
+def _ground(store: Store, period: str, income_micro: int | None, currency: str, pool: str) -> _Ground:
     with store.snapshot():
+        check_open(store, pool)
         closings = store.closings()
         closed = _closed_before_leaf(store, store.size())
         earlier = [item for item in store.periods() if item < period and item not in closed]
@@ -159,10 +160,10 @@ def _ground(store: Store, period: str, income_micro: int | None, currency: str) 
         if store.documents.latest_serial() is None:
             raise NoCatalogue("catalogue: expected one published to this ledger, found none")
         books = accounts_at(store, currency, store.size()).books()
-        if period not in closed:
-            _check_currency(store, period, currency)
-        _check_order(store, books, period, currency)
-        carry_micro, income_micro = books.balance(CARRY), _income(books, period, income_micro)
+        if _closing_in(store, period, pool=pool) is None:
+            _check_currency(store, period, currency, pool)
+        _check_order(store, books, period, currency, pool)
+        carry_micro, income_micro = books.balance(carry_of(pool)), _income(books, period, pool, income_micro)
         if income_micro + carry_micro > INCOME_UNITS_MAX * MICRO:
             raise PoolTooLarge(
                 f"pool: expected at most {INCOME_UNITS_MAX}, found {decimal(income_micro + carry_micro)}"
@@ -173,20 +174,41 @@ def _ground(store: Store, period: str, income_micro: int | None, currency: str) 
         if first is not None:
             closed = _closed_before_leaf(store, first)
             _check_readings(store, first)
-        terms = _terms(store, period, money, previous, closed, first or store.size(), books, first)
-        return _Ground(terms, store.period_usage.count(period), store.transfers.last_number())
+        named = _named(store, pool, first)
+        terms = _terms(store, period, money, previous, closed, first or store.size(), books, first, named)
+        placings = store.placings.last_number()
+        return _Ground(terms, store.period_usage.count(period), store.transfers.last_number(), placings)
 
 
-def _check_currency(store: Store, period: str, currency: str) -> None:
+def check_open(store: Store, pool: str) -> None:
+    """Raise `PoolRefused` for a pool that no entry opened."""
+    known = [COMMUNAL, *store.placings.pools(store.size())]
+    if pool not in known:
+        raise PoolRefused(
+            f"pool: expected one that is open ({', '.join(known)}), found {pool}; amos pool open opens it"
+        )
+
+
+def _named(store: Store, pool: str, first: int | None) -> str | None:
+    """The pool as the closing is to name it: where there are several, of those before the first closing of the period,
+    which is at that leaf, or comes now."""
+    if first is None:
+        several = bool(store.placings.pools(store.size()))
+    else:
+        several = _opened(store, first, store.log.entry(first)).version == VERSION
+    return pool if several or pool != COMMUNAL else None
+
+
+def _check_currency(store: Store, period: str, currency: str, pool: str) -> None:
     """Whoever settles in a currency in which nothing was added, where something was in another, means that one."""
-    found = incomes_of(store, period, store.size())
+    found = incomes_of(store, period, store.size(), pool)
     if found and currency not in found:
         raise IncomeDiffers(f"{period}: expected to be settled in {min(found)}, as income was added, found {currency}")
 
 
-def _income(books: Books, period: str, stated_micro: int | None) -> int:
+def _income(books: Books, period: str, pool: str, stated_micro: int | None) -> int:
     """What is divided besides the carry. Raises `IncomeDiffers`, `NoIncome`."""
-    logged_micro = books.incomes.get(period)
+    logged_micro = books.incomes.get((pool, period))
     if logged_micro is None and stated_micro is None:
         raise NoIncome(f"{period}: expected its income, stated or added before (amos pool add-income), found none")
     if logged_micro is not None and stated_micro not in (None, logged_micro):
@@ -205,6 +227,7 @@ def _terms(
     size: int,
     books: Books,
     readings_of: int | None,
+    pool: str | None,
 ) -> MeterTerms:
     """Terms of a closing whose readings are of the first `size` entries; `money` is currency, income and what is
     carried in."""
@@ -213,18 +236,18 @@ def _terms(
     first_batch_s = 0 if first_batch is None else first_batch[1]
     revoked = store.revocations()
     named = catalogues, opt_outs, revoked
-    return MeterTerms(period, *money, previous, closed, *named, first_batch_s, books, readings_of)
+    return MeterTerms(period, *money, previous, closed, *named, first_batch_s, books, readings_of, pool)
 
 
-def _check_order(store: Store, books: Books, period: str, currency: str) -> None:
-    """In one currency periods are closed in their order, as balances run."""
-    earlier = [item for item in books.incomes if item < period]
+def _check_order(store: Store, books: Books, period: str, currency: str, pool: str) -> None:
+    """In one pool and currency periods are closed in their order, as what is carried runs."""
+    earlier = [item for of, item in books.incomes if of == pool and item < period]
     if earlier:
         raise EarlierPeriodOpen(
             f"{period}: expected what was added for {min(earlier)} in {currency} settled, found it waiting; settle that"
             " first"
         )
-    later = latest_in(store, currency)
+    later = latest_in(store, currency, pool)
     if later is not None and later > period:
         raise PeriodClosed(f"{period}: expected no later period closed in {currency}, found {later}; name the next")
 
@@ -238,20 +261,49 @@ def _check_readings(store: Store, first: int) -> None:
         )
 
 
-def latest_in(store: Store, currency: str) -> str | None:
-    """The last period that is closed in the currency."""
-    return max((item.period for item in _all(store) if item.currency == currency), default=None)
+def latest_in(store: Store, currency: str, pool: str) -> str | None:
+    """The last period for which the pool is closed in the currency."""
+    found = (item for item in _all(store) if (item.currency, _pool_of(item)) == (currency, pool))
+    return max((item.period for item in found), default=None)
 
 
-def title_in(store: Store, period: str, currency: str) -> str:
-    """The title of the period's closing in this currency, also of one to come."""
-    first = _closing_in(store, period)
-    return period if first is None or first.currency == currency else f"{period}-{currency}"
+def title_in(store: Store, period: str, currency: str, pool: str = COMMUNAL) -> str:
+    """The title of the pool's closing of the period in this currency, also of one to come."""
+    named = _closing_in(store, period, currency, pool)
+    if named is not None:
+        return named.title()
+    if pool != COMMUNAL:
+        return f"{period}-{pool}-{currency}"
+    return period if _closing_in(store, period) is None else f"{period}-{currency}"
 
 
-def _closing_in(store: Store, period: str, currency: str | None = None) -> Closing | None:
-    """The closing of the period in this currency; without one, its first."""
-    return next((item for item in _all(store) if item.period == period and currency in (None, item.currency)), None)
+def title_of_pool(store: Store, period: str, pool: str) -> str | None:
+    """The title of the first closing of the pool for the period; None where there is none."""
+    found = _closing_in(store, period, pool=pool)
+    return None if found is None else found.title()
+
+
+def waiting_pools(store: Store, period: str) -> list[str]:
+    """The pools of a settled period in which something was played, or for which income waits, and which are not closed
+    for it in any currency."""
+    if not store.placings.last_number() or _closing_in(store, period) is None:
+        return []
+    size = store.size()
+    open_ = [name for name in (COMMUNAL, *store.placings.pools(size)) if title_of_pool(store, period, name) is None]
+    played = played_pools(store, period) if open_ else set()
+    return [name for name in open_ if name in played or incomes_of(store, period, size, name)]
+
+
+def _closing_in(store: Store, period: str, currency: str | None = None, pool: str | None = None) -> Closing | None:
+    """The first closing of the period in this currency and of this pool; None: in any."""
+    for item in _all(store):
+        if item.period == period and currency in (None, item.currency) and pool in (None, _pool_of(item)):
+            return item
+    return None
+
+
+def _pool_of(closing: Closing) -> str:
+    return closing.pool or COMMUNAL
 
 
 def _all(store: Store) -> list[Closing]:
@@ -308,19 +360,20 @@ def _keep_earned(store: Store) -> None:
 
 
 def _work_out(store: Store, terms: MeterTerms, watched: Watched | None = None) -> tuple[MeteredResult, bytes]:
-    segments = (
-        Settled(item.leaf_index, store.log.usage(item.leaf_index), item.flags, item.received_s)
-        for item in store.period_usage.segments(terms.period, FLAGS)
-    )
+    # The first closing of a period holds all of its play, of whichever pool, against what intake added up.
+    whole = terms.pool is not None and terms.readings_of is None
+    segments = PeriodSegments(store, terms.period, terms.pool, whole)
     with PlayedSums() as sums:
-        sequences = store.period_usage.sequences(terms.period)
-        return work_out_readings(terms, segments, sequences, store.manifest, sums, watched)
+        return work_out_readings(
+            terms, segments, segments.sequences(), store.manifest, sums, watched, beside=segments.beside
+        )
 
 
 def _checked(store: Store, drafted: tuple[MeteredResult, bytes]) -> MeteredResult:
     """The result, when the store added up the same while it took the segments in. Call it when none comes between."""
     result, rollup = drafted
-    if rollup != store.rollups.digest(result.closing.period):
+    compared = result.closing.version != VERSION or result.closing.readings_of is None
+    if compared and rollup != store.rollups.digest(result.closing.period):
         period = result.closing.period
         raise LedgerInconsistent(f"{period}: expected the roll-up that the log gives, found another in the store")
     return result

@@ -5,7 +5,7 @@ As `readings_work`, it is kept in a private temporary database, so that memory d
 
 import sqlite3
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from types import TracebackType
 
 from amos.protocol.cose import parse_typed
@@ -15,8 +15,9 @@ from amos.protocol.ledger_limits import ENROLMENT_BYTES_MAX
 from amos_ledger.settlement.apportionment import SettlementError
 from amos_ledger.settlement.detail import Of, Play
 from amos_ledger.settlement.judging import Judge, Taken
+from amos_ledger.settlement.metered_result import Settled
 from amos_ledger.settlement.rights import RightsHistory, said_in
-from amos_ledger.settlement.standing import FLAGS, OptOutHistory, decode_opt_outs
+from amos_ledger.settlement.standing import OptOutHistory, decode_opt_outs
 from amos_ledger.store.store import Store
 
 KEYS_IN_MEMORY = 40_000
@@ -66,18 +67,18 @@ class DailySums:
                 fresh.clear()
 
 
-def daily_play(store: Store, period: str, closing: int, ticks_hz: int, sums: DailySums) -> None:
-    """Add up what the closing at that leaf settled. Raises `SettlementError` as the closing did."""
+def daily_play(store: Store, segments: Iterable[Settled], closing: int, ticks_hz: int, sums: DailySums) -> None:
+    """Add up these segments, which the closing at that leaf settled. Raises `SettlementError` as the closing did."""
     catalogues = store.documents.catalogues(closing)
     rights = RightsHistory((since_s, said_in(data), data) for since_s, data in catalogues)
     judge = Judge(rights, OptOutHistory(map(decode_opt_outs, store.opt_out_lists(closing))))
     first_batch, revoked, sites = store.period_usage.first_batch(), store.revocations(), Sites(store)
     first_batch_s = 0 if first_batch is None else first_batch[1]
-    for item in store.period_usage.segments(period, FLAGS):
-        usage = store.log.usage(item.leaf_index)
+    for item in segments:
+        usage = item.usage
         manifest = store.manifest(usage.pack)
         if manifest is None:
-            raise SettlementError(f"entry {item.leaf_index}: expected the manifest of its pack, found none")
+            raise SettlementError(f"entry {item.index}: expected the manifest of its pack, found none")
         taken = Taken(
             usage=usage,
             manifest=manifest,
@@ -85,9 +86,9 @@ def daily_play(store: Store, period: str, closing: int, ticks_hz: int, sums: Dai
             accrual="",  # no day and no site depends on it
             received_s=item.received_s,
             undated_s=first_batch_s if item.received_s is None else item.received_s,
-            revoked=item.leaf_index > revoked.get(usage.device_id, item.leaf_index),
+            revoked=item.index > revoked.get(usage.device_id, item.index),
         )
-        site, ticks_a_frame = sites.of(usage.device_id, item.leaf_index), ticks_hz // usage.rate_hz
+        site, ticks_a_frame = sites.of(usage.device_id, item.index), ticks_hz // usage.rate_hz
         for stem_id, serial, standing, day, frames in judge.daily(taken):
             sums.add((stem_id, serial, standing), day, site, frames * ticks_a_frame)
 

@@ -85,6 +85,10 @@ class RulingRefused(LedgerError):
     """The operator's ruling is not one that fits the quarantine, or there is none."""
 
 
+class PoolRefused(LedgerError):
+    """A pool that is not open, or an entry about pools that does not go on with those of the log."""
+
+
 class NotRebuilt(LedgerError):
     """No sound log could be put together, so nothing was changed."""
 

@@ -12,6 +12,7 @@ transition it does, since the ledger itself signs beside with it. A copy from be
 by the rotation, which the broker and mirrors keep.
 """
 
+import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -44,6 +45,7 @@ class Heads:
 
     def __init__(self, folder: Folder) -> None:
         self._folder = folder
+        self._ahead = str(folder.ahead)  # asked for with each batch, which `Path` is slow at
 
     def take(self, store: Store, shown: bytes) -> Standing:
         """Judge a signed note, or a receipt with its envelope; keep one that the log does not contain."""
@@ -97,7 +99,7 @@ class Heads:
 
     def _kept(self) -> Iterator[tuple[str, Shown]]:
         """(file's name, what it says), the highest first."""
-        if not self._folder.ahead.is_dir():
+        if not os.path.isdir(self._ahead):
             return
         names = [path.name for path in self._folder.ahead.iterdir() if not path.name.startswith(".")]
         for name in sorted(names, reverse=True):

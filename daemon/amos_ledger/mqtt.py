@@ -12,7 +12,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 
-from amos.protocol.ledger_limits import RECEIPTED_BYTES_MAX
+from amos.protocol.ledger_limits import RECEIPTED_BYTES_MAX, SEVERAL_BYTES_MAX
 from amos.protocol.topics import (
     ALL_COURIER_CHECKPOINTS,
     ALL_ENROLMENTS,
@@ -22,6 +22,7 @@ from amos.protocol.topics import (
     CHECKPOINT,
     ROTATIONS,
 )
+from amos_ledger.deliveries import Deliveries, Delivery, read_delivery
 from amos_ledger.intake.reading import Message
 from amos_mqtt.broker import Broker
 from amos_mqtt.client import MqttClient
@@ -64,8 +65,10 @@ class MqttEdge:
         self.reached = False
         self._report = report
         self._woken = threading.Event()
-        settings = ClientSettings(client_id, RECEIPTED_BYTES_MAX, lasting=lasting, acknowledges=True, pauses_s=pauses_s)
-        self._client: MqttClient[Message] = MqttClient(broker, settings, Message.of, self._woken.set)
+        bytes_max = max(RECEIPTED_BYTES_MAX, SEVERAL_BYTES_MAX)
+        settings = ClientSettings(client_id, bytes_max, lasting=lasting, acknowledges=True, pauses_s=pauses_s)
+        self._client: MqttClient[Delivery] = MqttClient(broker, settings, read_delivery, self._wake)
+        self._deliveries = Deliveries()
         self._arrived: deque[Arrival[Message]] = deque()
         self._unsent: deque[tuple[str, bytes, bool]] = deque()
         self._dropped_taken = 0
@@ -76,6 +79,7 @@ class MqttEdge:
 
     def stop(self, wait_s: float = 5.0) -> None:
         """Send what is queued as far as it goes, and leave; what is not acknowledged stays with the broker."""
+        self._send_gathered()
         self._client.stop(wait_s=wait_s)
         self.connected.clear()
 
@@ -85,7 +89,8 @@ class MqttEdge:
         return self._client.connections
 
     def next_batch(self, count_max: int, wait_s: float) -> list[Arrival[Message]]:
-        """What has arrived, up to so much; waits for the first."""
+        """What has arrived, up to so much; waits for the first. Answers that were gathered go first."""
+        self._send_gathered()
         if not self._arrived:
             self._poll()
         if not self._arrived:
@@ -110,6 +115,9 @@ class MqttEdge:
 
     def publish(self, topic: str, payload: bytes, retain: bool = False) -> bool:
         """Queue an answer; False when it cannot be, and then the courier's next resend asks for it again."""
+        return self._deliveries.gather(topic, payload) or self._publish(topic, payload, retain)
+
+    def _publish(self, topic: str, payload: bytes, retain: bool) -> bool:
         if self._client.up:
             return self._client.publish(topic, payload, retain)
         if "+" in topic or "#" in topic or len(self._unsent) >= OUTGOING_QUEUED_MAX:
@@ -119,17 +127,29 @@ class MqttEdge:
 
     def acknowledge(self, arrival: Arrival[Message]) -> None:
         """It is durably decided: let the broker forget it."""
-        self._client.acknowledge(arrival)
+        done = self._deliveries.decided(arrival)
+        if done is not None:
+            self._client.acknowledge(done)
+
+    def _send_gathered(self) -> None:
+        for topic, payload in self._deliveries.take_answers():
+            self._publish(topic, payload, False)  # what is lost, its courier asks for again
+
+    def _wake(self) -> None:
+        # `_poll` forgets that it was woken before it looks: whoever finds it woken is seen without waking it again.
+        if not self._woken.is_set():
+            self._woken.set()
 
     def _poll(self) -> None:
         self._woken.clear()
         for happening in self._client.poll(_clock_ms()):
             self._happened(happening)
 
-    def _happened(self, happening: Happening[Message]) -> None:
+    def _happened(self, happening: Happening[Delivery]) -> None:
         if isinstance(happening, Arrival):
-            self._arrived.append(happening)
+            self._arrived += self._deliveries.taken_apart(happening)
         elif isinstance(happening, Up):
+            self._deliveries.forget()
             if happening.resumed:
                 self._arrived.clear()  # the broker delivers them again, and these could not be acknowledged any more
             for names in self._topics:

@@ -7,10 +7,11 @@ sounded in it to both trees. The period is worked out once more to find them.
 from base64 import b64encode
 
 from amos.protocol.segment import Usage
-from amos_ledger.close_period import ClosedNow, result_from_log
+from amos_ledger.close_period import ClosedNow, result_from_log, title_of_pool
 from amos_ledger.errors import NoProof
 from amos_ledger.folder import Folder
 from amos_ledger.log import tree
+from amos_ledger.pool_segments import pool_of_segment
 from amos_ledger.settle_period import head_note, proof_size, rotations_before
 from amos_ledger.settlement.meter import Watched
 from amos_ledger.settlement.metered_result import MeteredResult
@@ -28,7 +29,8 @@ def prove_reading(folder: Folder, store: Store, device_id: bytes, sequence: int)
         raise NoProof(f"{name}: expected one in the log, found none")
     leaf, period = place
     watched = Watched(device_id, _sounding(store, store.log.usage(leaf)))
-    closed = result_from_log(store, period, watched)
+    title = title_of_pool(store, period, pool_of_segment(store, period, leaf))
+    closed = None if title is None else result_from_log(store, title, watched)
     if closed is None:
         raise NoProof(f"{name}: expected it settled, found {period} open, to which it accrues")
     if not isinstance(closed.result, MeteredResult):

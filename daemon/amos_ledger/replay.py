@@ -20,6 +20,7 @@ from amos.protocol.enrolment import TYP_ENROLMENT, Enrolment, open_enrolment
 from amos.protocol.errors import ProtocolError
 from amos.protocol.forgone import FORGONE_LEAF, TYP_FORGONE, Forgone, open_forgone
 from amos.protocol.key_line_host import KeyLine, Verify, open_proved
+from amos.protocol.licence_pool import TYP_POOL, LicencePool, open_pool
 from amos.protocol.loss import TYP_LOSS, Loss, open_loss
 from amos.protocol.manifest import Manifest, open_manifest
 from amos.protocol.opt_outs import OptOuts, open_opt_outs
@@ -56,6 +57,7 @@ _WORDS: dict[object, Callable[[bytes, bytes, Verify], object]] = {
     TYP_LOSS: open_loss,
     TYP_FORGONE: open_forgone,
     TYP_RULING: open_ruling,
+    TYP_POOL: open_pool,
 }
 """Type → what opens it, of what the operator signs."""
 
@@ -236,6 +238,8 @@ class _Replay:
             store.chain.note_loss(word.device_id, word.first, word.last)
         elif isinstance(word, Ruling):
             store.quarantines.rule(word, index)
+        elif isinstance(word, LicencePool):
+            store.placings.note(word, index)
         else:
             assert isinstance(word, Forgone)
             store.note_forgone(index)

@@ -54,15 +54,17 @@ def reply_to(outcome: Outcome, receipt: bytes | None, trouble: str | None) -> Re
 
 def receipted(item: Receipted) -> Reply:
     """The answer to an accepted segment that has its first receipt."""
-    answer = Answer(
-        message_sha256=item.message_sha256,
+    device_id, sequence, site, message_sha256, receipt = item
+    answer: Answer = Answer.__new__(Answer)  # `Record` looks at each field's name, for what may come from anywhere
+    answer.__dict__.update(
+        message_sha256=message_sha256,
         verdict=ACCEPTED,
-        device_id=item.device_id,
-        sequence=item.sequence,
-        receipt=item.receipt,
+        device_id=device_id,
+        sequence=sequence,
+        receipt=receipt,
         detail=None,
     )
-    return Reply(device_topic(item.site, item.device_id, RECEIPT), answer)
+    return Reply(device_topic(site, device_id, RECEIPT), answer)
 
 
 def last_words(outcomes: Sequence[Outcome]) -> list[Outcome]:

@@ -18,17 +18,19 @@ from itertools import islice
 from pathlib import Path
 
 from amos.protocol.checkpoint_host import Checkpoint, sign_checkpoint
+from amos.protocol.closing import COMMUNAL, VERSION
 from amos.protocol.errors import ProtocolError
 from amos.protocol.merkle import leaf_hash
 from amos.protocol.rotation import LEDGER
 from amos_ledger.audit import follow_now
-from amos_ledger.close_period import ClosedNow, close_period
+from amos_ledger.close_period import ClosedNow, close_period, waiting_pools
 from amos_ledger.detail_work import DailySums, daily_play
 from amos_ledger.errors import StorageFailed
 from amos_ledger.folder import Folder
 from amos_ledger.heads import checked_store
 from amos_ledger.log import tree
 from amos_ledger.opt_outs import log_published
+from amos_ledger.pool_segments import PeriodSegments
 from amos_ledger.public import Public
 from amos_ledger.settlement.detail import detail
 from amos_ledger.settlement.metered_result import MeteredResult
@@ -52,28 +54,32 @@ EntryProof = tuple[int, bytes, Sequence[bytes]]
 
 @dataclass(frozen=True)
 class Settled:
-    """A settled period: what was closed, and the statement of each payee, by payee."""
+    """A settled period: what was closed, the statement of each payee, by payee, and the pools of the period that still
+    wait for it."""
 
     closed: ClosedNow
     statements: Mapping[str, Path]
+    waiting_pools: tuple[str, ...] = ()
 
 
-def settle_period(folder: Folder, period: str, income_micro: int | None, currency: str) -> Settled:
-    """Settle the period; again with the same income gives the same. None: the income that was added to its pool.
+def settle_period(
+    folder: Folder, period: str, income_micro: int | None, currency: str, pool: str = COMMUNAL
+) -> Settled:
+    """Settle the period for a pool; again with the same income gives the same. None: the income that was added to it.
 
     Raises `LedgerError` (`StorageFailed` when disk or database refuse), `SettlementError`.
     """
     try:
         with checked_store(folder) as store:
             log_published(folder, store)
-            closed = close_period(store, folder.sign_by, period, income_micro, currency)
+            closed = close_period(store, folder.sign_by, period, income_micro, currency, pool)
             public = Public(folder)
             with folder.publishing():
                 folder.take_line(store)  # a key may have given way to another while the period was worked out
                 public.publish(store, _nobody)
                 written = _write(folder, store, public, closed)
             follow_now(folder, store)
-            return Settled(closed, written)
+            return Settled(closed, written, tuple(waiting_pools(store, period)))
     except (OSError, *DATABASE_ERRORS, ProtocolError) as error:
         raise StorageFailed(f"{folder.path}: {error}") from None
 
@@ -108,7 +114,8 @@ def _metered(folder: Folder, store: Store, closed: ClosedNow, result: MeteredRes
     venues, period, hz = read_policy(folder), result.closing.period, result.meter.ticks_hz
     settled_at = closed.leaf_index if result.closing.readings_of is None else result.closing.readings_of
     with DailySums() as sums:
-        daily_play(store, period, settled_at, hz, sums)
+        of_pool = result.closing.pool if result.closing.version == VERSION else None
+        daily_play(store, PeriodSegments(store, period, of_pool), settled_at, hz, sums)
         for number, payee in enumerate(result.payees):
             core, proof = result.core_bytes(number), _metered_proof(store, result, number, common, size)
             whole, lines = statement_file(core, proof), result.lines_of(number)

@@ -10,8 +10,18 @@ from functools import partial
 from amos.crypto import key_id
 from amos.protocol.errors import LocalError
 from amos.protocol.rotation import LEDGER
-from amos.protocol.transfer import INCOME, VERSION, Transfer, derived_reference, sign_transfer
-from amos_ledger.close_period import accounts_at, latest_in
+from amos.protocol.transfer import (
+    CARRIES,
+    INCOME,
+    POOLS,
+    VERSION,
+    VERSION_COMMUNAL,
+    Transfer,
+    derived_reference,
+    pool_named,
+    sign_transfer,
+)
+from amos_ledger.close_period import accounts_at, check_open, latest_in
 from amos_ledger.errors import LedgerError, PeriodClosed, StorageFailed
 from amos_ledger.folder import Folder
 from amos_ledger.heads import checked_store
@@ -52,7 +62,8 @@ class Order:
     def transfer(self, number: int, unix_s: int) -> Transfer:
         """As an entry says it; where the order has no reference, with the one of its first occurrence."""
         facts = {name: getattr(self, name) for name in _SAID}
-        result = Transfer(version=VERSION, number=number, unix_s=unix_s, **facts, reference=self.reference)
+        version = VERSION_COMMUNAL if pool_named(self.debit, self.credit) is None else VERSION
+        result = Transfer(version=version, number=number, unix_s=unix_s, **facts, reference=self.reference)
         result.reference = self.reference or derived_reference(result, 1)
         return result
 
@@ -61,19 +72,27 @@ _SAID = ("kind", "currency", "debit", "credit", "amount_micro", "reason", "perio
 
 
 def _check_period(store: Store, moved: Transfer) -> None:
-    """Income is for a period that is not closed in its currency, nor is a later one. All else puts right, holds or pays
-    what a closing gave, so that a period which it names is closed."""
+    """Income is for a period that is not closed for its pool and currency, nor is a later one. All else puts right,
+    holds or pays what a closing gave, so that a period which it names is closed."""
     if moved.period is None:
         return
     if moved.kind != INCOME:
         if moved.period not in store.closed_periods():
             raise TransferRefused(f"{moved.period}: expected a closed period, found one that gave nothing yet")
         return
-    latest = latest_in(store, moved.currency)
+    latest = latest_in(store, moved.currency, moved.credit.removeprefix(POOLS))
     if latest is not None and latest >= moved.period:
         raise PeriodClosed(
             f"{moved.period}: expected an open period, found {latest} closed in {moved.currency}; name the next"
         )
+
+
+def _check_pools(store: Store, moved: Transfer) -> None:
+    """Each pool is open. Raises `PoolRefused`."""
+    for account in (moved.debit, moved.credit):
+        for prefix in (POOLS, CARRIES):
+            if account.startswith(prefix):
+                check_open(store, account.removeprefix(prefix))
 
 
 def _check_names(store: Store, moved: Transfer, found: Accounts) -> None:
@@ -119,6 +138,7 @@ def _append(folder: Folder, store: Store, order: Order) -> tuple[int, Transfer]:
         else:
             moved.reference = references.named(order.reference)
         found = accounts_at(store, order.currency, size)
+        _check_pools(store, moved)
         _check_period(store, moved)
         found.check(moved)
         _check_names(store, moved, found)

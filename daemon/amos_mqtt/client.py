@@ -19,7 +19,7 @@ from collections import OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from amos_mqtt import causes
 from amos_mqtt.back_off import back_off_ms
@@ -53,6 +53,10 @@ _TOPICS_CACHED_MAX = 16_384
 """Of a fleet: a few hundred bytes each."""
 _HEADER_BYTES_MAX = 16
 """Of a PUBLISH without properties, beside topic and payload."""
+_TOPIC_BYTES_MAX = 128
+"""Of ours: a site's name of 64 and a device's of 32."""
+_PAYLOAD_BYTES_MAX = 1 << 20
+"""What a broker that says nothing is believed to take."""
 
 
 @dataclass
@@ -175,6 +179,12 @@ class MqttClient(Generic[T]):
             return 0
         return max(self._line.inflight_max - len(self._sent) - len(self._queued), 0)
 
+    @property
+    def payload_bytes_max(self) -> int:
+        """Of one message, as far as the broker has told."""
+        told = None if self._line is None else self._line.packet_bytes_max
+        return _PAYLOAD_BYTES_MAX if told is None else told - _TOPIC_BYTES_MAX - _HEADER_BYTES_MAX
+
     def publish(self, topic: str, payload: bytes, retain: bool = False) -> bool:
         """Give a message to the broker; False when it cannot be. It may get lost: whoever needs it there asks again."""
         return self._publish(_Outgoing(topic, payload, retain))
@@ -186,7 +196,7 @@ class MqttClient(Generic[T]):
             if packet_id is not None:
                 self._subscriptions[packet_id] = names
 
-    def acknowledge(self, arrival: Arrival[T]) -> None:
+    def acknowledge(self, arrival: Arrival[Any]) -> None:
         """The message is durably decided: let the broker forget it. One of an earlier line, whose packet id may be
         another's, is acknowledged when the broker delivers it again."""
         if arrival.qos:
@@ -329,8 +339,9 @@ class MqttClient(Generic[T]):
         )
 
     def _proved_useful(self, now_ms: int) -> None:
-        self._useful = True
-        self._say(self._teller.useful(now_ms))
+        if not self._useful:  # else that was told since it went up
+            self._useful = True
+            self._say(self._teller.useful(now_ms))
 
     def _denied(self, what: str, reason: str, now_ms: int) -> None:
         self._told.append(Denied(reason))

@@ -39,6 +39,7 @@ T = TypeVar("T")
 
 _TURN_MS = 1000
 _KEEPALIVE_CODE = 141
+_QUICK_ACK: int | None = getattr(socket, "TCP_QUICKACK", None)
 
 
 class Line(Generic[T]):
@@ -148,6 +149,7 @@ class Line(Generic[T]):
             properties.MaximumPacketSize = 2 * self._settings.payload_bytes_max
             extra = {"clean_start": not self._settings.lasting, "properties": properties}
         self._client.connect(broker.host, broker.port, KEEPALIVE_S, **extra)
+        _send_at_once(self._client.socket())
 
     def _turn(self) -> None:
         """Move bytes until there is no line any more."""
@@ -157,6 +159,8 @@ class Line(Generic[T]):
         while (line := client.socket()) is not None:
             readable, writable = self._wait(line, client.want_write())
             result = client.loop_read() if readable else paho.MQTT_ERR_SUCCESS
+            if readable:
+                _confirm_at_once(line)
             if result == paho.MQTT_ERR_SUCCESS and (writable or client.want_write()):
                 result = client.loop_write()
             if result == paho.MQTT_ERR_SUCCESS:
@@ -261,6 +265,21 @@ class Line(Generic[T]):
 
     def _on_alert(self, text: str) -> None:
         self._alert = causes.of_loss(text) or self._alert
+
+
+def _send_at_once(line: Any) -> None:
+    """Each message when it is written: else the system keeps a small one back until the broker's machine confirms what
+    went before, which that one does only after 40 ms."""
+    with contextlib.suppress(OSError):
+        line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+
+def _confirm_at_once(line: Any) -> None:
+    """What was read: a broker that keeps small messages back in the same way (mosquitto, unless told otherwise) waits
+    for that. Linux forgets it after a while, so it is said each time."""
+    if _QUICK_ACK is not None:
+        with contextlib.suppress(OSError):
+            line.setsockopt(socket.IPPROTO_TCP, _QUICK_ACK, 1)
 
 
 def _topic(message: paho.MQTTMessage) -> str:

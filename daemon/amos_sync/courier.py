@@ -6,11 +6,12 @@ nothing: it can delay a segment, not alter it, and only the ledger's signed rece
 """
 
 import contextlib
-import hashlib
 import select
 import socket
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from amos.protocol import topics
 from amos.protocol.errors import ProtocolError
@@ -29,6 +30,7 @@ from amos_sync.faults_kept import KeptFaults
 from amos_sync.hindrances import Hindrances
 from amos_sync.home_assistant import HomeAssistant
 from amos_sync.inbox import Inbox
+from amos_sync.lacking import lacking
 from amos_sync.ledger_line import LedgerLine
 from amos_sync.ledger_words import LedgerWords
 from amos_sync.limits import (
@@ -38,19 +40,23 @@ from amos_sync.limits import (
     SPOOL_RETRY_MS,
     UNANSWERED_MAX,
 )
-from amos_sync.message import PAYLOAD_BYTES_MAX, Message, read_message
+from amos_sync.message import PAYLOAD_BYTES_MAX, Message, read_message, split_message
 from amos_sync.notes import Notes
 from amos_sync.operator_line import OperatorLine
 from amos_sync.opt_outs import OptOutLists
-from amos_sync.outbox import Outbox, Slot, State, final_refusals
+from amos_sync.outbox import Outbox, Slot, final_refusals
 from amos_sync.own_status import OwnStatus
 from amos_sync.pack_cache import PackCache
 from amos_sync.pack_source import source_for
 from amos_sync.players import Players
 from amos_sync.roster import Roster
+from amos_sync.sending import Sending
 from amos_sync.session import Session
 from amos_sync.spool import Spool
+from amos_sync.together import Together
 from amos_sync.tree_heads import TreeHeads
+
+T = TypeVar("T")
 
 TURN_MS_MAX = 1000
 
@@ -106,6 +112,8 @@ class Courier:
         self.roster = Roster(settings.addresses)
         self.devices: list[Device] = []
         self._meet(clock_ms())
+        self._together = Together()
+        self._sending = Sending(settings.site, self.spool, self.outbox, self.mqtt, self._together)
         self._own_status = OwnStatus(self.mqtt, settings.site, self.spool)
         self._spool_retry_ms = 0
         self._staged_ms: int | None = None
@@ -113,7 +121,15 @@ class Courier:
         self.hindrances = Hindrances(settings.site, self.spool, self.outbox, self.mqtt, self.notes)
         self._kept_faults = KeptFaults(self.spool)
         self.ledger_words = LedgerWords(
-            self.spool, self.outbox, self.mqtt, self.notes, self.players, self.line, self.hindrances, self._wake_device
+            self.spool,
+            self.outbox,
+            self.mqtt,
+            self.notes,
+            self.players,
+            self.line,
+            self.hindrances,
+            self._together,
+            self._wake_device,
         )
         ways = (lambda message: self._arrived(message, clock_ms()), self._wake_device)
         self.inbox = Inbox(settings.site, self.spool, self.outbox, self.mqtt, self.notes, self.players, ways)
@@ -164,8 +180,9 @@ class Courier:
                 device.work(now_ms)
             self.inbox.work(now_ms)
             self.inbox.has_pack(self.packs.common)
-            messages = self._stage_sends(now_ms)
+            messages = self._sending.stage(now_ms)
             if self.hindrances.look(self.devices, now_ms):
+                self._sending.note_unanswered(now_ms)
                 self._kept_faults.stage([*self.mqtt.faults, *self.notes.faults.present()], now_ms)
             if self._commit_is_due(now_ms):
                 for device in self.devices:
@@ -181,7 +198,7 @@ class Courier:
             self.mqtt.publish(topic, payload)
         for device in self.devices:
             device.flush(now_ms)
-        self._own_status.publish(self.devices, now_ms)
+        self._own_status.publish(self.devices, self.players.pack_refusals.values(), now_ms)
         if self.home is not None:
             self.home.work(self.devices, now_ms)
         self.packs.tell(self.notes, now_ms)
@@ -231,26 +248,12 @@ class Courier:
 
     def missing(self) -> list[str]:
         """What keeps the courier from being idle, in sentences."""
-        sentences = []
-        sentences += [f"{pattern} finds no player" for pattern in self.roster.empty()]
+        sentences = [f"{pattern} finds no player" for pattern in self.roster.empty()]
         if not self.mqtt.up:
             sentences.append(f"broker {self.settings.broker.name} is not connected")
         for device in self.devices:
-            session = device.session
-            if self._is_brought(device):
-                continue
-            if session is None or session.device_id is None:
-                sentences.append(f"{device.address} does not answer")
-                continue
-            slots = self.outbox.open_slots(session.device_id)
-            for state in State:
-                count = sum(slot.state is state for slot in slots)
-                if count:
-                    sentences.append(f"{session.name}: {count} segments {state.name.lower()}")
-            if not slots and not session.settled:
-                sentences.append(f"{session.name}: segments not pulled yet")
-            if not self._has_pack(session):
-                sentences.append(f"{session.name}: pack not brought yet")
+            if not self._is_brought(device):
+                sentences += lacking(device, self.outbox, self._has_pack)
         if self.spool.full:
             sentences.append("the spool is full")
         return sentences
@@ -337,21 +340,12 @@ class Courier:
             if count:
                 self.spool.stage_line_bytes(device.session.device_id, count)
 
-    def _stage_sends(self, now_ms: int) -> list[tuple[str, bytes]]:
-        messages = []
-        for slot in self.outbox.send(now_ms, self.mqtt.room, jitter_permille()):
-            payload = self.spool.payload(slot.id)
-            if hashlib.sha256(payload).digest() != slot.message_sha256:
-                raise SpoolDamaged(f"spool: segment {slot.sequence} is not what was written there")
-            self.spool.stage_sent(slot)
-            messages.append((topics.device_topic(self.settings.site, slot.device_id, topics.USAGE), payload))
-        return messages
-
     # --- the broker's side
 
     def _happened(self, happening: Happening[Message], now_ms: int) -> None:
         if isinstance(happening, Up | Down):
             self.hindrances.unanswered.connected(now_ms if isinstance(happening, Up) else None)
+            self._together.connected(isinstance(happening, Up), now_ms)
             self.inbox.connected(isinstance(happening, Up))
         if isinstance(happening, Up):
             self.players.broker_up()
@@ -368,11 +362,16 @@ class Courier:
             is_wrong = any(happening.sentence.startswith(fault.sentence) for fault in self.mqtt.faults)
             self.notes.tell(happening.sentence, "broker", is_wrong)
         elif isinstance(happening, Arrival):
-            try:
-                self._arrived(happening.message, now_ms)
-            except ProtocolError as error:
-                name = f"broker {self.settings.broker.name}"
-                self.notes.often("garbage", f"{name}: ignored a message: {printable(str(error))}", now_ms)
+            for message in self._guarded(split_message, happening.message, now_ms) or []:
+                self._guarded(lambda message: self._arrived(message, now_ms), message, now_ms)
+
+    def _guarded(self, act: Callable[[Message], T], message: Message, now_ms: int) -> T | None:
+        try:
+            return act(message)
+        except ProtocolError as error:
+            name = f"broker {self.settings.broker.name}"
+            self.notes.often("garbage", f"{name}: ignored a message: {printable(str(error))}", now_ms)
+            return None
 
     def _arrived(self, message: Message, now_ms: int) -> None:
         if self.home is not None and self.home.came(message, self.devices):

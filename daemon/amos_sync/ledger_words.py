@@ -5,15 +5,15 @@ Each raises `ProtocolError` for what is none, and `SpoolDamaged` where it shows 
 
 from collections.abc import Callable
 
-from amos.protocol import answer as answers
 from amos.protocol.anchor import Anchor
+from amos.protocol.answer_host import read_answer
 from amos.protocol.cose import TYP_ANCHOR, parse_typed
 from amos.protocol.envelope_host import unwrap
 from amos.protocol.errors import ProtocolError
 from amos.protocol.forgone import read_forgone
 from amos.protocol.limits import ANCHOR_BYTES_MAX
 from amos.protocol.printable_host import printable
-from amos.protocol.receipt import parse_receipt
+from amos.protocol.receipt_host import read_receipt
 from amos_mqtt.client import MqttClient
 from amos_sync.clock import clock_fault, clock_ms, jitter_permille, wall_ms
 from amos_sync.errors import SpoolDamaged
@@ -26,6 +26,7 @@ from amos_sync.outbox import Outbox, State
 from amos_sync.players import Players
 from amos_sync.spool import Spool
 from amos_sync.spool_damage import names
+from amos_sync.together import Together
 
 
 class LedgerWords:
@@ -40,6 +41,7 @@ class LedgerWords:
         players: Players,
         line: LedgerLine,
         hindrances: Hindrances,
+        together: Together,
         wake: Callable[[bytes | None], None],
     ) -> None:
         self._spool = spool
@@ -49,6 +51,7 @@ class LedgerWords:
         self._players = players
         self._line = line
         self._hindrances = hindrances
+        self._together = together
         self._wake = wake
         self._forgone_ms = clock_ms()
 
@@ -84,7 +87,7 @@ class LedgerWords:
 
     def answered(self, device_id: bytes, message: Message, now_ms: int) -> None:
         """A verdict on a segment."""
-        answer = answers.decode_answer(message.payload)
+        answer = read_answer(message.payload)
         self._hindrances.unanswered.answered(now_ms)
         slot = self._outbox.find(answer.message_sha256, device_id, answer.sequence)
         if slot is None or slot.state is State.RECEIPTED:
@@ -96,11 +99,14 @@ class LedgerWords:
             raise ProtocolError("answer: expected device and sequence of the message that its hash names")
         leaf_index = None
         if answer.receipt is not None:
-            receipt = parse_receipt(answer.receipt)
+            receipt = read_receipt(answer.receipt)
             leaf_index = receipt.leaf_index
-            self._line.check(receipt, unwrap(self._spool.payload(slot.id)))
+            if self._line.checks:
+                self._line.check(receipt, unwrap(self._spool.payload(slot.id)))
             if not self._players.believes(device_id, receipt.message.kid):
                 return  # in a time of transition the same comes by the other key as well
+        if slot.together and slot.state is State.SENT and slot.asked_ms is not None:
+            self._together.answered(now_ms - slot.asked_ms)
         if self._outbox.answered(slot, answer.verdict, now_ms, jitter_permille()) is None:
             return
         if answer.receipt is not None:

@@ -21,6 +21,9 @@ HEAD_AGAIN_MS = (1_000, 3_600_000)
 ROTATIONS_OF_A_NUMBER_MAX = 4
 """Of the ledger's key: without the key that players know, a true one cannot be told from what a stranger made."""
 
+SIGNATURES_KNOWN_MAX = 16
+"""Of roots, remembered as verified: receipts for one come one after another."""
+
 FORGONE_AGAIN_MS = 600_000
 """Between two requests to send returned segments again: they are not signed for the courier."""
 
@@ -30,17 +33,37 @@ SEQUENCE_MAX = (1 << 63) - 1
 UNANSWERED_MAX = 64
 """Segments of one device sent and not yet answered: a dead ledger is not flooded, and no device starves another."""
 
+UNANSWERED_TOGETHER_MAX = 256
+"""The same once the ledger has shown that it takes several in one message: enough that it never waits for us."""
+
+TOGETHER_FIRST = 2
+"""Segments of the first message with several: no larger than what a ledger that knows none of such takes, to refuse."""
+
+TOGETHER_QUICK_MS, TOGETHER_SLOW_MS = 2_000, 5_000
+"""An answer within the former has more segments go together, one after the latter fewer: half of what has them sent
+again."""
+
+TOGETHER_AGAIN_MS = 600_000
+"""After a message with several that had no answer all go alone for so long."""
+
 PORT_RETRY_MS = (500, 15_000)
 """First and longest wait before a connection is tried again; doubled each time, with jitter."""
 
 POLL_MS = 1000
 """Between two looks at an idle player: one request of 8 bytes."""
 
+POLL_TOGETHER_MS = 250
+"""Looks begin at multiples of it, so that many players are looked at in few turns of the loop, each of which costs
+something for every player."""
+
 RELIST_MS = 60_000
 """Before segments that could not be read are listed and tried again."""
 
 LOOK_MS = 2000
 """Between two looks at what keeps segments from their receipts: one through a full spool takes some 20 ms."""
+
+NOTE_SENT_MS = 1500
+"""A segment that has had no answer for so long is noted as sent at the next look, for whoever reads the spool."""
 
 SAYINGS_MAX, SAYINGS_REFILL_MS = 6, 60_000
 """Changes of one subject told at once, and the time after which one more may be: a state may change every second."""

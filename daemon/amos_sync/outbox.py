@@ -108,10 +108,12 @@ WAIT_MS = {
 
 class Slot:
     """One segment in the outbox; `id` is the spool's. `verdict` is the last refusal or hold, if any; `asked_ms` is when
-    it was sent first since the last answer; `carried`: a stick brought it for a shop elsewhere."""
+    it was sent first since the last answer; `carried`: a stick brought it for a shop elsewhere; `together`: it was sent
+    with others in one message the last time; `unnoted_sends` are those that the spool does not know of."""
 
     __slots__ = (
-        "asked_ms", "attempts", "carried", "device_id", "due_ms", "id", "message_sha256", "sequence", "state", "verdict"
+        "asked_ms", "attempts", "carried", "device_id", "due_ms", "id", "message_sha256", "sequence", "state",
+        "together", "unnoted_sends", "verdict"
     )  # fmt: skip
 
     def __init__(
@@ -123,6 +125,8 @@ class Slot:
         self.message_sha256 = message_sha256
         self.state = state
         self.carried = carried
+        self.together = False
+        self.unnoted_sends = 0
         self.attempts = 0
         self.due_ms = 0
         self.asked_ms: int | None = None
@@ -174,43 +178,67 @@ class Outbox:
             lane.fresh.append(slot)
 
     def send(self, now_ms: int, count_max: int, jitter_permille: int) -> list[Slot]:
-        """Up to `count_max` slots to give to the broker now, which count as sent from here on.
+        """Up to `count_max` slots to give to the broker now, each alone, which count as sent from here on.
 
         Overdue ones first, then fresh ones in order; the devices take turns, those of this shop before all others: what
         sticks bring, however much, holds up none of its players.
         """
-        own = [lane for lane in self._lanes.values() if lane.slots and lane.own]
-        chosen = self._send_of(own, now_ms, count_max, jitter_permille)
-        others = [lane for lane in self._lanes.values() if lane.slots and not lane.own]
-        return chosen + self._send_of(others, now_ms, count_max - len(chosen), jitter_permille)
+        return [slot for (slot,) in self.send_together(now_ms, count_max, jitter_permille, 1, self._unanswered_max)]
 
-    def _send_of(self, lanes: "list[_Lane]", now_ms: int, count_max: int, jitter_permille: int) -> list[Slot]:
-        chosen: list[Slot] = []
+    def send_together(
+        self, now_ms: int, count_max: int, jitter_permille: int, each_max: int, unanswered_max: int
+    ) -> list[list[Slot]]:
+        """As `send`, up to `count_max` groups: fresh ones of one device go together, up to `each_max` of them as long
+        as it has less than `unanswered_max` under way. One that is sent again goes alone: whatever kept it from its
+        answer may have been its company."""
+        own = [lane for lane in self._lanes.values() if lane.slots and lane.own]
+        how = (now_ms, jitter_permille, each_max, unanswered_max)
+        chosen = self._send_of(own, count_max, *how)
+        others = [lane for lane in self._lanes.values() if lane.slots and not lane.own]
+        return chosen + self._send_of(others, count_max - len(chosen), *how)
+
+    def _send_of(
+        self,
+        lanes: "list[_Lane]",
+        count_max: int,
+        now_ms: int,
+        jitter_permille: int,
+        each_max: int,
+        unanswered_max: int,
+    ) -> list[list[Slot]]:
+        chosen: list[list[Slot]] = []
         while lanes and len(chosen) < count_max:
             for lane in list(lanes):
-                slot = self._due_of(lane, now_ms) if len(chosen) < count_max else None
-                if slot is None:
+                room = len(chosen) < count_max
+                group = self._due_of(lane, now_ms, each_max, unanswered_max) if room else []
+                if not group:
                     lanes.remove(lane)
                     continue
-                self._move(slot, Event.SEND)
-                slot.attempts += 1
-                slot.asked_ms = now_ms if slot.asked_ms is None else slot.asked_ms
-                self._wait(slot, now_ms, UNANSWERED_WAIT_MS, jitter_permille)
-                chosen.append(slot)
+                for slot in group:
+                    self._sent(slot, now_ms, jitter_permille)
+                chosen.append(group)
         # Whoever was served last goes to the end, so that turns stay fair when there is room for one at a time.
         if chosen:
-            last = chosen[-1].device_id
+            last = chosen[-1][0].device_id
             self._lanes[last] = self._lanes.pop(last)
         return chosen
 
-    def _due_of(self, lane: _Lane, now_ms: int) -> Slot | None:
+    def _sent(self, slot: Slot, now_ms: int, jitter_permille: int) -> None:
+        self._move(slot, Event.SEND)
+        slot.attempts += 1
+        slot.unnoted_sends += 1
+        slot.asked_ms = now_ms if slot.asked_ms is None else slot.asked_ms
+        self._wait(slot, now_ms, UNANSWERED_WAIT_MS, jitter_permille)
+
+    def _due_of(self, lane: _Lane, now_ms: int, each_max: int, unanswered_max: int) -> list[Slot]:
         if self._waits(lane) and lane.later[0][0] <= now_ms:
-            return lane.slots[heapq.heappop(lane.later)[1]]
-        while lane.fresh and lane.unanswered < self._unanswered_max:
+            return [lane.slots[heapq.heappop(lane.later)[1]]]
+        group: list[Slot] = []
+        while lane.fresh and len(group) < each_max and lane.unanswered + len(group) < unanswered_max:
             slot = lane.fresh.popleft()
             if slot.state is State.PULLED and slot.id in lane.slots:
-                return slot
-        return None
+                group.append(slot)
+        return group
 
     def answered(self, slot: Slot, verdict: int, now_ms: int, jitter_permille: int) -> Slot | None:
         """Apply the ledger's verdict; the slot if that changed anything, else None."""

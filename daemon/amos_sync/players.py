@@ -10,6 +10,7 @@ from amos.protocol.printable_host import printable
 from amos_mqtt.client import MqttClient
 from amos_sync.anchors import Anchors
 from amos_sync.clock import clock_ms, jitter_permille
+from amos_sync.courier_status import REFUSAL_TEXT_BYTES_MAX, PackRefusal
 from amos_sync.directed_packs import DirectedPacks
 from amos_sync.directives import Directives
 from amos_sync.errors import PlayerError, SpoolDamaged
@@ -55,6 +56,7 @@ class Players:
         self._published: dict[bytes, tuple[int, bytes]] = {}  # device -> when, and state and text of its status
         self.opt_out_lists = opt_out_lists
         self.anchors = Anchors()
+        self.pack_refusals: dict[bytes, PackRefusal] = {}
 
     def broker_up(self) -> None:
         """Every status is published again: the broker may have lost what it retained."""
@@ -98,6 +100,9 @@ class Players:
         if returned:
             self._spool.stage_returned([slot for slot in returned if not slot.carried])
             self._spool.carried.stage_gone([slot.id for slot in returned if slot.carried])
+        refusal = self.pack_refusals.get(status.device_id)
+        if refusal is not None and refusal.pack == status.pack:
+            del self.pack_refusals[status.device_id]
         told_ms, told = self._published.get(status.device_id, (-STATUS_MS, b""))
         mood = bytes((status.state,)) + (status.text or "").encode()
         mood += f" {status.directive_serial} {status.directive_refused} {status.pack.hex()}".encode()
@@ -159,7 +164,9 @@ class Players:
         if status is None:
             return False
         if not self._mqtt.up:
-            return self.anchors.due_for_stick(status.device_id, status.clock, clock_ms())
+            # While the first connection is still under way, no shop is one without a broker.
+            away = bool(self._mqtt.faults)
+            return away and self.anchors.due_for_stick(status.device_id, status.clock, clock_ms())
         if not self._mqtt.room:
             return False
         return self.anchors.due(status.device_id, status.clock, clock_ms())
@@ -268,11 +275,20 @@ class Players:
 
     def pack_taken(self, session: Session, cached: CachedPack, sent_bytes: int) -> None:
         """The player has the whole pack, and will play it from its next section on."""
+        self.pack_refusals.pop(session.device_id or b"", None)
         sentence = f"{session.name}: has {cached.name}, {sent_bytes} bytes sent; it plays it from its next section on"
         self._notes.say(session.address + " pack", sentence)
 
-    def pack_refused(self, session: Session, cached: CachedPack, reason: str) -> None:
+    def pack_refused(self, session: Session, cached: CachedPack, reason: str, by_player: bool) -> None:
         """The player does not want the pack, or it could not be sent; it is offered again later."""
+        if by_player and session.device_id is not None and session.status is not None:
+            text = printable(reason).encode("ascii", "replace").decode()[:REFUSAL_TEXT_BYTES_MAX]
+            self.pack_refusals[session.device_id] = PackRefusal(
+                device_id=session.device_id,
+                pack=cached.pack.pack_id,
+                text=text or "refused",
+                directive_serial=session.status.directive_serial or 0,
+            )
         sentence = f"{session.name}: does not take {cached.name}: {printable(reason)}; offering it again later"
         self._notes.say(session.address + " pack", sentence)
 
@@ -282,6 +298,7 @@ class Players:
         if session.device_id is not None:
             self._sessions.pop(session.device_id, None)
             self._published.pop(session.device_id, None)
+            self.pack_refusals.pop(session.device_id, None)
             self.anchors.forget(session.device_id)
             topic = topics.device_topic(self._site, session.device_id, topics.STATUS)
             self._mqtt.publish(topic, b"", retain=True)

@@ -73,13 +73,16 @@ def _running(folder: Path) -> bool:
 def reading(folder: Path) -> Iterator[sqlite3.Connection]:
     """One view of the spool, whatever its courier does meanwhile. Raises `SpoolError`."""
     path = folder / FILE_NAME
+    none_yet = SpoolError(f"spool {folder}: none there yet; run the courier first")
     if not path.is_file():
-        raise SpoolError(f"spool {folder}: none there yet; run the courier first")
+        raise none_yet
     try:
         database = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=10)
         database.row_factory = sqlite3.Row
         try:
             database.execute("BEGIN")
+            if not database.execute("PRAGMA user_version").fetchone()[0]:
+                raise none_yet  # a courier makes it at this moment
             yield database
         finally:
             database.close()

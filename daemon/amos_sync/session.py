@@ -35,6 +35,7 @@ from amos_sync.limits import (
     PACK_RETRY_MS,
     PACK_SLICE_BYTES,
     POLL_MS,
+    POLL_TOGETHER_MS,
     RELIST_MS,
     SEQUENCE_MAX,
 )
@@ -82,9 +83,16 @@ class PlayerEvents(Protocol):
     def unreadable(self, session: "Session", entry: Entry, reason: str) -> None: ...
     def pack(self, session: "Session") -> CachedPack | None: ...
     def pack_taken(self, session: "Session", cached: CachedPack, sent_bytes: int) -> None: ...
-    def pack_refused(self, session: "Session", cached: CachedPack, reason: str) -> None: ...
+    def pack_refused(self, session: "Session", cached: CachedPack, reason: str, by_player: bool) -> None: ...
     def input_refused(self, session: "Session", reason: str) -> None: ...
     def ended(self, session: "Session") -> None: ...
+
+
+class UntilLook(Pause):
+    """Ends when other players are looked at, too."""
+
+    def start(self, now_ms: int) -> None:
+        self.until_ms = now_ms + self.wait_ms - now_ms % POLL_TOGETHER_MS
 
 
 @dataclass
@@ -170,7 +178,7 @@ class Session:
                 if self.settled:
                     self._events.settled(self)
                 if not (yield from self._bring_pack(status)):
-                    yield Pause(POLL_MS)
+                    yield UntilLook(POLL_MS)
 
     def _prove(self) -> Steps:
         for _try in range(PROOFS_MAX):
@@ -307,7 +315,7 @@ class Session:
             self._send_no_more()
             self._sending = SendPack(self._link, cached.pack, cached.read, cached.path)
             self._pack_retry_at_ms, self._pack_done = self._clock_ms() + PACK_RETRY_MS, cached
-            self._events.pack_refused(self, cached, str(error))
+            self._events.pack_refused(self, cached, str(error), isinstance(error, RequestRefused))
             return False
         if taken:
             self._pack_done = cached

@@ -241,11 +241,13 @@ class Spool(SpoolFacts, SpoolKept):
         return id
 
     def stage_sent(self, slot: Slot) -> None:
-        """The message was given to the broker once more."""
+        """The message was given to the broker, as often as is not noted yet."""
         with self._staging(waits=True):
             self._database.execute(
-                "UPDATE entries SET state = ?, sends = sends + 1 WHERE id = ?", (slot.state, slot.id)
+                "UPDATE entries SET state = ?, sends = sends + ? WHERE id = ?",
+                (slot.state, slot.unnoted_sends, slot.id),
             )
+        slot.unnoted_sends = 0
 
     def stage_answer(
         self, slot: Slot, detail: str | None = None, receipt: bytes | None = None, leaf_index: int | None = None
@@ -254,9 +256,11 @@ class Spool(SpoolFacts, SpoolKept):
         earlier one is forgotten."""
         with self._staging(waits=True):
             self._database.execute(
-                "UPDATE entries SET state = ?, verdict = ?, detail = ?, receipt = ?, leaf_index = ? WHERE id = ?",
-                (slot.state, slot.verdict, detail, receipt, leaf_index, slot.id),
+                "UPDATE entries SET state = ?, sends = sends + ?, verdict = ?, detail = ?, receipt = ?, leaf_index = ?"
+                " WHERE id = ?",
+                (slot.state, slot.unnoted_sends, slot.verdict, detail, receipt, leaf_index, slot.id),
             )
+        slot.unnoted_sends = 0
 
     def stage_returned(self, slots: list[Slot], now_unix_s: int | None = None) -> None:
         """The player took a receipt that covers these: they are kept for a while, in case the ledger loses them."""

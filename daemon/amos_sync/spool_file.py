@@ -19,7 +19,8 @@ from amos_sync.spool_damage import is_damage
 FILE_NAME = "spool.sqlite"
 LOCK_NAME = "spool.lock"
 RESERVE_NAME = "spool.reserve"
-LOCK_TRIES = 3
+LOOKERS_S = 10.0
+"""For those who only look whether a courier runs: on a busy machine one may be stopped in the middle of its look."""
 FAULTS_FACT = "faults"
 PACK_DOCUMENT = "pack"
 """The manifest of the pack that the courier has for its players, as a document; its blobs' folder is a fact."""
@@ -99,28 +100,34 @@ def keep_reserve(folder: Path) -> None:
 def lock_spool(path: Path) -> int:
     """The lock file's descriptor, for as long as the spool is used. Raises `SpoolBusy` when another courier has it."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
-    for turn in range(LOCK_TRIES):
-        try:
-            # The kernel gives it back when the process ends, in whatever way.
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return descriptor
-        except BlockingIOError:
-            if turn + 1 < LOCK_TRIES:
-                time.sleep(0.02)  # `spool_in_use` has it for a moment
-    os.close(descriptor)
-    raise SpoolBusy(f"spool {path.parent}: another courier uses it; stop it or name another folder")
+    end_s = time.monotonic() + LOOKERS_S
+    # The kernel gives it back when the process ends, in whatever way.
+    while not _locked(descriptor, fcntl.LOCK_EX):
+        # Lookers share it among themselves and with this look; a courier shares it with nobody.
+        is_looked_at = _locked(descriptor, fcntl.LOCK_SH)
+        fcntl.flock(descriptor, fcntl.LOCK_UN)
+        if not is_looked_at or time.monotonic() >= end_s:
+            os.close(descriptor)
+            raise SpoolBusy(f"spool {path.parent}: another courier uses it; stop it or name another folder")
+        time.sleep(0.02)
+    return descriptor
+
+
+def _locked(descriptor: int, kind: int) -> bool:
+    try:
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def spool_in_use(folder: Path) -> bool:
     """Whether a courier has it at this moment. Raises OSError."""
     descriptor = os.open(folder / LOCK_NAME, os.O_RDONLY | os.O_NOFOLLOW)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
+        return not _locked(descriptor, fcntl.LOCK_SH)
     finally:
         os.close(descriptor)
-    return False
 
 
 def open_database(path: Path) -> sqlite3.Connection:

@@ -7,6 +7,10 @@ ROLES = ("beats", "bass", "harmony", "pads", "tops", "melody", "fx")
 
 PPM = 1_000_000
 
+BEATS_TOLERANCE_INVERSE = 200
+"""A stem whose length is within half a percent of its beats is a loop, and made exactly as long when a pack is built; a
+longer one has a tail, which stays."""
+
 
 @dataclass(frozen=True, slots=True)
 class Split:
@@ -44,7 +48,7 @@ NO_CREDITS = Credits()
 class StemFacts:
     """What is known of a stem in the vault; audio itself is the blob with this SHA-256.
 
-    The blob is a WAV file, int16, 1 or 2 channels, at `rate_hz`, `frames` long.
+    The blob is a WAV file of 16 or 24 bits, 1 or 2 channels, at `rate_hz`, `frames` long.
     """
 
     stem_id: bytes  # 16 bytes: the first half of the blob's SHA-256
@@ -63,3 +67,4 @@ class StemFacts:
     splits: tuple[Split, ...]  # ppm sums to PPM
     isrc: str | None = None
     credits: Credits = NO_CREDITS
+    tags: tuple[tuple[str, str], ...] = ()  # further columns of a sidecar: name and text, in the order of their names

@@ -15,60 +15,26 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
+from noise_pack import OPERATOR, PUBLISHER, SITE, enrolment_of, make_pack, prepare_player
 
 from amos import crypto
 from amos.edges.audio_sink import FRAME_BYTES
 from amos.edges.wav_out import HEADER_BYTES as WAV_HEADER_BYTES
-from amos.protocol.enrolment import Enrolment, sign_enrolment
-from amos.protocol.link import IDENTIFY_CONTEXT
-from amos.protocol.segment import TIER_RENDERER, Usage
+from amos.protocol.segment import Usage
 from amos.protocol.usage_reader import open_usage
 from amos_ledger import registry
 from amos_ledger.folder import Folder, init_folder
 from amos_ledger.records import Totals
 from amos_tools.demo.broker import start_broker
 from amos_tools.demo.processes import Processes, amos_command, wait_until
-from amos_tools.device.prepare import prepare
 from amos_tools.device.run import micropython_environment
-from amos_tools.pack import build_pack
-from amos_tools.script import compile_script
-from amos_tools.vault import Vault, parse_facts
 
-RATE_HZ = 22_050
-SITE = "harbour"
-PUBLISHER, OPERATOR = b"p" * 32, b"o" * 32
-VOICES = 8
-SCRIPT = """
-experience "kills" seed device
-clock 22050 tempo 160 meter 4/4 key A minor
-mix target -18 LUFS peak -1 dBTP voices 8
-pool long = stems where role pads
-pool short = stems where role beats
-section loop 2 bars
-  play pads from long count 2 fade 1 beat
-  play beats from short every 1 beats chance 0.5
-"""
 STARTING_S = 0.6
 """About what a player takes to play, on an idle machine."""
 PLAYING_SHARE = 0.8
 START_S = 60
 SETTLE_S = 240
 """For the ledger to have everything once nobody is killed any more."""
-
-
-def make_pack(folder: Path) -> Path:
-    """Three long stems, of which two play at a time, and three short ones that come and go with the beat."""
-    noise = np.random.RandomState(3)
-    with Vault.init(folder / "vault", rate_hz=RATE_HZ) as vault:
-        for number in range(6):
-            role, frames = ("pads", RATE_HZ * 2) if number % 2 else ("beats", RATE_HZ // 3)
-            samples = noise.randint(-9000, 9000, (frames + number, 1)).astype("int16")
-            told = {"title": f"stem {number}", "artist": "A", "splits": "a=1000000", "role": role, "opt_in": "yes"}
-            vault.import_samples(samples, parse_facts("noise", told))
-        terms = {"publisher_seed": PUBLISHER, "serial": 1, "board_class": "any", "lease_end_unix_s": 2_000_000_000}
-        build_pack(compile_script(SCRIPT, vault.stems()), vault, folder / "pack", **terms)  # type: ignore[arg-type]
-    return folder / "pack"
 
 
 @dataclass(frozen=True)
@@ -95,27 +61,11 @@ class Player:
         self._link = link
 
     def prepare(self, pack: Path, ledger_key: bytes) -> None:
-        settings: dict[str, object] = {
-            "pack": str(pack),
-            "publisher_key": crypto.public_key(PUBLISHER).hex(),
-            "ledger_key": ledger_key.hex(),
-            "tier": TIER_RENDERER,
-            "out": "null",
-            "link": self._link,
-            "journal_bytes": 1 << 20,
-        }
-        prepare(self.folder, settings)
-        (self.folder / "device.key").write_bytes(self.seed)
+        more = {"link": self._link, "out": "null", "journal_bytes": 1 << 20}
+        prepare_player(self.folder, self.seed, pack, ledger_key, more)
 
     def enrolment(self) -> bytes:
-        nonce = bytes(16)
-        enrolment = Enrolment(
-            version=1, device_id=self.device_id, public_key=self.public_key, site=SITE, name=self.name,
-            tier=TIER_RENDERER, board="linux", voices=VOICES, nonce=nonce, unix_s=1_793_534_400,
-            possession=crypto.sign(self.seed, IDENTIFY_CONTEXT + nonce),
-        )  # fmt: skip
-        operator = crypto.key_id(crypto.public_key(OPERATOR))
-        return sign_enrolment(enrolment, operator, lambda message: crypto.sign(OPERATOR, message))
+        return enrolment_of(self.seed, self.name)
 
     def live(self, kill_after_s: float | None, *settings: str, playing: bool = False) -> int:
         """One life; killed at that age, or so long after it began to play, or left to end by itself. Its exit code."""

@@ -15,9 +15,9 @@ from collections.abc import Callable, Generator
 from pathlib import Path
 
 import numpy as np
-from kill_venue import OPERATOR, PUBLISHER, RATE_HZ, SCRIPT, SITE
 from kill_venue import Player as Enrolled
 from listing import list_all
+from noise_pack import OPERATOR, PUBLISHER, RATE_HZ, SCRIPT, SITE
 from patience import wait_until
 
 from amos import crypto

@@ -8,7 +8,8 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
-from kill_venue import RATE_HZ, Plan, Player, Venue
+from kill_venue import Plan, Player, Venue
+from noise_pack import RATE_HZ
 
 from amos.edges.sector_device import FileSectorDevice
 from amos.journal.journal import Journal

@@ -69,6 +69,9 @@ CLOCKS = {"now", "today", "utcnow"}  # methods of datetime and date
 # The courier's decisions; what stores, sends and serves stands beside them in the same package.
 PURE_SYNC = ("outbox", "unanswered")
 
+# A roll-out's decisions; what hears, keeps and sends stands beside them.
+PURE_ROLLOUT = ("decide", "plain", "plan", "rings", "seen", "state")
+
 # Only what is a command speaks of the command line.
 COMMANDS_OF_THE_LEDGER = {
     "cli": (),
@@ -322,6 +325,15 @@ RULES = (
     rule("amos_mqtt.faults", "amos_mqtt.limits", outside=PURE_HOST, pure=True),
     rule("amos_mqtt.teller", "amos_mqtt.faults", "amos_mqtt.limits", outside=PURE_HOST, pure=True),
     rule("amos_mqtt", outside={*sys.stdlib_module_names, "paho"}),
+    *(
+        rule(
+            f"amos_tools.fleet.rollout.{name}",
+            *("amos_tools.fleet", "amos.protocol", "amos_cli.durations", "amos_cli.output", "amos_sync.limits"),
+            outside=PURE_HOST | {"difflib", "hashlib"},
+            pure=True,
+        )
+        for name in PURE_ROLLOUT
+    ),
     rule("amos_tools.bootstrap", "amos_tools.toolchain", outside=set(sys.stdlib_module_names)),
     # The system's Python runs it; `render` is run in a root, by amos's.
     rule("amos_tools.fresh", "amos_tools.toolchain", outside=set(sys.stdlib_module_names)),

@@ -41,6 +41,7 @@ NEEDS = {
     "a proof",
     "a settled period",
     "a statement",
+    "a stem's id",
     "the operator's next key",
     "witnesses",
 }

@@ -15,6 +15,7 @@ from amos_tools.cli import app
 MADE_OR_AWAITED = {
     ("demo", "--workdir"),
     ("vault init", "DIR"),
+    ("vault scan", "--sidecar"),
     ("script simulate", "--out"),
     ("pack build", "--out"),
     ("pack optouts", "--out"),
@@ -23,6 +24,7 @@ MADE_OR_AWAITED = {
     ("report playlog", "--out"),
     ("report dsr", "--out"),
     ("report registry", "--out"),
+    ("fleet rollout start", "--state"),
     ("device prepare", "DIR"),
     ("device enrol", "--out"),
     ("device revoke", "--out"),

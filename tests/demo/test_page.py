@@ -1,6 +1,7 @@
 """The demo's page: a browser is asked about each statement; where there is none the page is left, and that is said."""
 
 import json
+import shlex
 import sys
 from pathlib import Path
 
@@ -32,7 +33,8 @@ def settled(tmp_path_factory: pytest.TempPathFactory) -> tuple[Workdir, Path, li
 
 def a_program(folder: Path, text: str) -> Path:
     path = folder / "a_browser"
-    path.write_text(f"#!{sys.executable}\n{text}\n")
+    # Behind "#!" a path ends at its first space, and a checkout's name may have one.
+    path.write_text(f"#!/bin/sh\nexec {shlex.quote(sys.executable)} -c {shlex.quote(text)}\n")
     path.chmod(0o755)
     return path
 

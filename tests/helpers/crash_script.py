@@ -14,6 +14,7 @@ from every_kind import signed_opt_outs
 from ledger_check import Check, Seen
 
 from amos.protocol.answer import RECEIPTED, UNAVAILABLE
+from amos.protocol.licence_pool import OPEN
 from amos.protocol.loss import Loss, sign_loss
 from amos.protocol.revocation import Revocation, sign_revocation
 from amos.protocol.topics import ENROLMENT, TIME
@@ -24,6 +25,7 @@ from amos_ledger.intake.reading import Message
 from amos_ledger.ledger import Ledger
 from amos_ledger.losing import declare_loss
 from amos_ledger.opt_outs import add_opt_outs
+from amos_ledger.placing_sites import SitesWanted, place
 from amos_ledger.rulings import rule, ruling_on
 from amos_ledger.settle_period import settle_period
 
@@ -34,7 +36,7 @@ LATER = NOON + 3600
 OLD_SEGMENTS = 236
 """In the log before the day begins, so that the 256th entry, which fills a tile, comes in it."""
 
-COMMANDS = ("pack", "ruling", "opt-outs", "loss", "closing", "revocation")
+COMMANDS = ("pack", "ruling", "opt-outs", "loss", "pool", "closing", "closing of a pool", "revocation")
 COMMANDS_SAY = (LedgerError, OSError, sqlite3.Error)
 """What a command may end with (`one_line_errors` makes a sentence of it). The ledger at work raises nothing at all."""
 
@@ -102,7 +104,9 @@ class Script:
             ("new device", self._take(NOON + 120, new, begun, after)),
             ("loss", lambda _ledger: declare_loss(self.folder, hole)),
             ("tick", Ledger.tick),
+            ("pool", lambda _ledger: self._open_pool()),
             ("closing", lambda _ledger: settle_period(self.folder, "2026-11", 10**9, "EUR")),
+            ("closing of a pool", lambda _ledger: settle_period(self.folder, "2026-11", 10**6, "EUR", "inns")),
             ("revocation", lambda _ledger: self._revoke(gone)),
             ("after the closing", self._take(LATER, plain, *fourth)),
         ]
@@ -128,6 +132,11 @@ class Script:
                 if store.quarantines.in_force(device_id) is not None:
                     rule(self.folder, store, ruling_on(store, device_id, named, "x", operator.seed, lambda: NOON))
             registry.publish(self.folder, store)
+
+    def _open_pool(self) -> None:
+        """One in which the site is from after the closing on, so that what waits is of both pools."""
+        wanted = SitesWanted(OPEN, "inns", ["harbour"], LATER, "x")
+        place(self.folder, wanted, self.world.operator.seed, lambda: NOON + 180)
 
     def _revoke(self, data: bytes) -> None:
         with self.folder.open_store() as store:

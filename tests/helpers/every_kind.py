@@ -8,6 +8,7 @@ from typing import Any
 
 from amos.protocol.answer import ACCEPTED
 from amos.protocol.forgone import Forgone, sign_forgone
+from amos.protocol.licence_pool import OPEN
 from amos.protocol.loss import Loss, sign_loss
 from amos.protocol.opt_outs import OptOuts
 from amos.protocol.revocation import Revocation, sign_revocation
@@ -22,6 +23,7 @@ from amos_ledger.forgoing import forgo
 from amos_ledger.intake.reading import Message
 from amos_ledger.losing import declare_loss
 from amos_ledger.opt_outs import add_opt_outs
+from amos_ledger.placing_sites import SitesWanted, place
 from amos_ledger.records import Wanted
 from amos_ledger.rulings import rule, ruling_on
 from amos_ledger.settle_period import settle_period
@@ -100,7 +102,7 @@ def move(world: Any, kind: str, between: tuple[str, str], period: str | None) ->
 def with_every_kind(world: Any) -> Any:
     """Enrolments, a rotation of the operator's key, a replacement, a revocation, batches, segments of all standings, a
     loss, another pack and catalogue, an opt-out list, quarantines with rulings, held segments, evidence, a head given
-    up, a closing, and transfers."""
+    up, a closing, a pool of its own, and transfers."""
     plain, forked, lost, early, sounding = (world.device(number) for number in range(1, 6))
     world.take(plain, *(plain.seal() for _ in range(3)), dated(plain, NOON - 900), dated(plain, NOON + 10**8))
     anchor_ms = (NOON - 700) * 1000
@@ -122,6 +124,14 @@ def with_every_kind(world: Any) -> Any:
     world.publish(type(world.pack).make(world.publisher, number=2, stems=5, serial=2))
     settle_period(world.folder, "2026-11", 10**9, "EUR")
     move(world, INCOME, ("income/sync", POOL), "2026-12")
+    place(
+        world.folder,
+        SitesWanted(OPEN, "inns", ["harbour"], LATER, "licence 7"),
+        world.operator.seed,
+        lambda: NOON + 600,
+    )
+    for source in ("enterprise", "buyout"):
+        move(world, INCOME, (f"income/{source}", "pool/inns"), "2026-12")
     later(world, plain, plain.seal())
     give_up(world)
     rotate_operator(world)

@@ -42,11 +42,11 @@ from amos_tools.verify.published import Published
 KEPT = Path(__file__).parent / "kept"
 OPERATOR, PUBLISHER = b"o" * 32, b"p" * 32
 SEGMENTS = 6
-LOG_SIZES = {2: 13, 3: 14, 4: 14, 5: 14, 6: 14}
+LOG_SIZES = {2: 13, 3: 14, 4: 14, 5: 14, 6: 14, 7: 14}
 """The genesis, two enrolments, the segments, the closing, documents; since version 3 a batch entry."""
 
 
-@pytest.fixture(params=[2, 3, 4, 5, 6])
+@pytest.fixture(params=[2, 3, 4, 5, 6, 7])
 def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Folder:
     shutil.unpack_archive(KEPT / f"schema_{request.param}.tar.gz", tmp_path)
     return Folder(tmp_path / "ledger")
@@ -106,7 +106,8 @@ def test_settling_again_gives_the_bytes_that_were_published(folder: Folder) -> N
         (folder.public / name).unlink()
     settle_period(folder, "2026-11", 10**9, "EUR")
     after = published_files(folder)
-    assert {name: without_detail(after[name]) for name in made_anew} == {name: before[name] for name in made_anew}
+    for name in made_anew:
+        assert without_detail(after[name]) == without_detail(before[name])
 
 
 def test_its_statements_verify(folder: Folder) -> None:

@@ -12,6 +12,8 @@ from patience import wait_until
 
 from amos.protocol import answer
 from amos.protocol.answer import decode_answer
+from amos.protocol.envelope_host import wrap
+from amos.protocol.several_host import holds_several, join_several, split_several
 from amos_ledger.intake.reading import Message
 from amos_ledger.ledger import Ledger
 from amos_ledger.mqtt import MqttEdge
@@ -33,6 +35,7 @@ class Courier:
 
     def __init__(self, port: int) -> None:
         self.answers: list[Any] = []
+        self.together = 0  # messages with several answers
         self.subscriptions = 0
         self.client = paho.Client(CallbackAPIVersion.VERSION2, "courier", protocol=paho.MQTTv311, clean_session=False)
         self.client.on_message = self._on_message
@@ -47,7 +50,9 @@ class Courier:
 
     def _on_message(self, _client: object, _data: object, message: paho.MQTTMessage) -> None:
         if message.topic.endswith("/receipt"):  # amqtt brings what is retained elsewhere, too
-            self.answers.append(decode_answer(message.payload))
+            several = holds_several(message.payload)
+            self.together += several
+            self.answers += map(decode_answer, split_several(message.payload) if several else [message.payload])
 
     def send(self, device: Any, *segments: bytes) -> None:
         for segment in segments:
@@ -132,6 +137,25 @@ def test_usage_goes_in_receipts_come_out_and_garbage_disturbs_nobody(
     assert any(f"{device_id} at harbour, sequence 61: unknown pack" in line for line in refusals), refusals
     assert any("a message that names no device: malformed" in line for line in refusals)
     assert len(running.lines) - len(refusals) <= 6, running.lines  # a line for each class of event, not each message
+
+
+def test_segments_that_come_together_are_taken_once_each_and_answered_together(
+    world: Any, running: Running, courier: Courier
+) -> None:
+    """Also where they come in another order, twice, and with one among them that is none."""
+    device = world.device()
+    segments = [device.seal() for _ in range(9)]
+    envelopes = [wrap(segment) for segment in segments]
+    for part in (envelopes[3:6], [*envelopes[:3], b"\x00none"], envelopes[:6], envelopes[6:]):
+        [message] = join_several(part)
+        courier.client.publish(device.topic(), message, 1)
+    wait_until(lambda: courier.receipted() == set(range(1, 10)) and len(courier.answers) >= 16, "receipts for all")
+    for item in courier.answers:
+        if item.receipt:
+            world.check_receipt(segments[item.sequence - 1], item.receipt)
+    totals = world.totals()
+    assert (totals.accepted, totals.held, totals.refused) == (9, 0, {"malformed": 1})
+    assert courier.together >= 1
 
 
 def test_a_broker_that_goes_away_is_said_once_and_found_again(world: Any, broker: Any) -> None:

@@ -22,9 +22,11 @@ from amos.protocol.ledger_limits import (
     ENROLMENT_BYTES_MAX,
     FORGONE_BYTES_MAX,
     LOSS_BYTES_MAX,
+    POOL_BYTES_MAX,
     REVOCATION_BYTES_MAX,
     RULING_BYTES_MAX,
 )
+from amos.protocol.licence_pool import TYP_POOL
 from amos.protocol.limits import OPT_OUTS_BYTES_MAX, ROTATION_BYTES_MAX, SEGMENT_BYTES_MAX
 from amos.protocol.loss import TYP_LOSS
 from amos.protocol.quarantine import TYP_RULING, read_quarantine
@@ -47,6 +49,7 @@ CAPS = {
     TYP_ENROLMENT: ("operator", ENROLMENT_BYTES_MAX),
     TYP_REVOCATION: ("operator", REVOCATION_BYTES_MAX),
     TYP_LOSS: ("operator", LOSS_BYTES_MAX),
+    TYP_POOL: ("operator", POOL_BYTES_MAX),
     TYP_FORGONE: ("operator", FORGONE_BYTES_MAX),
     TYP_RULING: ("operator", RULING_BYTES_MAX),
     TYP_ROTATION: ("operator", ROTATION_BYTES_MAX),

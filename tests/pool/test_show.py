@@ -82,7 +82,7 @@ def test_csv_is_no_formula(settled: World, tmp_path: Path) -> None:
     data = (tmp_path / "lines.csv").read_bytes().decode()
     raw = list(csv.reader(io.StringIO(data, newline=""), strict=True))
     assert all(not cell.startswith(("=", "+", "-", "@", "\t", "\r")) for row in raw for cell in row)
-    assert {row[4] for row in cells(data)} == {"title", evil}
+    assert {row[5] for row in cells(data)} == {"title", evil}
     assert data.endswith("\r\n")
 
 

@@ -22,6 +22,7 @@ from amos.protocol.enrolment import Enrolment, sign_enrolment
 from amos.protocol.forgone import Forgone, sign_forgone
 from amos.protocol.frames import frame
 from amos.protocol.handover import Handover, KeyHistory, handover_message
+from amos.protocol.licence_pool import OPEN, LicencePool, PlacedSite, sign_pool
 from amos.protocol.link import (
     ACTIVATE,
     BAD_OFFER,
@@ -369,6 +370,7 @@ class Examples:
         self.records["forgone"] = forgone
         self.messages["forgone"] = sign_forgone(forgone, self.operator.id, self.operator.sign)
         loss = Loss(version=1, device_id=self.device.id, first=7, last=9, unix_s=1767225600)
+        self._placed()
         self.records["loss"] = loss
         self.messages["loss"] = sign_loss(loss, self.operator.id, self.operator.sign)
         rejected = sorted(hashlib.sha256(name).digest() for name in (b"forged", b"forged too"))
@@ -532,6 +534,25 @@ class Examples:
         again.update(version=5, currency="USD", previous=3, readings_of=3, income_micro=70, pool_micro=70)
         self.records["closing-further"] = Closing(**again)
         self.messages["closing-further"] = sign_closing(self.records["closing-further"], ledger.id, ledger.sign)
+        again.update(version=6, currency="EUR", pool="harbour-hotels")
+        self.records["closing-of-pool"] = Closing(**again)
+        self.messages["closing-of-pool"] = sign_closing(self.records["closing-of-pool"], ledger.id, ledger.sign)
+
+    def _placed(self) -> None:
+        operator = self.operator
+        site = self.records["placed-site"] = PlacedSite(site="harbour-cafe")
+        pool = LicencePool(
+            version=1,
+            number=1,
+            pool="harbour-hotels",
+            action=OPEN,
+            sites=[site],
+            from_unix_s=1767225600,
+            reason="licence 2026-7",
+            unix_s=1767225600,
+        )
+        self.records["licence-pool"] = pool
+        self.messages["licence-pool"] = sign_pool(pool, operator.id, operator.sign)
 
     def _transferred(self) -> None:
         ledger = self.ledger
@@ -549,6 +570,10 @@ class Examples:
             reference="INV-2026-01",
         )
         self.messages["transfer"] = sign_transfer(self.records["transfer"], ledger.id, ledger.sign)
+        said = {name: getattr(self.records["transfer"], name) for _key, name, _kind, _bound in Transfer.FIELDS}
+        said.update(version=3, number=2, debit="income/enterprise", credit="pool/harbour-hotels", reference="INV-8")
+        self.records["transfer-to-pool"] = Transfer(**said)
+        self.messages["transfer-to-pool"] = sign_transfer(self.records["transfer-to-pool"], ledger.id, ledger.sign)
 
     def _money(self) -> dict:
         return {

@@ -17,6 +17,7 @@ from amos.protocol.enrolment import Enrolment
 from amos.protocol.forgone import Forgone
 from amos.protocol.handover import Handover, KeyHistory
 from amos.protocol.ledger_limits import PPM, SPLITS_MAX
+from amos.protocol.licence_pool import OPEN, PLACE, LicencePool, PlacedSite
 from amos.protocol.limits import HANDOVERS_MAX, ROTATIONS_MAX, TRANSITION_S_MAX
 from amos.protocol.link import OFFER, OFFER_CHUNK_BYTES_MAX, REQUEST_NEEDS, Entry, Request, Response, Status
 from amos.protocol.link_name import Name
@@ -30,13 +31,14 @@ from amos.protocol.revocation import Revocation
 from amos.protocol.rotation import LEDGER, OPERATOR, Rotation
 from amos.protocol.segment import FLAGS_ALL, Usage
 from amos.protocol.signing import list_opt_outs
-from amos.protocol.transfer import SOURCES, Transfer
+from amos.protocol.transfer import SOURCES, Transfer, pool_named
 
 RECORDS: dict[str, type[Record]] = {
     record.NAME: record
     for record in (
         Usage, Manifest, PackStem, Catalogue, Work, Composer, Share, Enrolment, Request, Response, Entry, Name, Status,
         Answer, OptOuts, Anchor, Closing, Revocation, Ruling, Handover, KeyHistory, Forgone, Loss, Rotation,
+        LicencePool, PlacedSite,
         Part, Cell, DeviceRow, StemRow, Transfer, BundleHeader, BundleItem, Directive, Position, Hours,
     )
 }  # fmt: skip
@@ -251,11 +253,13 @@ def closings(draw: st.DrawFn) -> Closing:
     carry = draw(st.integers(0, 1 << 61)) if previous is not None else 0
     listed = draw(st.booleans())
     since_4 = {name: a_field(kind[:-1], bound) for _key, name, kind, bound in Closing.FIELDS if name in METERED}
-    since_4 |= {"pool": st.just(COMMUNAL), "ticks_hz": st.integers(1, U63)}
-    version = draw(st.integers(1, 3) if listed else st.integers(4, 4 if previous is None else 5))
+    version = draw(st.integers(1, 3) if listed else st.sampled_from([4, 6] if previous is None else [4, 5, 6]))
+    pools = st.just(COMMUNAL) | (st.text(SLUG_LETTERS, min_size=1, max_size=64) if version == 6 else st.nothing())
+    since_4 |= {"pool": pools, "ticks_hz": st.integers(1, U63)}
+    further = version == 5 or (version == 6 and previous is not None and draw(st.booleans()))
     return Closing(
         version=version,
-        readings_of=draw(st.integers(0, previous)) if version == 5 and previous is not None else None,
+        readings_of=draw(st.integers(0, previous)) if further and previous is not None else None,
         period=f"{draw(st.integers(2000, 9998))}-{draw(st.integers(1, 12)):02}",
         currency=draw(st.text("ABCXYZ", min_size=3, max_size=3)),
         income_micro=income,
@@ -288,6 +292,7 @@ def record_examples(name: str) -> st.SearchStrategy[Any]:
         "hours": hours,
         "closing": closings,
         "ruling": rulings,
+        "licence-pool": licence_pools,
         "rotation": rotations,
         "transfer": transfers,
     }
@@ -326,6 +331,20 @@ def rulings(draw: st.DrawFn) -> Ruling:
 
 
 @st.composite
+def licence_pools(draw: st.DrawFn) -> LicencePool:
+    """An entry that opens a pool, or places sites."""
+    slugs = st.text(SLUG_LETTERS, min_size=1, max_size=64)
+    action = draw(st.sampled_from([OPEN, PLACE]))
+    names = sorted(draw(st.sets(slugs, min_size=action - OPEN, max_size=3)))
+    pool = slugs.filter(lambda name: name != COMMUNAL) if action == OPEN else slugs | st.just(COMMUNAL)
+    fixed: dict[str, Any] = {
+        **{"version": st.just(1), "number": st.integers(1, U63), "action": st.just(action), "pool": pool},
+        "sites": st.just([PlacedSite(site=name) for name in names]),
+    }
+    return LicencePool(**draw(fields(LicencePool, **fixed)))
+
+
+@st.composite
 def rotations(draw: st.DrawFn) -> Rotation:
     role, unix_s = draw(st.sampled_from([OPERATOR, LEDGER])), draw(st.integers(0, UNIX_S_MAX - TRANSITION_S_MAX))
     until_unix_s = unix_s + draw(st.integers(0, TRANSITION_S_MAX)) if role == LEDGER else None
@@ -341,9 +360,9 @@ def transfers(draw: st.DrawFn) -> Transfer:
     one, other = draw(st.lists(st.text(SLUG_LETTERS, min_size=1, max_size=64), min_size=2, max_size=2, unique=True))
     source = f"income/{draw(st.sampled_from(SOURCES))}"
     accounts = {
-        "income": (source, "pool/communal"),
-        "correction": (f"payee/{one}", draw(st.sampled_from(["carry", f"payee/{other}"]))),
-        "refund": (draw(st.sampled_from(["carry", f"payee/{one}"])), source),
+        "income": (source, draw(st.sampled_from(["pool/communal", f"pool/{one}"]))),
+        "correction": (f"payee/{one}", draw(st.sampled_from(["carry", f"carry/{one}", f"payee/{other}"]))),
+        "refund": (draw(st.sampled_from(["carry", f"carry/{one}", f"payee/{one}"])), source),
         "hold": (f"payee/{one}", f"held/{one}"),
         "release": (f"held/{one}", f"payee/{one}"),
         "payout": (draw(st.sampled_from([f"payee/{one}", f"frozen-late/{one}"])), "bank"),
@@ -351,7 +370,7 @@ def transfers(draw: st.DrawFn) -> Transfer:
     kind = draw(st.sampled_from(sorted(accounts)))
     debit, credit = accounts[kind]
     period = st.just("2026-11")
-    version = draw(st.sampled_from([1, 2]))
+    version = draw(st.sampled_from([1, 2])) if pool_named(debit, credit) is None else 3
     fixed: dict[str, Any] = {
         "version": st.just(version),
         "number": st.integers(1, U63),

@@ -19,6 +19,7 @@ from amos.protocol.enrolment import open_enrolment
 from amos.protocol.errors import LocalError, ProtocolError
 from amos.protocol.forgone import open_forgone
 from amos.protocol.handover import Handover, KeyHistory, open_key_history
+from amos.protocol.licence_pool import open_pool
 from amos.protocol.limits import (
     HANDOVERS_MAX,
     KEY_HISTORY_BYTES_MAX,
@@ -97,6 +98,7 @@ def opener(name: str) -> Callable[[bytes, Verify], object]:
         "closing": (open_closing, EXAMPLES.ledger),
         "revocation": (open_revocation, EXAMPLES.operator),
         "ruling": (open_ruling, EXAMPLES.operator),
+        "licence-pool": (open_pool, EXAMPLES.operator),
         "loss": (open_loss, EXAMPLES.operator),
         "forgone": (open_forgone, EXAMPLES.operator),
         "rotation": (open_rotation, EXAMPLES.operator),
@@ -109,7 +111,7 @@ def opener(name: str) -> Callable[[bytes, Verify], object]:
 
 SIGNED = (
     "usage", "manifest", "catalogue", "enrolment", "enrolment-rotated", "key-history", "opt-outs", "anchor", "closing",
-    "revocation", "ruling", "forgone", "loss", "receipt", "rotation", "transfer",
+    "revocation", "ruling", "licence-pool", "forgone", "loss", "receipt", "rotation", "transfer",
     "directive",
 )  # fmt: skip
 PLAIN: dict[str, Callable[[bytes], Record]] = {

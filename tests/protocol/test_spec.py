@@ -26,6 +26,7 @@ from amos.protocol.enrolment import Enrolment
 from amos.protocol.envelope_host import unwrap
 from amos.protocol.forgone import Forgone
 from amos.protocol.handover import Handover, KeyHistory
+from amos.protocol.licence_pool import LicencePool, PlacedSite
 from amos.protocol.link import Entry, Request, Response, Status
 from amos.protocol.link_courier_talk import CODES
 from amos.protocol.link_name import Name
@@ -78,6 +79,8 @@ RECORDS: dict[str, tuple[type[Record], str]] = {
     "stem-row": (StemRow, "stem-row"),
     "revocation": (Revocation, "revocation"),
     "forgone": (Forgone, "forgone"),
+    "licence-pool": (LicencePool, "licence-pool"),
+    "placed-site": (PlacedSite, "placed-site"),
     "loss": (Loss, "loss"),
     "rotation": (Rotation, "rotation-ledger"),
     "ruling": (Ruling, "ruling"),

@@ -76,7 +76,15 @@ def periods(draw: st.DrawFn) -> PeriodUsage:
     pool = sum(sum(by_payee.values()) for by_payee in amounts.values())
     lengths = dict.fromkeys(catalogue, Fraction(441, 44_100))
     return PeriodUsage(
-        "2026-11", played, (), catalogue, splits, Money("EUR", pool, amounts), b"r" * 32, frozenset(), lengths
+        *("2026-11", "communal"),
+        played,
+        (),
+        catalogue,
+        splits,
+        Money("EUR", pool, amounts),
+        b"r" * 32,
+        frozenset(),
+        lengths,
     )
 
 

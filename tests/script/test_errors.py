@@ -42,7 +42,7 @@ ROWS = [
     ("section a 4 bars\n  play pads from warm count 2 count 2", 5, 31, "`count` stands twice", None),
     ("section a 4 bars\n  play pads from warm every 0 bars", 5, 29, "`every` is a whole number", None),
     ("section a 4 bars\n  play pads from warm enter bar 5", 5, 33, "an entry is a whole number from 1 to 4", None),
-    ("section a 4 bars\n  play pads from warm gain 3 dB", 5, 28, "a gain is from -96 to 0 dB", None),
+    ("section a 4 bars\n  play pads from warm gain 13 dB", 5, 28, "a gain is from -96 to +12 dB", None),
     ("section a 4 bars\n  play pads from warm fade 1 h", 5, 28, "a fade lasts at most 380 s", None),
     ("section a 4 bars\n  play pads from warm chance 1.5", 5, 30, "a chance is from 0 to 1", None),
     ("section a 4 bars\n  play pads from warm chance 2000", 5, 30, "at most 1000", None),

@@ -26,6 +26,7 @@ from typer.testing import CliRunner
 from amos.protocol import topics
 from amos.protocol.answer import decode_answer
 from amos.protocol.receipt import parse_receipt
+from amos.protocol.several_host import holds_several, split_several
 from amos_ledger.folder import Folder
 from amos_tools.cli import app as amos
 from amos_tools.demo.processes import amos_command
@@ -74,7 +75,8 @@ class Listener:
         if message.topic == topics.CHECKPOINT:
             self.heads.add(message.payload)
         elif message.topic.endswith("/" + topics.RECEIPT):
-            self.answers.append(decode_answer(message.payload))
+            several = holds_several(message.payload)
+            self.answers += map(decode_answer, split_several(message.payload) if several else [message.payload])
 
     def close(self) -> None:
         self._client.disconnect()

@@ -14,10 +14,11 @@ from sync_players import LEDGER_KEY, LEDGER_SEED
 from amos import crypto
 from amos.protocol import topics
 from amos.protocol.anchor import Anchor
-from amos.protocol.answer import ACCEPTED, DUPLICATE, RECEIPTED, UNKNOWN_DEVICE, Answer
+from amos.protocol.answer import ACCEPTED, DUPLICATE, MALFORMED, RECEIPTED, UNKNOWN_DEVICE, Answer
 from amos.protocol.envelope_host import unwrap
 from amos.protocol.merkle import leaf_hash, node_hash
 from amos.protocol.segment import claimed_device_id
+from amos.protocol.several_host import holds_several, join_several, split_several
 from amos.protocol.signing import sign_anchor, sign_receipt
 from amos.protocol.usage_reader import open_usage
 
@@ -56,6 +57,8 @@ class FakeLedger:
         self.forge: Callable[[bytes], bytes] | None = None  # what it says in place of an anchor
         self.said: Callable[[Answer], list[Answer]] = lambda answer: [answer]
         self.dated: Callable[[bytes], list[bytes]] = lambda anchor: [anchor]
+        self.several = 0  # messages that held several segments
+        self.takes_several = True
         self.mute = False  # answers are counted and lost on the way
         self._judge = judge
         self._leaves = [leaf_hash(b"genesis")]
@@ -85,12 +88,22 @@ class FakeLedger:
         if leaf == topics.TIME:
             self._date(client, site, device, bytes(message.payload))
             return
-        answer = self._answer(device, bytes(message.payload))
-        if answer is not None:
-            self.verdicts[answer.verdict] += 1
-            if not self.mute:
-                for said in self.said(answer):
-                    client.publish(topics.device_topic(site, device, topics.RECEIPT), said.encode(), qos=1)
+        answers = self._answers(device, bytes(message.payload))
+        self.verdicts.update(answer.verdict for answer in answers)
+        if not self.mute:
+            said = [each.encode() for answer in answers for each in self.said(answer)]
+            for payload in join_several(said) if len(answers) > 1 else said:
+                client.publish(topics.device_topic(site, device, topics.RECEIPT), payload, qos=1)
+
+    def _answers(self, device: bytes, payload: bytes) -> list[Answer]:
+        if not holds_several(payload):
+            answer = self._answer(device, payload)
+            return [] if answer is None else [answer]
+        self.several += 1
+        if not self.takes_several:
+            return [Answer(message_sha256=hashlib.sha256(payload).digest(), verdict=MALFORMED, device_id=device)]
+        found = [self._answer(device, envelope) for envelope in split_several(payload)]
+        return [answer for answer in found if answer is not None]
 
     def _date(self, client: paho.Client, site: str, device: bytes, nonce: bytes) -> None:
         anchor = Anchor(version=1, device_id=device, nonce=nonce, unix_ms=time.time_ns() // 1_000_000)

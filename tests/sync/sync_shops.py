@@ -12,7 +12,9 @@ from sync_players import LEDGER_KEY, FakePlayer, PlayerThread, sealed
 from typer.testing import CliRunner
 
 from amos_sync.cli import app
-from amos_sync.report import report
+from amos_sync.errors import SpoolError
+from amos_sync.report import reading, report
+from amos_sync.stick_export import names_of
 from amos_tools.demo.broker import free_port
 
 
@@ -38,7 +40,15 @@ class Shop:
         command += [f"127.0.0.1:{self._port}", "--spool", str(self.spool), "--ledger-key", LEDGER_KEY.hex(), *devices]
         with self.spool.with_suffix(".log").open("ab") as log:
             self._process = subprocess.Popen([*command, *self._options], stderr=log)
-        wait_until(lambda: (self.spool / "spool.sqlite").exists(), lambda: f"{self.name} does not start")
+        wait_until(self._is_named, lambda: f"{self.name} does not start")
+
+    def _is_named(self) -> bool:
+        """Whether its courier came so far that sticks can be brought to it, even if it is killed the next moment."""
+        try:
+            with reading(self.spool) as database:
+                return bool(names_of(database))
+        except SpoolError:
+            return False
 
     def kill(self) -> None:
         if self._process is not None:

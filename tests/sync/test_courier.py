@@ -22,14 +22,18 @@ from sync_players import LEDGER_KEY, FakePlayer, PlayerThread, sealed
 
 from amos.protocol import topics
 from amos.protocol.answer import ACCEPTED, BAD_SIGNATURE, DUPLICATE, UNAVAILABLE, UNKNOWN_DEVICE, Answer
+from amos.protocol.envelope_host import wrap
 from amos.protocol.link_courier import CourierLink
+from amos.protocol.link_courier_talk import Pause
 from amos.protocol.link_device import DeviceLink
 from amos_mqtt import limits
 from amos_mqtt.broker import Broker
 from amos_sync import outbox
 from amos_sync.courier import Courier, Settings
+from amos_sync.limits import POLL_TOGETHER_MS
 from amos_sync.notes import Notes
 from amos_sync.report import report
+from amos_sync.spool import Spool
 from amos_tools.demo.broker import free_port
 
 SITE = "cafe"
@@ -68,6 +72,18 @@ class Venue:
             Notes(self.said.append),
         )
         return self.courier
+
+    def fill_spool(self) -> None:
+        """As if all that the players have had been pulled while the broker was away."""
+        spool = Spool(self.folder / "spool")
+        for player in (line.player for line in self.players):
+            for number, segment in player.segments.items():
+                message = wrap(segment)
+                digest, sent = hashlib.sha256(segment).digest(), hashlib.sha256(message).digest()
+                about = player.device_id, number, digest, len(segment)
+                spool.stage_pull(*about, message, sent, outbox.PULL_STATE)
+        spool.commit()
+        spool.close()
 
     def run(self, until: Callable[[], bool]) -> None:
         """Turn until it holds."""
@@ -172,6 +188,22 @@ def test_a_broker_of_mqtt_3_does_as_well(
         venue.end()
 
 
+@pytest.mark.usefixtures("hurried")
+@pytest.mark.parametrize("takes_several", [True, False])
+def test_a_backlog_goes_together_and_alone_where_the_ledger_knows_no_such_message(
+    venue: Venue, takes_several: bool
+) -> None:
+    """An earlier ledger refuses the one message that asks; what was in it goes alone then, and so does all else."""
+    venue.player(SEED_A, 30)
+    ledger = venue.start_ledger()
+    ledger.takes_several = takes_several
+    venue.fill_spool()
+    venue.start()
+    venue.run_until_idle()
+    venue.assert_all_home(30)
+    assert ledger.several > 1 if takes_several else ledger.several == 1
+
+
 def test_what_plays_on_is_brought_too(venue: Venue) -> None:
     line = venue.player(SEED_A, 2)
     venue.start_ledger()
@@ -182,6 +214,24 @@ def test_what_plays_on_is_brought_too(venue: Venue) -> None:
     venue.run(lambda: line.player.last_receipted == 3)
     venue.run_until_idle()
     venue.assert_all_home(3)
+
+
+def test_idle_players_are_looked_at_in_the_same_turns(venue: Venue) -> None:
+    """A turn costs something for each player, so that a turn for each look would cost its square."""
+    for number in range(3):
+        venue.player(b"%d" % number * 32, 1, name=f"p{number}")
+    venue.start_ledger()
+    courier = venue.start()
+    venue.run_until_idle()
+    looks = set[int]()
+
+    def all_rest() -> bool:
+        waits = [device._talk.awaited for device in courier.devices if device._talk is not None]
+        looks.update(wait.until_ms % POLL_TOGETHER_MS for wait in waits if isinstance(wait, Pause))
+        return all(isinstance(wait, Pause) for wait in waits)
+
+    venue.run(all_rest)
+    assert looks == {0}
 
 
 def test_lines_that_damage_and_lose_bytes_only_delay(venue: Venue, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -493,6 +543,29 @@ def test_kill_9_in_the_middle_changes_none_of_the_totals(venue: Venue) -> None:
         text=True,
     )
     assert json.loads(shown.stdout) == found
+
+
+def test_kill_9_while_a_backlog_goes_together_loses_and_doubles_nothing(venue: Venue) -> None:
+    """Answers come twice and some not at all, a whole message's worth of them included."""
+    venue.player(SEED_A, 200)
+    venue.player(SEED_B, 200, "serial", "tty")
+    ledger = venue.start_ledger()
+    told: Iterator[int] = iter(range(1, 10_000))
+    ledger.said = lambda answer: [answer] * (0 if next(told) % 150 < 40 else 2)
+    venue.fill_spool()
+    killed = 0
+    for goal in (40, 200):
+        courier = subprocess.Popen(venue.command())
+        ended = partial(subprocess.Popen.poll, courier)
+        wait_until(lambda goal=goal, ended=ended: len(ledger.segments) >= goal or ended() is not None, venue.state)
+        killed += courier.poll() is None
+        os.kill(courier.pid, signal.SIGKILL)
+        courier.wait()
+    assert killed == 2 and ledger.several > 2
+    ledger.said = lambda answer: [answer]
+    last = subprocess.run(venue.command("--until-idle", "--timeout-s", "120"), capture_output=True, text=True)
+    assert last.returncode == 0 and "Traceback" not in last.stderr, last.stderr
+    venue.assert_all_home(200)
 
 
 def test_a_courier_that_ends_leaves_no_status_of_its_players(venue: Venue) -> None:

@@ -180,6 +180,10 @@ def test_a_refused_pack_is_said_once_and_the_courier_is_idle(venue: Venue, tmp_p
         venue.courier.turn(20)
     said = [sentence for sentence in venue.said if "does not take" in sentence]
     assert len(said) == 1 and "bad manifest" in said[0]
+    (refusal,) = venue.courier.players.pack_refusals.values()
+    assert (refusal.device_id, refusal.directive_serial) == (venue.player.device_id, 0)
+    assert refusal.pack == hashlib.sha256((tmp_path / "packs/manifest.cose").read_bytes()).digest()
+    assert "bad manifest" in refusal.text
     assert venue.player.plays() == bytes(32) and venue.player.last_receipted == 6
 
 
@@ -187,10 +191,11 @@ def test_a_refused_pack_is_offered_again_later(venue: Venue, tmp_path: Path, mon
     monkeypatch.setattr(session, "PACK_RETRY_MS", 300)
     pack = Pack(1, frames=3000)
     venue.player.folder.room = 1 << 19
-    venue.start(shelve(tmp_path / "packs", pack))
+    courier = venue.start(shelve(tmp_path / "packs", pack))
     venue.run(lambda: venue.heard("storage full"))
+    assert list(courier.players.pack_refusals) == [venue.player.device_id]
     venue.player.folder.room = None
-    venue.run(lambda: venue.player.plays() == pack.id)
+    venue.run(lambda: venue.player.plays() == pack.id and not courier.players.pack_refusals)
 
 
 def test_a_half_copied_folder_is_not_sent(venue: Venue, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """The spool: what is committed stays, what is not never was, and nobody shares it."""
 
+import fcntl
 import hashlib
 import os
 import random
@@ -7,6 +8,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -17,6 +19,7 @@ from amos_sync.errors import SpoolBusy, SpoolError
 from amos_sync.outbox import PULL_STATE, Slot, State
 from amos_sync.report import report
 from amos_sync.spool import Spool
+from amos_sync.spool_file import FILE_NAME, LOCK_NAME, spool_in_use
 
 A = b"a" * 16
 
@@ -140,6 +143,26 @@ def test_one_courier_at_a_time(tmp_path: Path) -> None:
         Spool(tmp_path)
     kept.close()
     Spool(tmp_path).close()
+
+
+def test_a_spool_that_is_being_made_is_none_yet(tmp_path: Path) -> None:
+    sqlite3.connect(tmp_path / FILE_NAME).execute("PRAGMA journal_mode = WAL")  # as far as a courier came
+    with pytest.raises(SpoolError, match="none there yet"):
+        report(tmp_path)
+
+
+def test_who_only_looks_whether_a_courier_runs_keeps_none_from_starting(tmp_path: Path) -> None:
+    """However long the look takes: a process may be stopped in the middle of it."""
+    Spool(tmp_path).close()
+    looking = os.open(tmp_path / LOCK_NAME, os.O_RDONLY)
+    fcntl.flock(looking, fcntl.LOCK_SH)  # as `spool_in_use` does
+    looked = threading.Timer(0.3, os.close, (looking,))
+    looked.start()
+    kept = Spool(tmp_path)
+    looked.join()
+    assert spool_in_use(tmp_path)
+    kept.close()
+    assert not spool_in_use(tmp_path)
 
 
 def test_a_file_that_is_no_spool_is_set_aside(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from patience import wait_until
 
 from amos_tools import toolchain
 from amos_tools.toolchain import debian, programs
-from amos_tools.toolchain.browser import CHROMIUM_MIN
+from amos_tools.toolchain.browser import CHROMIUM_MIN, bundle, in_bundle
 
 
 def output(argv: list[str], *arguments: str) -> str:
@@ -125,6 +125,30 @@ def test_chromium_and_its_driver_are_of_one_version(chromium: tuple[Path, Path, 
     versions = [re.search(r"\d+", text)[0] for text in found]  # type: ignore[index]
     assert int(versions[0]) >= CHROMIUM_MIN
     assert versions[0] == versions[1]
+
+
+FIND_FONT = """
+import ctypes
+fontconfig = ctypes.CDLL("libfontconfig.so.1")
+for name in ("FcNameParse", "FcFontMatch"):
+    getattr(fontconfig, name).restype = ctypes.c_void_p
+pattern = ctypes.c_void_p(fontconfig.FcNameParse(b"sans"))
+fontconfig.FcConfigSubstitute(None, pattern, 0)
+fontconfig.FcDefaultSubstitute(pattern)
+match = ctypes.c_void_p(fontconfig.FcFontMatch(None, pattern, ctypes.byref(ctypes.c_int())))
+file = ctypes.c_char_p()
+fontconfig.FcPatternGetString(match, b"file", 0, ctypes.byref(file))
+print(file.value.decode())
+"""
+
+
+def test_a_fetched_chromium_brings_its_letters_along() -> None:
+    """A machine that has none shows pages all the same."""
+    root = debian.unpacked(bundle())
+    _browser, _driver, variables = in_bundle(root)
+    words = [sys.executable, "-c", FIND_FONT]
+    found = subprocess.run(words, env=os.environ | variables, capture_output=True, text=True, check=True).stdout
+    assert Path(found.strip()).is_relative_to(root) and Path(found.strip()).is_file()
 
 
 @pytest.mark.parametrize("version", [CHROMIUM_MIN - 1, CHROMIUM_MIN])

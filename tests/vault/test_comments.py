@@ -29,7 +29,7 @@ def test_lines_that_begin_with_a_hash_are_comments(tmp_path: Path) -> None:
     ("text", "said"),
     [
         (f"# one\n# two\n{HEADER}# four\na.wav,x\n", "6 cells in line 5 of stems.csv"),
-        ("# one\n\nfile,titel\n", "header in line 3: expected only the columns"),
+        ("# one\n\nfile,titel\n", "header in line 3: titel: expected a known column"),
         (f'{HEADER}# two\na.wav,"never closed\n# text\n', "in line 4"),
         ("# nothing but this\n", "header: expected the column file"),
         ("", "header: expected the column file"),

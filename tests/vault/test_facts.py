@@ -162,7 +162,7 @@ HEADER = "file,title,artist,splits,role,opt_in\n"
     [
         "",
         "file,title\n",
-        "file,title,artist,splits,role,opt_in,mood\n",
+        "file,title,artist,splits,role,opt_in,tempoo\n",
         "file,title,title,artist,splits,role,opt_in\n",
         HEADER + '"unclosed',
         b"\xff\xfe",

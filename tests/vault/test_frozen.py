@@ -33,7 +33,7 @@ def stems(tmp_path: Path, good: dict[str, str]) -> tuple[bytes, bytes]:
     """Two in a vault."""
     (tmp_path / "in").mkdir()
     for at in (1, 2):
-        soundfile.write(tmp_path / "in" / f"{at}.wav", [at / 99] * 4000, 44_100)
+        soundfile.write(tmp_path / "in" / f"{at}.wav", [at / 99, -at / 99] * 2000, 44_100)
         (tmp_path / "in" / f"{at}.json").write_text(json.dumps(good | {"title": f"piece [{at}]"}))
     assert run("init", tmp_path / "vault").exit_code == 0
     assert run("import", tmp_path / "vault", tmp_path / "in").exit_code == 0

@@ -46,7 +46,7 @@ def test_its_stems_are_as_they_were_and_their_credits_unstated(kept: Path) -> No
     assert harbour.splits == (Split("ilse-maren", 700_000), Split("kite-publishing", 300_000))
     assert (tide.opt_in, tide.isrc, tide.frames, tide.channels) == (False, None, 150, 2)
     assert harbour.credits == tide.credits == NO_CREDITS
-    assert version(kept) == SCHEMA_VERSION == 2
+    assert version(kept) == SCHEMA_VERSION == 3
 
 
 def test_it_takes_credits(kept: Path) -> None:
@@ -75,3 +75,18 @@ def test_a_migration_that_fails_leaves_the_vault_as_it_was(kept: Path, monkeypat
     monkeypatch.undo()
     with Vault(kept) as vault:
         assert len(vault.stems()) == 2
+
+
+def test_one_of_schema_2_keeps_its_credits_and_takes_tags(tmp_path: Path) -> None:
+    folder = tmp_path / "vault"
+    Blobs(folder).create()
+    (folder / "vault.sqlite").write_bytes(gzip.decompress(KEPT.with_name("schema-2.sqlite.gz").read_bytes()))
+    assert version(folder) == 2
+    with Vault(folder) as vault:
+        (stem,) = vault.stems()
+        assert (stem.title, stem.credits.label, stem.credits.training) == ("Harbour", "Harbour Records", False)
+        assert stem.tags == ()
+        vault.edit([stem], {"mood": "dusk"})
+    with Vault(folder) as vault:
+        assert [stem.tags for stem in vault.stems()] == [(("mood", "dusk"),)]
+    assert version(folder) == SCHEMA_VERSION

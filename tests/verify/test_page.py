@@ -236,6 +236,22 @@ def further(previous: int, readings_of: int | None) -> Any:
     return lambda closing: closing.update(fields)
 
 
+def of_pool(closing: dict[int, Any]) -> None:
+    """A closing of one pool of several."""
+    closing.update({1: 6, 13: "inns"})
+
+
+def named(core: dict[str, Any]) -> None:
+    """A core of one."""
+    core.update(format="amos-statement/6")
+    core["pool"].update(name="inns", carry_account="carry/inns/EUR")
+
+
+def to_pool(version: int, debit: str, credit: str) -> dict[str, Any]:
+    """A transfer from or to what a pool carries."""
+    return {"transfers": [transfer(1, "correction", debit, credit, 1) | {1: version}]}
+
+
 def closing_field(key: int, value: object) -> Any:
     return lambda closing: closing.update({key: value})
 
@@ -258,6 +274,15 @@ def closing_field(key: int, value: object) -> Any:
         {"forge_closing": further(0, None)},
         {"forge_closing": closing_field(1, 5)},
         {"forge_closing": closing_field(1, 6)},
+        {"forge_closing": closing_field(1, 7)},
+        {"forge_closing": of_pool},
+        {"forge_core": named},
+        {"forge_closing": lambda closing: closing.update({1: 6, 13: "Inns"}), "forge_core": named},
+        {"forge_closing": lambda closing: closing.update({1: 6, 13: "communal"}), "forge_core": named},
+        to_pool(3, "payee/ann", "carry/inns"),
+        to_pool(2, "payee/ann", "carry/inns"),
+        to_pool(3, "payee/ann", "carry"),
+        to_pool(3, "payee/ann", "carry/communal"),
         {"forge_closing": closing_field(20, bytes(32))},
         {"cells": {(ANNS, STEMS[0]): [part(9, standing=3)]}},
         {"transfers": [transfer(1, "gift", "payee/ann", "payee/bob", 1)]},
@@ -279,6 +304,18 @@ def closing_field(key: int, value: object) -> Any:
 )
 def test_what_the_ledger_itself_would_sign(both: Both, changes: dict[str, Any]) -> None:
     both.agree(file_bytes(a_period(**changes).statement("ann")))
+
+
+def test_a_statement_of_one_pool_is_verified_and_shown_with_it(both: Both) -> None:
+    made = a_period(
+        forge_closing=of_pool, forge_core=named, transfers=to_pool(3, "payee/ann", "carry/inns")["transfers"]
+    )
+    whole = made.statement("ann")
+    assert both.agree(file_bytes(whole)).state == "yes"
+    assert "2026-11, pool inns" in both.page.shows()
+    for path, value in ((("name",), "communal"), (("name",), 7), (("carry_account",), "carry/EUR")):
+        answer = both.agree(changed(whole, ("core", "pool", *path), value))
+        assert (answer.state, answer.field) == ("no", f"core.pool.{path[0]}")
 
 
 def test_keys(both: Both, period: PlainPeriod) -> None:

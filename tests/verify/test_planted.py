@@ -56,7 +56,7 @@ def frames_by(patch: Patch, change: Callable[[bytes, bytes, int], int]) -> None:
         return found
 
     patch.setattr(judging.Judge, "parts", lying)
-    patch.setattr(metered_result, "_rollup", lambda _sums: _Everything())
+    patch.setattr(metered_result, "_rollup", lambda *_sums: _Everything())
 
 
 def a_frame_more(patch: Patch) -> None:
@@ -75,7 +75,7 @@ def time_moved_between_devices(patch: Patch) -> None:
 def a_segment_left_out(patch: Patch) -> None:
     segments = PeriodUsage.segments
     patch.setattr(PeriodUsage, "segments", lambda *words: list(segments(*words))[1:])
-    patch.setattr(metered_result, "_rollup", lambda _sums: _Everything())
+    patch.setattr(metered_result, "_rollup", lambda *_sums: _Everything())
 
 
 def a_segment_twice(patch: Patch) -> None:
@@ -86,7 +86,7 @@ def a_segment_twice(patch: Patch) -> None:
         return [first, first, *rest]
 
     patch.setattr(PeriodUsage, "segments", doubled)
-    patch.setattr(metered_result, "_rollup", lambda _sums: _Everything())
+    patch.setattr(metered_result, "_rollup", lambda *_sums: _Everything())
 
 
 def another_in_its_place(patch: Patch) -> None:
@@ -99,7 +99,7 @@ def another_in_its_place(patch: Patch) -> None:
         return [found[1], *found[1:]]
 
     patch.setattr(PeriodUsage, "segments", doubled)
-    patch.setattr(metered_result, "_rollup", lambda _sums: _Everything())
+    patch.setattr(metered_result, "_rollup", lambda *_sums: _Everything())
 
 
 def a_number_of_another(patch: Patch) -> None:

@@ -5,6 +5,7 @@ Gives the very bytes of `amos.protocol.signing.sign_receipt`, which the tests ho
 
 from bisect import bisect_left
 from collections.abc import Sequence
+from functools import lru_cache
 
 from amos.protocol.cbor import dumps
 from amos.protocol.cose import ALG_ED25519, HEADER_ALG, HEADER_KID, HEADER_VDP, HEADER_VDS, signature_input
@@ -25,8 +26,10 @@ def signed(root: bytes, ledger: bytes) -> bytes:
     return signature_input(_protected(ledger), root)
 
 
+@lru_cache(8)
 def _protected(ledger: bytes) -> bytes:
-    return dumps({HEADER_ALG: ALG_ED25519, HEADER_KID: ledger, HEADER_VDS: VDS_RFC9162_SHA256})
+    encoded: bytes = dumps({HEADER_ALG: ALG_ED25519, HEADER_KID: ledger, HEADER_VDS: VDS_RFC9162_SHA256})
+    return encoded
 
 
 def encoded_receipts(
@@ -52,6 +55,7 @@ class _Paths:
         self._leaves = leaves
         self._read = read
         self._found: list[tuple[int, bytes]] = []
+        self._roots: dict[tuple[int, int], bytes] = {}
 
     def under(self, size: int, root: bytes) -> list[tuple[int, bytes]]:
         """In the tree of this size."""
@@ -68,7 +72,7 @@ class _Paths:
             self._found += [above] * (behind - begin)
             return
         middle = first + split(end - first)
-        left, right = subtree_root(first, middle, self._read), subtree_root(middle, end, self._read)
+        left, right = subtree_root(first, middle, self._read), self._root(middle, end)
         if node_hash(left, right) != own:
             leaf = self._leaves[begin]
             raise LookupError(f"tree: expected hashes that lead from entry {leaf} to the signed root, found others")
@@ -78,3 +82,16 @@ class _Paths:
             self._below(first, middle, (begin, on_right), (depth + 1, _HASH + right + path), left)
         if on_right < behind:
             self._below(middle, end, (on_right, behind), (depth + 1, _HASH + left + path), right)
+
+    def _root(self, first: int, end: int) -> bytes:
+        """As `subtree_root`. What lies at the tree's end is no complete subtree, and is put together of all below it:
+        so the way down would ask for the same ones again and again."""
+        if (found := self._roots.get((first, end))) is not None:
+            return found
+        count = end - first
+        if count & (count - 1) == 0:
+            return subtree_root(first, end, self._read)
+        middle = first + split(count)
+        found = node_hash(subtree_root(first, middle, self._read), self._root(middle, end))
+        self._roots[first, end] = found
+        return found

@@ -8,17 +8,18 @@ from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from amos.protocol.closing import Closing
+from amos.protocol.closing import COMMUNAL, Closing
 from amos.protocol.transfer import (
-    CARRY,
     CORRECTION,
     FROZEN_LATE,
     HELD,
     PAYEE,
-    POOL,
+    POOLS,
     REFUND,
     SOURCE,
     Transfer,
+    account_of_pool,
+    carry_of,
 )
 from amos_ledger.settlement.money import signed_decimal
 
@@ -36,11 +37,11 @@ class AccountOverdrawn(ValueError):
 @dataclass(frozen=True)
 class Books:
     """What a closing finds: balances by account as the closing before left them, the transfers since, each with its
-    leaf index, and the sum of the incomes of each open period that has any."""
+    leaf index, and the sum of the incomes of each (pool, open period) that has any."""
 
     opening: Mapping[str, int] = field(default_factory=dict)
     since: Sequence[tuple[int, Transfer]] = ()
-    incomes: Mapping[str, int] = field(default_factory=dict)
+    incomes: Mapping[tuple[str, str], int] = field(default_factory=dict)
 
     def balance(self, account: str) -> int:
         """Micro-units on the account after the transfers."""
@@ -82,14 +83,14 @@ class Accounts:
     """Balances while the log is gone through.
 
     opening  as the last closing left them, and `since` the transfers after it
-    incomes  micro-units in the pool of each period that is not closed
+    incomes  micro-units by (pool, period), of those that are not closed
     """
 
     def __init__(self) -> None:
         self.balances: Counter[str] = Counter()
         self.opening: dict[str, int] = {}
         self.since: list[tuple[int, Transfer]] = []
-        self.incomes: dict[str, int] = {}
+        self.incomes: dict[tuple[str, str], int] = {}
 
     def move(self, index: int, moved: Transfer) -> None:
         """The transfer at that leaf. Raises `AccountOverdrawn`."""
@@ -97,8 +98,9 @@ class Accounts:
         self.balances[moved.debit] -= moved.amount_micro
         self.balances[moved.credit] += moved.amount_micro
         self.since.append((index, moved))
-        if moved.credit == POOL and moved.period is not None:
-            self.incomes[moved.period] = self.incomes.get(moved.period, 0) + moved.amount_micro
+        if moved.credit.startswith(POOLS) and moved.period is not None:
+            named = moved.credit.removeprefix(POOLS), moved.period
+            self.incomes[named] = self.incomes.get(named, 0) + moved.amount_micro
 
     def check(self, moved: Transfer) -> None:
         """Raise `AccountOverdrawn` for a transfer of more than there is. Who was credited too much may come to owe;
@@ -110,13 +112,15 @@ class Accounts:
             raise AccountOverdrawn(f"{moved.debit}: expected at most {most} {moved.currency}, found {found}")
 
     def close(self, closing: Closing, earned: Iterable[Earned]) -> None:
-        """What the closing divides: the incomes of its period, or the one that it states, and what was carried."""
-        logged = self.incomes.pop(closing.period, None)
+        """What the closing divides: the incomes of its pool and period, or the one that it states, and what was
+        carried."""
+        pool = closing.pool or COMMUNAL
+        logged = self.incomes.pop((pool, closing.period), None)
         if logged is None:
             self.balances[SOURCE + "other"] -= closing.income_micro
         else:
-            self.balances[POOL] -= logged
-        self.balances[CARRY] += closing.carry_out_micro - closing.carry_in_micro
+            self.balances[account_of_pool(pool)] -= logged
+        self.balances[carry_of(pool)] += closing.carry_out_micro - closing.carry_in_micro
         for payee, amount_micro, frozen_late_micro in earned:
             self.balances[PAYEE + payee] += amount_micro - frozen_late_micro
             self.balances[FROZEN_LATE + payee] += frozen_late_micro

@@ -1,5 +1,5 @@
-"""A period worked out as meter readings: from what its segments say to its closing (version 4) and the cores of all
-statements. Pure, but for `Sums`, which the caller brings.
+"""A period worked out as meter readings: from what its segments say to its closing (since version 4) and the cores of
+all statements. Pure, but for `Sums`, which the caller brings.
 
 The same inputs give the same bytes, so a closing that is in the log can be worked out again from the log at any time:
 that is how an interrupted settlement is finished, and why settling twice changes nothing. Segments are added up one by
@@ -7,15 +7,17 @@ one and not kept; what is kept grows with stems, devices and payees.
 """
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from fractions import Fraction
 from hashlib import sha256
+from heapq import merge
+from itertools import groupby
 
 import numpy as np
 
-from amos.protocol.closing import COMMUNAL, VERSION, VERSION_METERED, Closing
+from amos.protocol.closing import COMMUNAL, VERSION, VERSION_FURTHER, VERSION_METERED, Closing
 from amos.protocol.manifest import Manifest
 from amos.protocol.readings import sum_bytes
 from amos.protocol.segment import Usage
@@ -29,7 +31,7 @@ from amos_ledger.settlement.metered_statement import Counts, MeteredPool, core, 
 from amos_ledger.settlement.part_columns import added
 from amos_ledger.settlement.played import Sums
 from amos_ledger.settlement.rights import RightsHistory, said_in
-from amos_ledger.settlement.rollup import digest_of
+from amos_ledger.settlement.rollup import RollupKey, digest_of
 from amos_ledger.settlement.standing import OptOutHistory, decode_opt_outs
 from amos_ledger.settlement.statement import SPELLED, accrual
 from amos_ledger.settlement.statements_tree import HashedStatements
@@ -46,8 +48,9 @@ class MeterTerms:
     revoked       device id → leaf index of the first revocation of its key
     first_batch_s Unix seconds of the log's first batch entry; it dates what no reception does
     books         the accounts as the closing finds them
-    readings_of   leaf index of the period's first closing, where this is one in a further currency; `closed`,
-                  `catalogues` and `opt_outs` are those in front of that
+    readings_of   leaf index of the period's first closing, where this is a further one; `closed`, `catalogues` and
+                  `opt_outs` are those in front of that
+    pool          of which pool of several the segments are, None: the log of then has the communal one alone
     """
 
     period: str
@@ -62,6 +65,14 @@ class MeterTerms:
     first_batch_s: int = 0
     books: Books = field(default_factory=Books, compare=False)
     readings_of: int | None = None
+    pool: str | None = None
+
+    @property
+    def version(self) -> int:
+        """Of the closing."""
+        if self.pool is not None:
+            return VERSION
+        return VERSION_METERED if self.readings_of is None else VERSION_FURTHER
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +89,7 @@ class Settled:
 class MeteredResult:
     """A period worked out; statements are made when they are asked for.
 
-    closing  of version 4, or 5 in a further currency
+    closing  of version 4, or 5 in a further currency, or 6 of one pool of several
     meter    the readings to which it commits
     counts   of its segments
     payees   in order; `amounts` are theirs, in micro-units
@@ -94,7 +105,7 @@ class MeteredResult:
         (devices_root, ticks), (stems_root, also_ticks) = readings.devices.root, readings.stems.root
         assert ticks == also_ticks
         self.closing = Closing(
-            version=VERSION_METERED if terms.readings_of is None else VERSION,
+            version=terms.version,
             period=terms.period,
             currency=terms.currency,
             income_micro=terms.income_micro,
@@ -105,7 +116,7 @@ class MeteredResult:
             previous=terms.previous,
             statements_root=bytes(32),
             statements=len(self.payees),
-            pool=COMMUNAL,
+            pool=terms.pool or COMMUNAL,
             segments=counts.segments,
             ticks_hz=readings.ticks_hz,
             ticks=sum_bytes(ticks),
@@ -171,10 +182,12 @@ def work_out_readings(
     manifest_of: Callable[[bytes], Manifest | None],
     sums: Sums,
     watched: Watched | None = None,
+    beside: Mapping[RollupKey, int] | None = None,
 ) -> tuple[MeteredResult, bytes]:
     """Settle the period over its segments, by ascending index; the result, and `rollup.digest_of` all that sounded.
 
-    `devices` are (device, sequence) of the same segments, by device and number. What is `watched` is kept.
+    `devices` are (device, sequence) of the same segments, by device and number, read behind them. What is `watched` is
+    kept; what sounded `beside` these segments, known when they were read, is in the roll-up as well.
     Raises `SettlementError` for a pack without a manifest or a stem without splits.
     """
     rights = RightsHistory((since_s, said_in(data), data) for since_s, data in terms.catalogues)
@@ -200,14 +213,24 @@ def work_out_readings(
         sums.add(parts)
         counts.add(why, settled.flags)
     readings = meter(sums, devices, rates_hz, rights, watched)
-    return MeteredResult(terms, readings, rights, counts), _rollup(readings)
+    return MeteredResult(terms, readings, rights, counts), _rollup(readings, beside or {})
 
 
-def _rollup(readings: Meter) -> bytes:
-    """Digest of all that sounded, as it was added up when the segments were taken in."""
+def _rollup(readings: Meter, beside: Mapping[RollupKey, int]) -> bytes:
+    """Digest of all that sounded, with what did `beside`, as it was added up when the segments were taken in."""
     table = readings.table
     parts, of_parts = added(table.parts.alike(), table.of_parts())
     order = np.lexsort((parts.rate_hz, parts.tier, of_parts))
     ids, columns = parts.stems[order].tobytes(), (parts.tier[order], parts.rate_hz[order], parts.frames[order])
     stems = (ids[at : at + 16] for at in range(0, len(ids), 16))
-    return digest_of(zip(stems, *(column.tolist() for column in columns), strict=True))
+    rows = zip(stems, *(column.tolist() for column in columns), strict=True)
+    return digest_of(rows if not beside else _with(rows, beside))
+
+
+def _with(
+    rows: Iterable[tuple[bytes, int, int, int]], beside: Mapping[RollupKey, int]
+) -> Iterator[tuple[bytes, int, int, int]]:
+    """The ascending rows, with frames added by key."""
+    others = ((*key, frames) for key, frames in sorted(beside.items()))
+    for key, found in groupby(merge(rows, others), lambda row: row[:3]):
+        yield (*key, sum(row[3] for row in found))

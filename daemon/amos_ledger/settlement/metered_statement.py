@@ -13,8 +13,9 @@ from datetime import UTC, datetime
 from fractions import Fraction
 from functools import cached_property
 
-from amos.protocol.closing import Closing
+from amos.protocol.closing import COMMUNAL, VERSION, Closing
 from amos.protocol.readings import ACCRUALS, FROZEN_LATE, STANDINGS, sum_bytes
+from amos.protocol.transfer import carry_of
 from amos_ledger.settlement.accounts import OF_PAYEE, Books, Earned
 from amos_ledger.settlement.division import Share
 from amos_ledger.settlement.meter import Meter
@@ -26,6 +27,8 @@ from amos_ledger.settlement.statement import SPELLED, fraction_text
 from amos_ledger.settlement.sum_trees import Node
 
 FORMAT = "amos-statement/4"
+FORMAT_OF_POOL = "amos-statement/6"
+"""Of a closing of version 6, which names its pool."""
 
 PAYABLE = "payable"
 
@@ -67,7 +70,7 @@ class MeteredPool:
             "carry_in_micro": closing.carry_in_micro,
             "pool_micro": closing.pool_micro,
             "carry_out_micro": closing.carry_out_micro,
-            "carry_account": f"carry/{closing.currency}",
+            "carry_account": f"{carry_of(closing.pool or COMMUNAL)}/{closing.currency}",
             "ticks_hz": closing.ticks_hz,
             "ticks": ticks,
             "play_ms": fraction_text(play_ms),
@@ -82,6 +85,7 @@ class MeteredPool:
             "unpaid_ms": {
                 reason: fraction_text(self.unpaid_ms.get(STANDINGS.index(reason), Fraction(0))) for reason in REASONS
             },
+            **({"name": closing.pool} if closing.version == VERSION else {}),
         }
 
 
@@ -126,7 +130,7 @@ def facts(pool: MeteredPool, books: Books, earned: Earned, times: Mapping[str, s
     closing, (payee, amount_micro, frozen_late_micro) = pool.closing, earned
     minor = minor_units(amount_micro, closing.currency)
     return {
-        "format": FORMAT,
+        "format": FORMAT_OF_POOL if closing.version == VERSION else FORMAT,
         "period": closing.period,
         "currency": closing.currency,
         "payee": payee,

@@ -41,6 +41,7 @@ COUNTING: dict[str, str] = {
     "forgone": "leaf_index",
     "rotation": "leaf_index, role, number",
     "transfer": "number, leaf_index",
+    "pool_entry": "number, leaf_index, since_unix_s",
 }
 """Table → what of it follows from the log."""
 

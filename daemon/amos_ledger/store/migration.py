@@ -360,7 +360,19 @@ def _head_of(receipt: bytes, size: int, root: bytes, line: KeyLine) -> SignedHea
     return SignedHead(size, root, message.kid, message.signature)
 
 
-_STEPS: dict[int, Callable[[Database, int], None]] = {2: _to_3, 3: _to_4, 4: _to_5, 5: _to_6}
+_TO_7 = """
+CREATE TABLE pool_entry (
+    number INTEGER PRIMARY KEY, leaf_index INTEGER NOT NULL UNIQUE, since_unix_s INTEGER NOT NULL
+)
+"""
+
+
+def _to_7(database: Database, now_ms: int) -> None:
+    """No log of before opens pools."""
+    database.run_script(_TO_7)
+
+
+_STEPS: dict[int, Callable[[Database, int], None]] = {2: _to_3, 3: _to_4, 4: _to_5, 5: _to_6, 6: _to_7}
 """Version → what makes the next one of it."""
 
 MIGRATED_FROM = frozenset(_STEPS)

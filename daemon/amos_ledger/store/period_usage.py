@@ -4,16 +4,18 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
+from amos.protocol.batch import minute_of
 from amos_ledger.store.database import Database, marks
 
 
 class Accrued(NamedTuple):
-    """A segment that accrues to a period: its leaf, when it was received (None in front of the log's first batch
-    entry), and what is odd about it."""
+    """A segment that accrues to a period: its leaf, the minute in which it was received (None in front of the log's
+    first batch entry), what is odd about it, and whose it is."""
 
     leaf_index: int
     received_s: int | None
     flags: frozenset[str]
+    device_id: bytes
 
 
 class PeriodUsage:
@@ -26,15 +28,16 @@ class PeriodUsage:
         """By ascending leaf; `flags` are all that there can be."""
         first = self.first_batch()
         sql = (
-            "SELECT usage.leaf_index, usage.received_unix_s, flag.flag FROM usage LEFT JOIN flag"
+            "SELECT usage.leaf_index, usage.received_unix_s, usage.device_id, flag.flag FROM usage LEFT JOIN flag"
             " ON flag.device_id = usage.device_id AND flag.sequence = usage.sequence"
             f" AND flag.flag IN ({marks(len(flags))}) WHERE usage.period = ? ORDER BY usage.leaf_index"
         )
         rows = self._database.each(sql, (*flags, period))
-        for (index, received_s), found in groupby(rows, lambda row: row[:2]):
+        for (index, received_s, device_id), found in groupby(rows, lambda row: row[:3]):
             dated = first is not None and first[0] < index
-            odd = frozenset(flag for _index, _received, flag in found if flag is not None)
-            yield Accrued(index, received_s if dated else None, odd)
+            odd = frozenset(row[3] for row in found if row[3] is not None)
+            # The log tells the minute alone, and what is divided follows from the log.
+            yield Accrued(index, minute_of(received_s) if dated else None, odd, bytes(device_id))
 
     def sequences(self, period: str) -> Iterator[tuple[bytes, int]]:
         """(device, sequence number), by device and number."""

@@ -1,6 +1,6 @@
 """The tables of `ledger.sqlite`; DESIGN.md says what each is for."""
 
-SCHEMA_VERSION = 6
+SCHEMA_VERSION = 7
 
 SCHEMA = """
 CREATE TABLE ledger (
@@ -108,6 +108,9 @@ CREATE TABLE rollup (
     frames INTEGER NOT NULL, PRIMARY KEY (period, stem_id, tier, rate_hz)
 ) WITHOUT ROWID;
 CREATE TABLE transfer (number INTEGER PRIMARY KEY, leaf_index INTEGER NOT NULL UNIQUE);
+CREATE TABLE pool_entry (
+    number INTEGER PRIMARY KEY, leaf_index INTEGER NOT NULL UNIQUE, since_unix_s INTEGER NOT NULL
+);
 CREATE TABLE earned (
     period TEXT NOT NULL, payee TEXT NOT NULL, amount_micro INTEGER NOT NULL, frozen_late_micro INTEGER NOT NULL,
     PRIMARY KEY (period, payee)

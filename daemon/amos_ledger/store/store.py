@@ -29,12 +29,16 @@ from amos_ledger.store.foresight import Foresight
 from amos_ledger.store.migration import MIGRATED_FROM, migrate
 from amos_ledger.store.period_usage import PeriodUsage
 from amos_ledger.store.place import StorePlace, place_of
+from amos_ledger.store.placings import Placings
 from amos_ledger.store.quarantines import Quarantines
 from amos_ledger.store.reports import Reports
 from amos_ledger.store.rollups import Rollups
 from amos_ledger.store.rotations import Rotations
 from amos_ledger.store.schema import SCHEMA, SCHEMA_VERSION
 from amos_ledger.store.transfers import Transfers
+
+PERIOD_LETTERS = len("2026-11")
+"""With which the title of a closing begins."""
 
 
 class Store:
@@ -61,6 +65,7 @@ class Store:
         self.transfers = Transfers(self._database, self.log)
         self.period_usage = PeriodUsage(self._database)
         self.rotations = Rotations(self._database, self.log, self.origin)
+        self.placings = Placings(self._database, self.log)
         self.rollups = Rollups(self._database)
         self._reports = Reports(self._database)
 
@@ -260,13 +265,13 @@ class Store:
         return [period for (period,) in self._database.rows("SELECT DISTINCT period FROM usage ORDER BY period")]
 
     def closings(self) -> list[ClosedPeriod]:
-        """Closed periods, also in further currencies, in the order in which they were closed."""
+        """Closed periods, also of further pools and currencies, in the order in which they were closed."""
         sql = "SELECT period, leaf_index FROM closing ORDER BY leaf_index"
         return [ClosedPeriod(title, index, self.log.entry(index)) for title, index in self._database.rows(sql)]
 
     def closed_periods(self) -> set[str]:
-        """Titles of all closings, in which is every closed period."""
-        sql = "SELECT period FROM closing"
+        """The periods that some closing settled, of whichever pool and currency; titles begin with them."""
+        sql = f"SELECT DISTINCT substr(period, 1, {PERIOD_LETTERS}) FROM closing"
         return self._database.remembered("closed", lambda: {period for (period,) in self._database.first_rows(sql)})
 
     def append_closing(self, title: str, entry: bytes) -> int:
@@ -276,7 +281,7 @@ class Store:
         period. Raises `PeriodClosed`.
         """
         with self.transaction():
-            if title in self.closed_periods():
+            if self._database.one("SELECT 1 FROM closing WHERE period = ?", (title,)) is not None:
                 raise PeriodClosed(f"{title}: expected an open period, found one that is closed")
             index = self.log.append([entry])
             self.note_closing(title, index)

@@ -12,18 +12,21 @@ from amos.protocol.record import U8, U32, U63, Record
 
 TYP_STATEMENT = "amos-statement+cose"
 
-VERSION = 5
+VERSION = 6
+"""Of a log in which a pool of its own was opened: the closing is of one pool."""
 VERSION_METERED = 4
-"""Of a period's first closing, which settles its usage. One of version 5 divides by the same in a further currency."""
+"""Of a period's first closing, which settles its usage."""
+VERSION_FURTHER = 5
+"""Of one that divides by the same readings in a further currency."""
 VERSION_ALL_PAID = 1
 """Written by ledgers that paid every row."""
 VERSION_REVOKED_PAID = 2
 """Written by ledgers that paid what nobody can date of a key that was revoked."""
 VERSION_LISTED = 3
-"""The last that lists the leaves that it settles, and pays by the newest catalogue alone. Readers take all five."""
+"""The last that lists the leaves that it settles, and pays by the newest catalogue alone. Readers take all six."""
 
 COMMUNAL = "communal"
-"""The pool of all devices together."""
+"""The pool of all devices whose site no entry places in another."""
 
 METERED = ("pool", "segments", "ticks_hz", "ticks", "devices", "devices_root", "stems", "stems_root")
 """The fields since version 4, but for `readings_of`."""
@@ -42,7 +45,9 @@ class Closing(Record):
     One of version 4 has constant size: it settles all usage in front of it that accrues to its period, and commits to
     the meter readings of that (`readings`), once by device and once by stem. One of version 5 settles nothing: it
     divides what was taken in in another currency by the readings of the period's first closing, whose leaf index is
-    `readings_of`, and commits to these again. Those before list what they settle:
+    `readings_of`, and commits to these again. One of version 6 is of one pool of several: it commits to the readings of
+    that pool's segments alone. The period's first, which has no `readings_of`, fixes for all pools what is in the
+    period; of the further ones it is the leaf index. Those before version 4 list what they settle:
     `settled` holds runs of leaf indexes, ascending, as pairs: gap since the end of the run before, and count.
     """
 
@@ -99,8 +104,8 @@ class Closing(Record):
         text_fault = period_fault(self.period) or currency_fault(self.currency)
         if text_fault:
             return text_fault
-        if (self.readings_of is not None) != (self.version == VERSION):
-            return "readings_of: expected a value since version 5, and none before"
+        if (self.readings_of is not None) != (self.version == VERSION_FURTHER) and self.version != VERSION:
+            return "readings_of: expected a value in version 5, and none before"
         if self.readings_of is not None and (self.previous is None or self.previous < self.readings_of):
             return "previous: expected the closing at leaf %d, or a later one" % self.readings_of
         if self.pool_micro != self.income_micro + self.carry_in_micro:
@@ -127,16 +132,17 @@ class Closing(Record):
                 return "%s: expected a value, found none" % name
         if self.settled is not None:
             return "settled: expected none since version 4"
-        if self.pool != COMMUNAL:
+        if self.pool != COMMUNAL and self.version < VERSION:
             return "pool: expected %s, found %s" % (COMMUNAL, self.pool)
         if not self.ticks_hz:
             return "ticks_hz: expected from 1, found 0"
         return None
 
     def title(self) -> str:
-        """What tells it from every other closing, and stands in the names of files: its period, and the currency if
-        that is a further one."""
-        return self.period if self.readings_of is None else self.period + "-" + self.currency
+        """What tells it from every other closing, and stands in the names of files: its period, the pool if that is
+        not the communal one, and the currency with a pool or if it is a further one."""
+        pool = "" if self.pool in (None, COMMUNAL) else "-" + str(self.pool)
+        return self.period + pool + ("-" + self.currency if pool or self.readings_of is not None else "")
 
     def ranges(self) -> "list[tuple[int, int]]":
         """Settled leaf indexes as (first, count), ascending; none since version 4."""

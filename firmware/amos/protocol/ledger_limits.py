@@ -17,6 +17,12 @@ RULED_SEGMENTS_MAX = 1024
 RULING_BYTES_MAX = 34 * RULED_SEGMENTS_MAX + 1024
 """Hashes of 32 bytes and their heads, the reason and the envelope: below what an entry of the log holds."""
 
+PLACED_SITES_MAX = 256
+"""Sites that one entry places in a pool; a larger chain takes several entries."""
+
+POOL_BYTES_MAX = 72 * PLACED_SITES_MAX + 1024
+"""Names of 64 bytes and their heads, the reason and the envelope."""
+
 LOSS_BYTES_MAX = 512
 """About 160 bytes."""
 
@@ -39,6 +45,13 @@ TITLE_BYTES_MAX = 256
 
 ENVELOPE_BYTES_MAX = SEGMENT_BYTES_MAX + 16
 """An MQTT usage message: content marker plus a segment that deflate could not shrink."""
+
+SEVERAL_BYTES_MAX = 64 * 1024
+"""Of one message with several envelopes or answers: a slow line has it sent in seconds, and at 4.5 KB a segment its own
+cost is a tenth of theirs."""
+
+SEVERAL_MAX = 64
+"""Items of such a message: what a broker loses with one is soon sent again."""
 
 ANSWER_BYTES_MAX = RECEIPT_BYTES_MAX + 512
 """An MQTT answer of the ledger: receipt or refusal with its sentence."""

@@ -12,9 +12,11 @@ from amos.protocol.ledger_limits import TITLE_BYTES_MAX, TRANSFER_BYTES_MAX
 from amos.protocol.limits import SMALL_TEXT_BYTES_MAX
 from amos.protocol.record import U8, U63, UNIX_S_MAX, Record
 
-VERSION = 2
+VERSION = 3
+"""Of one from or to a pool that is not the communal one, or what that carries."""
+VERSION_COMMUNAL = 2
 VERSION_WITHOUT_REFERENCE = 1
-"""Written by ledgers that could not tell a repetition from a second transfer; readers take both."""
+"""Written by ledgers that could not tell a repetition from a second transfer; readers take all three."""
 
 TYP_TRANSFER = "amos-transfer+cose"
 
@@ -29,8 +31,11 @@ KINDS = (INCOME, CORRECTION, REFUND, HOLD, RELEASE, PAYOUT)
 SOURCES = ("subscription", "enterprise", "sync", "training", "buyout", "other")
 """Where income comes from."""
 
-POOL = "pool/" + COMMUNAL
+POOLS = "pool/"
+POOL = POOLS + COMMUNAL
 CARRY = "carry"
+"""Of the communal pool; of another one, `CARRIES` and its name."""
+CARRIES = "carry/"
 BANK = "bank"
 PAYEE = "payee/"
 FROZEN_LATE = "frozen-late/"
@@ -79,7 +84,9 @@ class Transfer(Record):
 
     def fault(self) -> "str | None":
         if not VERSION_WITHOUT_REFERENCE <= self.version <= VERSION:
-            return "version: expected %d or %d, found %d" % (VERSION_WITHOUT_REFERENCE, VERSION, self.version)
+            return "version: expected %d to %d, found %d" % (VERSION_WITHOUT_REFERENCE, VERSION, self.version)
+        if (pool_named(self.debit, self.credit) is not None) != (self.version == VERSION):
+            return "version: expected %d where a pool is named, and there alone" % VERSION
         if (self.reference is None) != (self.version == VERSION_WITHOUT_REFERENCE):
             return "reference: expected one since version 2, and none before"
         if not self.number or not self.amount_micro:
@@ -104,6 +111,24 @@ class Transfer(Record):
         return None
 
 
+def account_of_pool(pool: str) -> str:
+    """Where the income of that pool waits."""
+    return POOLS + pool
+
+
+def carry_of(pool: str) -> str:
+    """Where what nobody earned of that pool waits."""
+    return CARRY if pool == COMMUNAL else CARRIES + pool
+
+
+def pool_named(debit: str, credit: str) -> "str | None":
+    """The account of a pool that is not the communal one among these, or None."""
+    for account in (debit, credit):
+        if account != POOL and (account[: len(POOLS)] == POOLS or account[: len(CARRIES)] == CARRIES):
+            return account
+    return None
+
+
 def line_fault(name: str, text: str) -> "str | None":
     """What is wrong with a line of text, or None: control characters are."""
     if any([letter < " " or "\x7f" <= letter < "\xa0" for letter in text]):
@@ -121,7 +146,7 @@ def derived_reference(transfer: Transfer, occurrence: int) -> str:
 
 def _may_go(kind: str, debit: str, credit: str) -> bool:
     if kind == INCOME:
-        return _is_source(debit) and credit == POOL
+        return _is_source(debit) and _names(POOLS, credit)
     if kind == CORRECTION:
         return debit != credit and _is_kept(debit) and _is_kept(credit)
     if kind == REFUND:
@@ -137,7 +162,7 @@ def _is_source(account: str) -> bool:
 
 
 def _is_kept(account: str) -> bool:
-    return account == CARRY or _names(PAYEE, account)
+    return account == CARRY or _names(PAYEE, account) or (_names(CARRIES, account) and account != CARRIES + COMMUNAL)
 
 
 def _names(prefix: str, account: str) -> bool:

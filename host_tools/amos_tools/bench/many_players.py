@@ -2,6 +2,7 @@
 
 import selectors
 import socket
+import threading
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,16 @@ def serve(players: Iterable[tuple[socket.socket, Any]]) -> None:
             elif not _answered(line, key.data):
                 selector.unregister(line)
                 line.close()
+
+
+def serve_apart(players: Iterable[tuple[socket.socket, Any]]) -> None:
+    """As `serve`, each on a thread of its own: where players wait for their disks, as machines of their own would, none
+    waits for another's."""
+    threads = [threading.Thread(target=serve, args=([player],), daemon=True) for player in players]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
 
 
 def _answered(line: socket.socket, link: DeviceLink) -> bool:

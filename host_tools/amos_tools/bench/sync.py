@@ -19,7 +19,7 @@ from amos.protocol.link_courier_call import read_status
 from amos.protocol.link_courier_pack import SendPack
 from amos.protocol.link_courier_talk import Pause
 from amos_sync.limits import PACK_SLICE_BYTES
-from amos_tools.bench import sync_drain, sync_fleet, told
+from amos_tools.bench import sync_drain, sync_fleet, sync_week, told
 from amos_tools.bench.figure import Figure, measured, note_progress
 from amos_tools.bench.paced_line import PacedLine
 from amos_tools.bench.sync_player import STEM_BYTES, BenchPlayer, make_pack
@@ -57,7 +57,7 @@ def measure(scale: float) -> list[Figure]:
                 *measured("sync", "a pack over a serial line", lambda: [_over_serial(player, folder, scale)]),
                 *told.figures(scale),
             ]
-    return [*packs, *sync_drain.figures(scale), *sync_fleet.figures(scale)]
+    return [*packs, *sync_drain.figures(scale), *sync_fleet.figures(scale), *sync_week.figures(scale)]
 
 
 def _over_socket(player: Start, pack: Path, folder: Path) -> list[Figure]:

@@ -1,7 +1,9 @@
 """How soon players do what they are told: from publishing an opt-out list, or directives, to the last audible frame.
 
 The way is the real one: a broker, a courier with all players connected, and each player's own check and file. What
-follows in a player is measured once with real music (`told_tail`), since this machine cannot play a hundred times.
+follows in a player is measured once with real music (`told_tail`), since this machine cannot play a hundred times. Nor
+has it a hundred disks: players keep what they are told at the same time, each on a thread, and not one behind the
+other.
 """
 
 import sys

@@ -28,7 +28,7 @@ from amos.rights.lease_clock import LeaseClock
 from amos.rights.opt_out_list import OptOutList
 from amos.rights.rights import Rights
 from amos.tier_kept import TierKept
-from amos_tools.bench.many_players import listening, serve
+from amos_tools.bench.many_players import listening, serve_apart
 
 OPT_OUTS, DIRECTIVE = "opt-outs", "directive"
 
@@ -64,19 +64,24 @@ class ToldPlayer(Device):
     def take_opt_outs(self, data: bytes) -> None:
         """As a device does."""
         super().take_opt_outs(data)
-        print(self.number, OPT_OUTS, time.monotonic_ns(), flush=True)
+        _say(self.number, OPT_OUTS)
 
     def take_directive(self, data: bytes) -> None:
         """As a device does."""
         super().take_directive(data)
-        print(self.number, DIRECTIVE, time.monotonic_ns(), flush=True)
+        _say(self.number, DIRECTIVE)
+
+
+def _say(number: int, what: str) -> None:
+    """In one piece, for threads share the output."""
+    os.write(sys.stdout.fileno(), b"%d %s %d\n" % (number, what.encode(), time.monotonic_ns()))
 
 
 def main(folder: Path, count: int, publisher: str, operator: str) -> None:
     """For ever."""
     players = [(listening(folder, number), ToldPlayer(folder, number, publisher, operator)) for number in range(count)]
     print("ready", flush=True)
-    serve(players)
+    serve_apart(players)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import logging
 import secrets
 import socket
 import sys
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -50,14 +51,18 @@ def start_broker(processes: Processes, folder: Path) -> tuple[str, int]:
     return "amqtt", port
 
 
-def start_mosquitto(processes: Processes, program: list[str], folder: Path, port: int) -> Process:
-    """Mosquitto, running on loopback, open to everybody; what it keeps is in `folder`. Raises `DemoError`."""
+def start_mosquitto(
+    processes: Processes, program: list[str], folder: Path, port: int, more: Sequence[str] = ()
+) -> Process:
+    """Mosquitto, running on loopback, open to everybody; what it keeps is in `folder`, and `more` are further lines of
+    its settings. Raises `DemoError`."""
     folder.mkdir(parents=True, exist_ok=True)
     lines = [
         f"listener {port} 127.0.0.1",
         "allow_anonymous true",
         "persistence true",
         f"persistence_location {folder}/",
+        *more,
     ]
     if is_root():
         lines.append("user root")  # else it becomes `mosquitto`, who may not write here

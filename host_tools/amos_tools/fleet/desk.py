@@ -7,11 +7,11 @@ from collections.abc import Callable
 from types import TracebackType
 
 from amos.protocol import topics
-from amos.protocol.limits import APPOINTMENT_BYTES_MAX, STATUS_BYTES_MAX
 from amos_mqtt.broker import Broker
 from amos_mqtt.client import MqttClient
 from amos_mqtt.happenings import Arrival, Denied, Down, Up
 from amos_mqtt.settings import ClientSettings
+from amos_sync.courier_status import COURIER_STATUS_BYTES_MAX
 from amos_sync.message import Message
 from amos_tools.fleet.errors import UnreachableError
 from amos_tools.fleet.members import Members
@@ -21,7 +21,8 @@ QUIET_S = 0.5
 
 HEAR_S = 10.0
 TURN_S = 0.1
-PAYLOAD_BYTES_MAX = max(STATUS_BYTES_MAX, APPOINTMENT_BYTES_MAX)
+PAYLOAD_BYTES_MAX = COURIER_STATUS_BYTES_MAX
+"""The longest of what it hears; a status or a directive that is too long is none."""
 
 
 def _read(topic: str, payload: bytes) -> Message | None:
@@ -29,7 +30,8 @@ def _read(topic: str, payload: bytes) -> Message | None:
 
 
 class Desk:
-    """`members` is what the broker has, as of the last `turn`. A context: it connects, and hangs up.
+    """`members` is what the broker has, as of the last `turn`; `connections` counts how often it was connected. A
+    context: it connects, and hangs up.
 
     Raises `UnreachableError`.
     """
@@ -41,6 +43,12 @@ class Desk:
         self._client: MqttClient[Message] = MqttClient(broker, settings, _read, self._woken.set)
         self._said = "does not answer"
         self._heard_s = 0.0
+        self.connections = 0
+
+    @property
+    def up(self) -> bool:
+        """Whether it is connected."""
+        return self._client.up
 
     def __enter__(self) -> "Desk":
         self._client.start(_now_ms())
@@ -70,6 +78,7 @@ class Desk:
         self._woken.clear()
         for happening in self._client.poll(_now_ms()):
             if isinstance(happening, Up):
+                self.connections += 1
                 leaves = (topics.DIRECTIVE, topics.STATUS)
                 self._client.subscribe([topics.ROTATIONS, *(f"{topics.PREFIX}/+/+/{leaf}" for leaf in leaves)])
                 self._heard_s = time.monotonic()

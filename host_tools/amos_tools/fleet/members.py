@@ -9,6 +9,7 @@ from amos.protocol.errors import ProtocolError
 from amos.protocol.key_line_host import open_proved
 from amos.protocol.link import Status, decode_status
 from amos.protocol.rotation import OPERATOR, read_rotation, split_appointment
+from amos_sync.courier_status import OFFLINE, CourierStatus, PackRefusal, decode_courier_status
 from amos_tools.fleet.errors import FleetError
 
 DEVICE_DIGITS = 32
@@ -53,14 +54,17 @@ class Members:
 
     operator_key: bytes
     by_name: dict[tuple[str, bytes], Member] = field(default_factory=dict)
+    couriers: dict[str, CourierStatus] = field(default_factory=dict)
     _before: dict[bytes, bytes] = field(default_factory=dict)
     _directives: dict[tuple[str, bytes], bytes] = field(default_factory=dict)
 
     def came(self, topic: str, payload: bytes) -> None:
         """What the broker has on that topic; nothing of what is no directive, status or rotation."""
         if topics.is_operator_rotation(topic):
-            self._rotated(payload)
-            return
+            return self._rotated(payload)
+        site = topic.removeprefix(topics.PREFIX + "/").partition("/")[0]
+        if topic == topics.courier_status_topic(site):
+            return self._courier_came(site, payload)
         try:
             site, device_id, leaf = topics.parse_device_topic(topic)
         except ProtocolError:
@@ -73,6 +77,23 @@ class Members:
             self._open(member, payload)
         else:
             member.status = _status(device_id, payload)
+
+    def is_offline(self, site: str) -> bool:
+        """Whether the courier there is known to be away: what players said last may be long ago."""
+        courier = self.couriers.get(site)
+        return courier is not None and courier.state == OFFLINE
+
+    def pack_refusal(self, member: Member) -> PackRefusal | None:
+        """Which pack the player refuses, and why, as its courier says."""
+        courier = self.couriers.get(member.site)
+        refusals = courier.refusals or [] if courier is not None else []
+        return next((refusal for refusal in refusals if refusal.device_id == member.device_id), None)
+
+    def _courier_came(self, site: str, payload: bytes) -> None:
+        try:
+            self.couriers[site] = decode_courier_status(payload)
+        except ProtocolError:
+            self.couriers.pop(site, None)
 
     def of(self, site: str, device_id: bytes) -> Member:
         """The player, known or not."""

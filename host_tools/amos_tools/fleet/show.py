@@ -12,9 +12,10 @@ from amos_cli.keys import public_key_of
 from amos_cli.output import AsJson, print_json
 from amos_cli.table import print_table
 from amos_mqtt.broker import broker_of
+from amos_sync.courier_status import PackRefusal
 from amos_tools.fleet.desk import Desk
 from amos_tools.fleet.direct import said
-from amos_tools.fleet.members import Member
+from amos_tools.fleet.members import Member, Members
 from amos_tools.fleet.options import (
     BrokerName,
     OperatorKey,
@@ -43,7 +44,7 @@ def show(
 ) -> None:
     """Show what is wanted of each player, and what its status says."""
     with fleet_refusals(as_json):
-        members = _heard(broker, operator_key, (tls_ca, tls_certificate, tls_key), username, password_file)
+        members = _heard(broker, operator_key, (tls_ca, tls_certificate, tls_key), username, password_file).all()
     if as_json:
         return print_json({"players": [player_facts(member) for member in members]})
     table = Table("player", "state", "output", "tier", "wanted", "directive")
@@ -69,14 +70,16 @@ def packs(
 ) -> None:
     """Show which pack is wanted of each player, and which it has."""
     with fleet_refusals(as_json):
-        members = _heard(broker, operator_key, (tls_ca, tls_certificate, tls_key), username, password_file)
-    rows = [pack_facts(member) for member in members]
+        heard = _heard(broker, operator_key, (tls_ca, tls_certificate, tls_key), username, password_file)
+    members = heard.all()
+    rows = [pack_facts(member, heard.pack_refusal(member)) for member in members]
     if as_json:
         return print_json({"players": rows})
     table = Table("player", "wanted", "actual", "state")
     for member, row in zip(members, rows, strict=True):
         shown = [(row[name] or "-")[:16] for name in ("wanted", "actual")]
-        table.add_row(member.name, *shown, row["state"])
+        refusal = f": {printable(row['refusal'])}" if row["refusal"] else ""
+        table.add_row(member.name, *shown, escape(row["state"] + refusal))
     print_table(table)
 
 
@@ -99,18 +102,20 @@ def player_facts(member: Member) -> dict[str, Any]:
     return facts | {"wanted": wanted, "earlier": earlier, "actual": actual, "forged": member.forged}
 
 
-def pack_facts(member: Member) -> dict[str, Any]:
-    """The wanted pack and the actual one."""
+def pack_facts(member: Member, refusal: PackRefusal | None) -> dict[str, Any]:
+    """The wanted pack and the actual one, and why the player refuses the wanted one."""
     wanted, status = member.wanted, member.status
     pack = wanted.pack if wanted is not None else None
     actual = None if status is None or status.pack == NONE else status.pack
     state = "unknown" if status is None else "as wanted" if pack in (None, actual) else "another"
+    refuses = state == "another" and refusal is not None and refusal.pack == pack
     return {
         "site": member.site,
         "device_id": member.device_id.hex(),
         "wanted": None if pack is None else pack.hex(),
         "actual": None if actual is None else actual.hex(),
-        "state": state,
+        "state": "refused" if refuses else state,
+        "refusal": refusal.text if refusal is not None and refuses else None,
     }
 
 
@@ -138,7 +143,7 @@ def _how_far(member: Member) -> str:
     return "none" if member.wanted is None else printable(said(member))
 
 
-def _heard(broker: str, operator_key: str, tls: Any, username: str | None, password_file: Any) -> list[Member]:
+def _heard(broker: str, operator_key: str, tls: Any, username: str | None, password_file: Any) -> Members:
     key = public_key_of(operator_key, "--operator-key")
     with Desk(broker_of(broker, "auto", tls, username, password_file), key) as desk:
-        return desk.members.all()
+        return desk.members

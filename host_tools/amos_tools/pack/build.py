@@ -20,8 +20,9 @@ from amos_tools.pack.catalogue import export_catalogue
 from amos_tools.pack.conform import Plan, can_conform
 from amos_tools.pack.folder import PackWriter
 from amos_tools.pack.forecast import forecast_mlufs
-from amos_tools.pack.level import stem_gain_q15, working_mlufs
-from amos_tools.pack.prepare import Prepared, Workshop
+from amos_tools.pack.level import SHORT_MLU_MAX, gain_q15, linear, stem_gain_mdb, working_mlufs
+from amos_tools.pack.lift import Lifted
+from amos_tools.pack.prepare import Measured, Prepared, Workshop
 from amos_tools.stems import ROLES, StemFacts
 from amos_tools.vault import Vault
 
@@ -52,6 +53,24 @@ class PackSummary:
     stems: int
     blob_bytes: int
     working_mlufs: int
+    target_mlufs: int
+    forecast_mlufs: int
+    levelled: tuple[tuple[StemFacts, Lifted], ...]
+
+    @property
+    def amplified(self) -> list[tuple[StemFacts, Lifted]]:
+        """The stems that play louder than the vault has them."""
+        return [(stem, level) for stem, level in self.levelled if level.gain_mdb > 0]
+
+    @property
+    def limited(self) -> list[tuple[StemFacts, Lifted]]:
+        """The stems whose highest peaks were taken down."""
+        return [(stem, level) for stem, level in self.levelled if level.limited_mdb]
+
+    @property
+    def short(self) -> list[tuple[StemFacts, Lifted]]:
+        """The stems whose peaks or noise keep them from the loudness of the others."""
+        return [(stem, level) for stem, level in self.levelled if level.short_mdb > SHORT_MLU_MAX]
 
 
 def build_pack(
@@ -79,9 +98,9 @@ def build_pack(
     stems = _checked_stems(compiled.stems, vault)
     writer = PackWriter(out_dir)
     try:
-        prepared = _prepared(stems, compiled, Workshop(vault, score.rate_hz, codec, writer.put_blob))
-        working, gains_q15 = _levels(score, prepared)
-        records = [_record(stem, codec, gain, lease_end_unix_s) for stem, gain in zip(prepared, gains_q15, strict=True)]
+        workshop = Workshop(vault, score.rate_hz, score.peak_mdb, codec, writer.put_blob)
+        working, prepared = _prepared(stems, compiled, workshop)
+        records = [_record(stem, codec, lease_end_unix_s) for stem in prepared]
         manifest = Manifest(
             version=VERSION,
             serial=serial,
@@ -103,7 +122,17 @@ def build_pack(
         raise
     writer.commit(signed, catalogue)
     blob_bytes = len(compiled.score) + sum({record.sha256: record.size_bytes for record in records}.values())
-    return PackSummary(out_dir, hashlib.sha256(signed).digest(), serial, len(records), blob_bytes, working)
+    return PackSummary(
+        path=out_dir,
+        pack_id=hashlib.sha256(signed).digest(),
+        serial=serial,
+        stems=len(records),
+        blob_bytes=blob_bytes,
+        working_mlufs=working,
+        target_mlufs=score.target_mlufs,
+        forecast_mlufs=_forecast(score, prepared),
+        levelled=tuple((stem.stem, stem.lifted) for stem in prepared),
+    )
 
 
 def stretched_stems(compiled: CompiledScript) -> list[StemFacts]:
@@ -119,10 +148,9 @@ def stem_table(compiled: CompiledScript, vault: Vault) -> list[tuple[StemFacts, 
     Raises a `PackBuildError`, or a `VaultError` for a damaged blob.
     """
     score = _score(compiled)
-    workshop = Workshop(vault, score.rate_hz, "pcm16", lambda blob: hashlib.sha256(blob).digest())
-    prepared = _prepared(_checked_stems(compiled.stems, vault), compiled, workshop)
-    _working, gains_q15 = _levels(score, prepared)
-    return [(stem.stem, stem.frames, gain_q15) for stem, gain_q15 in zip(prepared, gains_q15, strict=True)]
+    workshop = Workshop(vault, score.rate_hz, score.peak_mdb, "pcm16", lambda blob: hashlib.sha256(blob).digest())
+    _working, prepared = _prepared(_checked_stems(compiled.stems, vault), compiled, workshop)
+    return [(stem.stem, stem.frames, stem.gain_q15) for stem in prepared]
 
 
 def artist_id(artist: str) -> bytes:
@@ -130,12 +158,14 @@ def artist_id(artist: str) -> bytes:
     return hashlib.sha256(artist.encode()).digest()[:16]
 
 
-def _prepared(stems: list[StemFacts], compiled: CompiledScript, workshop: Workshop) -> list[Prepared]:
-    """Every stem as the pack has it."""
-    tempo_mbpm, key = _score(compiled).tempo_mbpm, compiled.key
+def _prepared(stems: list[StemFacts], compiled: CompiledScript, workshop: Workshop) -> tuple[int, list[Prepared]]:
+    """The loudness that stems are brought to, and every stem as the pack has it."""
+    score = _score(compiled)
     with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as workers:
-        plans = [_plan(stem, tempo_mbpm, key) for stem in stems]
-        return list(workers.map(workshop.prepare, stems, plans))
+        plans = [_plan(stem, score.tempo_mbpm, compiled.key) for stem in stems]
+        measured = list(workers.map(workshop.measure, stems, plans))
+        working = _working(score, measured)
+        return working, list(workers.map(lambda stem: workshop.finish(stem, working), measured))
 
 
 def _plan(stem: StemFacts, tempo_mbpm: int, key: str | None) -> Plan | None:
@@ -143,18 +173,27 @@ def _plan(stem: StemFacts, tempo_mbpm: int, key: str | None) -> Plan | None:
     return can_conform(stem, tempo_mbpm, key) or can_conform(stem, tempo_mbpm, None) or can_conform(stem, None, key)
 
 
-def _levels(score: Score, stems: list[Prepared]) -> tuple[int, list[int]]:
-    """The loudness that stems are brought to, and their gains."""
+def _working(score: Score, stems: list[Measured]) -> int:
+    """The loudness at which the forecast of the score meets its target."""
     frames = [stem.frames for stem in stems]
-    profiles = [stem.profile for stem in stems]
+    loudness = [stem.mlufs for stem in stems]
 
-    def gains_q15(working: int) -> list[int]:
-        return [stem_gain_q15(stem.played_mlufs, stem.peak, working, score.peak_mdb) for stem in stems]
+    def forecast(working: int) -> int:
+        gains_mdb = [
+            stem_gain_mdb(mlufs, stem.peak, working, score.peak_mdb)
+            for mlufs, stem in zip(loudness, stems, strict=True)
+        ]
+        # The score's machine knows gains up to unity; what is above is in the samples.
+        profiles = [stem.profile * linear(max(0, gain)) ** 2 for stem, gain in zip(stems, gains_mdb, strict=True)]
+        return forecast_mlufs(score, frames, [gain_q15(min(0, gain), 0, 0) for gain in gains_mdb], profiles)
 
-    working = working_mlufs(
-        score.target_mlufs, lambda working: forecast_mlufs(score, frames, gains_q15(working), profiles)
-    )
-    return working, gains_q15(working)
+    return working_mlufs(score.target_mlufs, forecast)
+
+
+def _forecast(score: Score, stems: list[Prepared]) -> int:
+    """How loud the pack will play, with what limiters left of its stems."""
+    gains_q15 = [stem.gain_q15 for stem in stems]
+    return forecast_mlufs(score, [stem.frames for stem in stems], gains_q15, [stem.profile for stem in stems])
 
 
 def _score(compiled: CompiledScript) -> Score:
@@ -183,7 +222,7 @@ def _checked_stems(table: Sequence[StemFacts], vault: Vault) -> list[StemFacts]:
     return stems
 
 
-def _record(prepared: Prepared, codec: str, gain_q15: int, lease_end_unix_s: int) -> PackStem:
+def _record(prepared: Prepared, codec: str, lease_end_unix_s: int) -> PackStem:
     stem = prepared.stem
     return PackStem(
         stem_id=stem.stem_id,
@@ -195,7 +234,7 @@ def _record(prepared: Prepared, codec: str, gain_q15: int, lease_end_unix_s: int
         role=ROLES.index(stem.role),
         key=prepared.key,
         tempo_mbpm=prepared.tempo_mbpm,
-        gain_q15=gain_q15,
+        gain_q15=prepared.gain_q15,
         artist_id=artist_id(stem.artist),
         lease_end_unix_s=lease_end_unix_s,
     )

@@ -22,6 +22,7 @@ from amos_cli.table import print_table
 from amos_tools.boards import board_names, load_board
 from amos_tools.pack.build import PackSummary, build_pack
 from amos_tools.pack.errors import PackBuildError, TooManyVoices
+from amos_tools.pack.levels_report import level_facts, level_lines, level_warnings
 from amos_tools.pack.opt_outs import make_opt_outs, withdrawn, write_opt_outs
 from amos_tools.vault import Vault, VaultError
 
@@ -63,12 +64,15 @@ def build(
     issued = now if issued is None and lease_end is None else issued
     order = _Order(script, out, publisher_key_file, serial, board, codec, end, issued)
     summary, warnings = _build(order, vault, as_json)
+    warnings += level_warnings(summary)
     if as_json:
         return print_json(_summary_facts(out, serial, summary, warnings))
     for warning in warnings:
         typer.echo(warning, err=True)
     print(f"{out}: pack {summary.pack_id.hex()[:16]}, serial {serial}, {summary.stems} stems")
     print(f"{summary.blob_bytes / 1e6:.1f} MB, stems brought to {summary.working_mlufs / 1000:.1f} LUFS")
+    for line in level_lines(summary):
+        print(line)
 
 
 @dataclass(frozen=True)
@@ -126,6 +130,11 @@ def _summary_facts(out: Path, serial: int, summary: PackSummary, warnings: list[
         "stems": summary.stems,
         "blob_bytes": summary.blob_bytes,
         "working_mlufs": summary.working_mlufs,
+        "target_mlufs": summary.target_mlufs,
+        "forecast_mlufs": summary.forecast_mlufs,
+        "amplified": [level_facts(*item) for item in summary.amplified],
+        "limited": [level_facts(*item) for item in summary.limited],
+        "short": [level_facts(*item) for item in summary.short],
         "warnings": warnings,
     }
 

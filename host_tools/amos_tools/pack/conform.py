@@ -1,7 +1,7 @@
 """Stems of another tempo or key, brought to a script's: stretched by up to 12 %, transposed by up to 3 semitones.
 
     plan = can_conform(stem, tempo_mbpm, key)    None: it cannot be brought there
-    samples = conform(samples, plan, rate_hz)    int16 of shape (plan.frames(...), channels)
+    samples = conform(samples, plan, rate_hz)    float32 of shape (plan.frames(...), channels)
 
 A stem may also run at half or double tempo, and be in the key's relative. What has no tempo or no key needs none. The
 work is Signalsmith Stretch's (MIT), seeded: the same samples and plan give the same bytes on one machine.
@@ -14,17 +14,15 @@ from fractions import Fraction
 import numpy as np
 
 from amos_tools.pack.errors import ConformingUnavailable
-from amos_tools.stems import StemFacts
-from amos_tools.vault.audio import Int16Frames, to_int16
+from amos_tools.stems import BEATS_TOLERANCE_INVERSE, StemFacts
+from amos_tools.vault.audio import FloatFrames
 
 STRETCH_PERCENT_MAX = 12
 """Beyond it the smear of drums and the gurgle of voices are heard (as AMOS's authors and DJ tools have it: 8 to 15)."""
 SEMITONES_MAX = 3
 """Beyond it instruments no longer sound like themselves."""
 TEMPO_RATIOS = (Fraction(1), Fraction(2), Fraction(1, 2))
-LOOP_TOLERANCE_INVERSE = 200
-"""A stem whose length is within half a percent of its beats is a loop; a longer one has a tail, which stays."""
-CONFORM_VERSION = 1
+CONFORM_VERSION = 2
 """Raised with every change that alters samples: cached work of another version is not used."""
 
 _SEED = 1
@@ -53,10 +51,8 @@ class Plan:
 
     def frames(self, frames: int, rate_hz: int) -> int:
         """Length of the result, given the stem's at the pack's rate. A loop's is exactly its beats, rounded."""
-        if self.length == 1:
-            return frames
         if self.beats is not None and self.tempo_mbpm is not None:
-            return _rounded(Fraction(self.beats * 60_000 * rate_hz, self.tempo_mbpm))
+            return loop_frames(self.beats, self.tempo_mbpm, rate_hz)
         return _rounded(frames * self.length)
 
 
@@ -72,7 +68,7 @@ def can_conform(stem: StemFacts, tempo_mbpm: int | None, key: str | None) -> Pla
         semitones=semitones,
         tempo_mbpm=None if tempo is None else _rounded(tempo),
         key=stem.key if not semitones else _transposed(stem.key, semitones, key),
-        beats=stem.beats if _is_loop(stem) else None,
+        beats=stem.beats if is_loop(stem) else None,
     )
 
 
@@ -81,7 +77,7 @@ def has_stretcher() -> bool:
     return importlib.util.find_spec("python_stretch") is not None
 
 
-def conform(samples: Int16Frames, plan: Plan, rate_hz: int) -> Int16Frames:
+def conform(samples: FloatFrames, plan: Plan, rate_hz: int) -> FloatFrames:
     """`samples` of shape (frames, channels) after `plan`, of exactly `plan.frames(...)` frames.
 
     A loop is stretched between its own end and its own beginning, so that it still meets itself.
@@ -100,10 +96,23 @@ def conform(samples: Int16Frames, plan: Plan, rate_hz: int) -> Int16Frames:
     begin = _rounded(margin * ratio)
     result = stretched[begin : begin + frames]
     peak = float(np.max(np.abs(result)))
-    return to_int16(result * np.float32(_PEAK / peak) if peak > _PEAK else result)
+    return result * np.float32(_PEAK / peak) if peak > _PEAK else result
 
 
-def _stretched(samples: Int16Frames, ratio: Fraction, semitones: int, rate_hz: int) -> np.ndarray:
+def is_loop(stem: StemFacts) -> bool:
+    """Whether a stem is as long as its beats, but for half a percent."""
+    if stem.beats is None or stem.tempo_mbpm is None:
+        return False
+    frames = Fraction(stem.beats * 60_000 * stem.rate_hz, stem.tempo_mbpm)
+    return abs(stem.frames - frames) * BEATS_TOLERANCE_INVERSE <= frames
+
+
+def loop_frames(beats: int, tempo_mbpm: int, rate_hz: int) -> int:
+    """Length of so many beats, rounded."""
+    return _rounded(Fraction(beats * 60_000 * rate_hz, tempo_mbpm))
+
+
+def _stretched(samples: FloatFrames, ratio: Fraction, semitones: int, rate_hz: int) -> FloatFrames:
     """float32 of shape (about frames * ratio, channels)."""
     try:
         from python_stretch import Signalsmith  # 0.1 s that only a pack with such stems pays
@@ -115,7 +124,7 @@ def _stretched(samples: Int16Frames, ratio: Fraction, semitones: int, rate_hz: i
     stretch.preset(samples.shape[1], rate_hz)
     stretch.setTransposeSemitones(semitones)
     stretch.timeFactor = float(1 / ratio)
-    channels = np.ascontiguousarray(samples.T.astype(np.float32) / np.float32(32768))
+    channels = np.ascontiguousarray(samples.T)
     return np.asarray(stretch.process(channels), np.float32).T
 
 
@@ -158,13 +167,6 @@ def _transposed(key: str | None, semitones: int, wanted: str | None) -> str | No
     if mode == wanted.partition(" ")[2]:
         return wanted
     return f"{_PITCHES[(_NATURALS[tonic[0]] + _ACCIDENTALS[tonic[1:]] + semitones) % 12]} {mode}"
-
-
-def _is_loop(stem: StemFacts) -> bool:
-    if stem.beats is None or stem.tempo_mbpm is None:
-        return False
-    frames = Fraction(stem.beats * 60_000 * stem.rate_hz, stem.tempo_mbpm)
-    return abs(stem.frames - frames) * LOOP_TOLERANCE_INVERSE <= frames
 
 
 def _rounded(value: Fraction) -> int:

@@ -18,6 +18,10 @@ class StemGone(PackBuildError):
     """The script was compiled with a stem that the vault does not hold (any more)."""
 
 
+class SilentStem(PackBuildError):
+    """A stem in which nothing is heard: it would be paid for time in which it gives nothing."""
+
+
 class BadStemTable(PackBuildError):
     """No stems, a stem twice, or more than a pack may have."""
 

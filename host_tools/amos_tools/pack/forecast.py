@@ -5,7 +5,6 @@ within 0.3 LU of what a meter finds in ten rendered minutes (`tests/sound/test_s
 """
 
 import hashlib
-import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -16,39 +15,12 @@ from amos.score.vm import Vm
 from amos.sound.envelope import Envelope
 from amos.sound.events import Start, Stop
 from amos.sound.fade_numpy import node_gains
-from amos_tools.vault.audio import Int16Frames
+from amos_tools.pack.profile import HOPS_PER_S, Profile, integrated_mlufs
 
-Profile = NDArray[np.float64]
-"""Mean square of each 100 ms of a stem, K-weighted, both sides together as they sound; full scale is 1."""
-
-HOPS_PER_S = 10
 FORECAST_S = 1800
 """Half an hour of music: from one seed to another ten minutes differ by 0.2 LU."""
 
 _SEED = hashlib.sha256(b"amos/1/forecast").digest()
-_HOPS_PER_BLOCK = 4  # 400 ms, a new one every 100 ms
-_ABSOLUTE_GATE = -70.0
-_RELATIVE_GATE = 10.0
-_OFFSET = -0.691
-
-
-def profile_of(samples: Int16Frames, rate_hz: int) -> Profile:
-    """The profile of int16 `samples` of shape (frames, 1 or 2): a mono stem sounds on both sides."""
-    from pyloudnorm import IIRfilter  # brings in SciPy, a second that commands without audio need not pay
-
-    weighted = samples.astype(np.float64) / 32768
-    for gain, quality, frequency, kind in (
-        (4.0, 1 / math.sqrt(2), 1500.0, "high_shelf"),
-        (0.0, 0.5, 38.0, "high_pass"),
-    ):
-        stage = IIRfilter(gain, quality, frequency, rate_hz, kind)
-        for side in range(weighted.shape[1]):
-            weighted[:, side] = stage.apply_filter(weighted[:, side])
-    power = np.square(weighted).sum(axis=1) * (2 // samples.shape[1])
-    hop = rate_hz // HOPS_PER_S
-    hops = -(-len(power) // hop)
-    profile: Profile = np.pad(power, (0, hops * hop - len(power))).reshape(hops, hop).mean(axis=1)
-    return profile
 
 
 def forecast_mlufs(
@@ -68,7 +40,7 @@ def forecast_mlufs(
             voices[event.voice].stop(event, power)
     for sounding in voices.values():
         sounding.add_to(power)
-    return _integrated_mlufs(power)
+    return integrated_mlufs(power)
 
 
 class _Sounding:
@@ -100,15 +72,3 @@ class _Sounding:
             gains = node_gains(self._envelope, middles) / 32768
             power[first + hops] += self._profile[hops] * np.square(gains)
         self._done = max(self._done, until)
-
-
-def _integrated_mlufs(power: NDArray[np.float64]) -> int:
-    """BS.1770-4: blocks of 400 ms, those under -70 LUFS and those 10 LU under the rest left out."""
-    blocks = np.convolve(power, np.full(_HOPS_PER_BLOCK, 1 / _HOPS_PER_BLOCK), "valid")
-    with np.errstate(divide="ignore"):
-        loudness = _OFFSET + 10 * np.log10(blocks)
-    heard = blocks[loudness > _ABSOLUTE_GATE]
-    if not len(heard):
-        return -70_000
-    gate = _OFFSET + 10 * math.log10(float(heard.mean())) - _RELATIVE_GATE
-    return round(1000 * (_OFFSET + 10 * math.log10(float(blocks[loudness > max(gate, _ABSOLUTE_GATE)].mean()))))

@@ -1,7 +1,7 @@
-"""From a stem of the vault to what a pack holds of it: rate, tempo, key, no DC, codec.
+"""From a stem of the vault to what a pack holds of it: rate, tempo, key, length, no DC, level, codec.
 
-What takes long (conforming, QOA) is kept in the vault's folder `conformed/` under a hash of all that it depends on, so
-that building again is quick and gives the same bytes even after a library has changed.
+What takes long (conforming, fitting, QOA) is kept in the vault's folder `conformed/` under a hash of all that it
+depends on, so that building again is quick and gives the same bytes even after a library has changed.
 """
 
 import hashlib
@@ -14,18 +14,39 @@ from pathlib import Path
 import numpy as np
 
 from amos.protocol.manifest import CODEC_PCM16, CODECS
-from amos_tools.pack.conform import CONFORM_VERSION, Plan, conform
-from amos_tools.pack.errors import PackStorageFailed
-from amos_tools.pack.forecast import Profile, profile_of
-from amos_tools.pack.level import played_mlufs
+from amos_tools.pack import errors
+from amos_tools.pack.conform import CONFORM_VERSION, Plan, conform, is_loop, loop_frames
+from amos_tools.pack.fit import FIT_VERSION, fitted
+from amos_tools.pack.lift import Lifted, Terms, lifted
+from amos_tools.pack.profile import Profile, integrated_mlufs, momentary_mlufs, profile_of
 from amos_tools.pack.qoa import QOA_VERSION, encode_qoa
+from amos_tools.pack.quantise import quantised
 from amos_tools.stems import StemFacts
 from amos_tools.vault import Vault
-from amos_tools.vault.audio import Int16Frames, to_int16
-from amos_tools.vault.loudness import measure_mlufs
+from amos_tools.vault.audio import FloatFrames, Int16Frames, to_float
+from amos_tools.vault.limits import SILENT_PEAK
+from amos_tools.vault.offset import offset_of
 
 CACHE_NAME = "conformed"
-_MEAN_S_MIN = 2
+ONE_SHOT_S_MAX = 10
+"""What has no beats and is no longer is heard as one event, and as loud as its loudest moment."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A stem at the pack's rate, tempo and key, as loud as it is by itself. `peak` is of full scale 1."""
+
+    stem: StemFacts
+    plan: Plan | None
+    frames: int
+    peak: float
+    one_shot: bool
+    profile: Profile
+
+    @property
+    def mlufs(self) -> int:
+        """How loud it is as it sounds, mono on both sides; a one-shot by its loudest moment."""
+        return momentary_mlufs(self.profile) if self.one_shot else integrated_mlufs(self.profile)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,25 +60,38 @@ class Prepared:
     channels: int
     key: str | None
     tempo_mbpm: int | None
-    peak: int
-    played_mlufs: int
+    gain_q15: int
+    lifted: Lifted
     profile: Profile
 
 
 @dataclass(frozen=True, slots=True)
 class Workshop:
-    """Prepares stems for packs of one rate and codec; `put_blob` stores a blob and returns its SHA-256."""
+    """Prepares stems for packs of one rate, peak and codec; `put_blob` stores a blob and returns its SHA-256."""
 
     vault: Vault
     rate_hz: int
+    peak_mdb: int
     codec: str
     put_blob: Callable[[bytes], bytes]
 
-    def prepare(self, stem: StemFacts, plan: Plan | None) -> Prepared:
+    def measure(self, stem: StemFacts, plan: Plan | None) -> Measured:
         """Raises a `PackBuildError`, or a `VaultError` for a damaged blob."""
         samples = self._samples(stem, plan)
-        blob = self._blob(samples)
-        frames, channels = samples.shape
+        peak = float(np.max(np.abs(samples)))
+        if peak < SILENT_PEAK:
+            raise errors.SilentStem(f"{stem.title}: expected something that is heard, found silence throughout")
+        one_shot = stem.beats is None and len(samples) <= ONE_SHOT_S_MAX * self.rate_hz
+        return Measured(stem, plan, len(samples), peak, one_shot, profile_of(samples, self.rate_hz))
+
+    def finish(self, measured: Measured, working_mlufs: int) -> Prepared:
+        """The stem at the working loudness, its blob stored. Raises as `measure` does."""
+        stem, plan = measured.stem, measured.plan
+        samples = self._samples(stem, plan)
+        level = lifted(samples, measured.mlufs, measured.peak, working_mlufs, self._terms(measured))
+        pcm = quantised(level.samples, stem.sha256)
+        blob = self._blob(pcm)
+        frames, channels = pcm.shape
         return Prepared(
             stem=stem,
             sha256=self.put_blob(blob),
@@ -66,18 +100,27 @@ class Workshop:
             channels=channels,
             key=plan.key if plan else stem.key,
             tempo_mbpm=plan.tempo_mbpm if plan else stem.tempo_mbpm,
-            peak=max(int(samples.max()), -int(samples.min())),
-            played_mlufs=played_mlufs(self._loudness_mlufs(stem, plan, samples), channels),
-            profile=profile_of(samples, self.rate_hz),
+            gain_q15=level.gain_q15,
+            lifted=level.report,
+            profile=measured.profile if level.samples is samples else profile_of(level.samples, self.rate_hz),
         )
 
-    def _samples(self, stem: StemFacts, plan: Plan | None) -> Int16Frames:
-        at_rate = without_dc(resampled(self.vault.audio(stem), stem.rate_hz, self.rate_hz), self.rate_hz)
-        if plan is None or not plan.changes:
+    def _samples(self, stem: StemFacts, plan: Plan | None) -> FloatFrames:
+        stored = resampled(to_float(self.vault.audio(stem)), stem.rate_hz, self.rate_hz)
+        at_rate = without_dc(stored, self.rate_hz)
+        if plan is not None and plan.changes:
+            facts: tuple[object, ...] = (CONFORM_VERSION, stem.sha256.hex(), self.rate_hz, plan)
+            return self._cached_samples(facts, lambda: conform(at_rate, plan, self.rate_hz), stem.channels)
+        if not is_loop(stem) or stem.beats is None or stem.tempo_mbpm is None:
             return at_rate
-        facts = (CONFORM_VERSION, stem.sha256.hex(), self.rate_hz, plan)
-        data = self._cached(repr(facts), lambda: conform(at_rate, plan, self.rate_hz).astype("<i2").tobytes())
-        return np.frombuffer(data, "<i2").reshape(-1, stem.channels).astype(np.int16)
+        frames = loop_frames(stem.beats, stem.tempo_mbpm, self.rate_hz)
+        if frames == len(at_rate):
+            return at_rate
+        facts = ("fit", FIT_VERSION, stem.sha256.hex(), self.rate_hz, frames)
+        return self._cached_samples(facts, lambda: fitted(at_rate, frames), stem.channels)
+
+    def _terms(self, measured: Measured) -> Terms:
+        return Terms(self.rate_hz, self.peak_mdb, measured.one_shot, is_loop(measured.stem))
 
     def _blob(self, samples: Int16Frames) -> bytes:
         pcm = samples.astype("<i2", copy=False).tobytes()
@@ -86,8 +129,9 @@ class Workshop:
         facts = (QOA_VERSION, self.rate_hz, samples.shape, hashlib.sha256(pcm).hexdigest())
         return self._cached(repr(facts), lambda: encode_qoa(samples, self.rate_hz))
 
-    def _loudness_mlufs(self, stem: StemFacts, plan: Plan | None, samples: Int16Frames) -> int:
-        return measure_mlufs(samples, self.rate_hz) if plan and plan.changes else stem.loudness_mlufs
+    def _cached_samples(self, facts: tuple[object, ...], make: Callable[[], FloatFrames], channels: int) -> FloatFrames:
+        data = self._cached(repr(facts), lambda: make().astype("<f4").tobytes())
+        return np.frombuffer(data, "<f4").reshape(-1, channels).astype(np.float32)
 
     def _cached(self, facts: str, make: Callable[[], bytes]) -> bytes:
         """What `make` gave the first time it was asked for with these facts. A damaged file is made again."""
@@ -103,25 +147,20 @@ class Workshop:
         return data
 
 
-def resampled(samples: Int16Frames, from_hz: int, to_hz: int) -> Int16Frames:
+def resampled(samples: FloatFrames, from_hz: int, to_hz: int) -> FloatFrames:
     """Samples of shape (frames, channels) at another rate."""
     if from_hz == to_hz:
         return samples
     import soxr  # imported where it is used, as in amos_tools.vault.audio
 
-    return to_int16(soxr.resample(samples.astype(np.float32) / np.float32(32768), from_hz, to_hz, quality="VHQ"))
+    result: FloatFrames = soxr.resample(samples, from_hz, to_hz, quality="VHQ")
+    return result
 
 
-def without_dc(samples: Int16Frames, rate_hz: int) -> Int16Frames:
-    """Samples of shape (frames, channels) less their mean in whole steps: several of them would add up to an offset.
-
-    In what is shorter than 2 s, the mean is rather that of a wave cut short, and stays.
-    """
-    offset = np.rint(samples.mean(axis=0)).astype(np.int32)
-    if len(samples) < _MEAN_S_MIN * rate_hz or not offset.any():
-        return samples
-    centred: Int16Frames = np.clip(samples - offset, -32768, 32767).astype(np.int16)
-    return centred
+def without_dc(samples: FloatFrames, rate_hz: int) -> FloatFrames:
+    """Samples of shape (frames, channels) less their offset in whole steps: several of them would add up."""
+    steps = (np.rint(offset_of(samples, rate_hz) * 32768) / 32768).astype(np.float32)
+    return np.clip(samples - steps, -1, 1) if steps.any() else samples
 
 
 def _keep(path: Path, data: bytes) -> None:
@@ -134,4 +173,4 @@ def _keep(path: Path, data: bytes) -> None:
         Path(staged).replace(path)
     except OSError as error:
         found = error.strerror or error
-        raise PackStorageFailed(f"{path}: expected room and permission to write, found {found}") from None
+        raise errors.PackStorageFailed(f"{path}: expected room and permission to write, found {found}") from None

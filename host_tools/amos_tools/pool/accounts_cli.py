@@ -8,10 +8,12 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from amos.protocol.closing import COMMUNAL
 from amos.protocol.ledger_limits import TITLE_BYTES_MAX
 from amos.protocol.printable_host import printable
 from amos.protocol.transfer import (
     BANK,
+    CARRIES,
     CARRY,
     CORRECTION,
     DERIVED,
@@ -21,12 +23,13 @@ from amos.protocol.transfer import (
     INCOME,
     PAYEE,
     PAYOUT,
-    POOL,
     REFERENCE_BYTES_MAX,
     REFUND,
     RELEASE,
     SOURCE,
     SOURCES,
+    account_of_pool,
+    carry_of,
     is_name,
     line_fault,
 )
@@ -51,6 +54,7 @@ Reference = Annotated[
     typer.Option(metavar="TEXT", help="Yours for this transfer; it moves once. Default: from what it says."),
 ]
 Again = Annotated[int, typer.Option(metavar="NUMBER", min=1, help="2 makes a second transfer that says the same.")]
+Pool = Annotated[str, typer.Option("--pool", metavar="NAME", help="Which pool; one of its own by amos pool open.")]
 Payee = Annotated[str, typer.Argument(metavar="PAYEE", help="As in the catalogue.")]
 
 
@@ -65,6 +69,7 @@ def add_income(
     amount: Amount,
     currency: Currency,
     ledger: LedgerOption,
+    pool: Pool = COMMUNAL,
     source: Annotated[str, typer.Option("--source", help=f"One of {', '.join(SOURCES)}.")] = "subscription",
     reason: Reason = "income",
     reference: Reference = None,
@@ -73,7 +78,7 @@ def add_income(
 ) -> None:
     """Put income into a period's pool; `amos pool settle` without --income divides what was put in."""
     with _refused(as_json):
-        between = _source(source), POOL
+        between = _source(source), account_of_pool(pool_name("pool", pool))
         order = _order(INCOME, currency, between, amount, reason, period, reference, again)
         _move(ledger, order, as_json)
 
@@ -83,8 +88,12 @@ def correct(
     currency: Currency,
     reason: Reason,
     ledger: LedgerOption,
-    from_: Annotated[str, typer.Option("--from", metavar="PAYEE|carry", help="Who was credited too much.")] = CARRY,
-    to: Annotated[str, typer.Option("--to", metavar="PAYEE|carry", help="Who was credited too little.")] = CARRY,
+    from_: Annotated[
+        str, typer.Option("--from", metavar="PAYEE|carry|carry/POOL", help="Who was credited too much.")
+    ] = CARRY,
+    to: Annotated[
+        str, typer.Option("--to", metavar="PAYEE|carry|carry/POOL", help="Who was credited too little.")
+    ] = CARRY,
     period: Period = None,
     reference: Reference = None,
     again: Again = 1,
@@ -104,7 +113,9 @@ def refund(
     currency: Currency,
     reason: Reason,
     ledger: LedgerOption,
-    from_: Annotated[str, typer.Option("--from", metavar="PAYEE|carry", help="Whose money is given back.")] = CARRY,
+    from_: Annotated[
+        str, typer.Option("--from", metavar="PAYEE|carry|carry/POOL", help="Whose money is given back.")
+    ] = CARRY,
     source: Annotated[str, typer.Option("--source", help=f"One of {', '.join(SOURCES)}.")] = "subscription",
     period: Period = None,
     reference: Reference = None,
@@ -211,7 +222,18 @@ _COMMANDS: dict[str, Callable[..., None]] = {
 
 
 def _kept(option: str, name: str) -> str:
-    return CARRY if name == CARRY else PAYEE + _payee(option, name)
+    """A payee's account, or what a pool carries. Raises `UsageError`."""
+    if name == CARRY:
+        return CARRY
+    pool = name.removeprefix(CARRIES)
+    return carry_of(pool_name(option, pool)) if pool != name else PAYEE + _payee(option, name)
+
+
+def pool_name(option: str, name: str) -> str:
+    """The name, if a pool can have it. Raises `UsageError`."""
+    if not is_name(name):
+        raise UsageError(f"{option}: expected 1 to 64 of the letters a-z, digits, - and _, found {printable(name)!r}")
+    return name
 
 
 def _payee(option: str, name: str) -> str:

@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from amos.protocol.closing import COMMUNAL, VERSION
+from amos.protocol.transfer import carry_of
 from amos_cli.files import OutputRefused, write_output
 from amos_cli.output import AsJson, UsageError, print_json, refusals
 from amos_cli.paths import file_option, folder_option
@@ -22,7 +24,9 @@ from amos_ledger.settlement.apportionment import SettlementError
 from amos_ledger.settlement.money import MoneyError, decimal, parse_currency, parse_income
 from amos_ledger.settlement.periods import PeriodError, parse_period, period_at
 from amos_mqtt.broker import Broker, BrokerSettingError, broker_at
+from amos_tools.pool.accounts_cli import Pool, pool_name
 from amos_tools.pool.accounts_cli import register as register_accounts
+from amos_tools.pool.placing_cli import register as register_placing
 from amos_tools.pool.show_cli import register as register_show
 from amos_tools.pool.simulate import simulate_command
 from amos_tools.pool.tables import payout_table
@@ -39,6 +43,7 @@ PROOF_BYTES_MAX = 64 * 1024 * 1024
 """Of a file that may be written over; a proof is some kilobytes for each stem that sounded."""
 
 
+register_placing(app)
 register_accounts(app)
 register_show(app)
 register_venues(app)
@@ -57,6 +62,7 @@ def settle(
     period: Annotated[str, typer.Option(metavar="YYYY-MM", help="The month, UTC.")],
     currency: Annotated[str, typer.Option(metavar="CODE", help="ISO 4217, like EUR.")],
     ledger: Annotated[Path, folder_option(help="The ledger's folder.")],
+    pool: Pool = COMMUNAL,
     income: Annotated[
         str | None,
         typer.Option(
@@ -101,6 +107,7 @@ def settle(
         parse_period(period)
         income_micro = None if income is None else parse_income(income)
         parse_currency(currency)
+        pool_name("pool", pool)
         _check_whom(unasked, heads, broker, [tls_ca, tls_certificate, tls_key])
         where = broker_at(broker, tls_ca, tls_certificate, tls_key) if broker is not None else None
         folder = Folder(ledger)
@@ -115,8 +122,8 @@ def settle(
             where = recall(folder)
         asked = _ask(folder, heads or [], where)
         if out is not None:
-            _make_folder(folder, out, period, currency)
-        settled = settle_period(folder, period, income_micro, currency)
+            _make_folder(folder, out, period, currency, pool)
+        settled = settle_period(folder, period, income_micro, currency, pool)
         copies = _copy(settled, out, force)
     if as_json:
         return print_json(_data(settled, copies) | {"asked": asked})
@@ -186,10 +193,10 @@ def _refuse_to_come(folder: Folder, period: str) -> None:
             )
 
 
-def _make_folder(folder: Folder, out: Path, period: str, currency: str) -> None:
+def _make_folder(folder: Folder, out: Path, period: str, currency: str, pool: str) -> None:
     """Before the closing, which is for good: that the copies have a place. Raises `OSError`."""
     with folder.open_store() as store:
-        (out / title_in(store, period, currency)).mkdir(parents=True, exist_ok=True)
+        (out / title_in(store, period, currency, pool)).mkdir(parents=True, exist_ok=True)
 
 
 def _copy(settled: Settled, out: Path | None, force: bool) -> dict[str, Path]:
@@ -222,6 +229,8 @@ def _data(settled: Settled, files: dict[str, Path]) -> dict[str, object]:
     return {
         "period": closing.period,
         "currency": closing.currency,
+        "pool": closing.pool or COMMUNAL,
+        "waiting_pools": list(settled.waiting_pools),
         "income_micro": closing.income_micro,
         "carry_in_micro": closing.carry_in_micro,
         "pool_micro": closing.pool_micro,
@@ -240,7 +249,8 @@ def _print(settled: Settled, folder: Folder) -> None:
     result = settled.closed.result
     closing = result.closing
     carried = decimal(closing.carry_out_micro)
-    title = f"Payout of {closing.period}"
+    of_pool = f", pool {closing.pool}" if closing.version == VERSION else ""
+    title = f"Payout of {closing.period}{of_pool}"
     cores = [result.core(number) for number in range(len(result.payees))]
     print_table(payout_table(cores, title, closing.currency, carried, decimal(closing.pool_micro)))
     rate = result.rate
@@ -251,6 +261,9 @@ def _print(settled: Settled, folder: Folder) -> None:
     print(f"  rate {rate.numerator}/{rate.denominator} micro-units per millisecond")
     print("  credited is exact and is what is owed, to the millionth; minor units are what a bank can move")
     if closing.carry_out_micro:
-        print(f"  nothing was played: {carried} {closing.currency} go to the account carry, for a later month")
+        account = carry_of(closing.pool or COMMUNAL)
+        print(f"  nothing was played: {carried} {closing.currency} go to the account {account}, for a later month")
+    if settled.waiting_pools:
+        print(f"  still to be settled for {closing.period}: pool {', '.join(settled.waiting_pools)}")
     print(f"  closing: entry {settled.closed.leaf_index} of the log")
     print(f"  statements: {folder.public / 'statements' / closing.title()}")

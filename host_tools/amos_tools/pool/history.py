@@ -8,8 +8,8 @@ from typing import Any
 from amos.protocol.printable_host import printable
 from amos.protocol.transfer import is_name
 from amos_cli.output import UsageError
-from amos_tools.pool.read_core import read_core_of
-from amos_tools.pool.statement_told import FORMAT, Core, accounts_of
+from amos_tools.pool.read_core import read_core_of, read_place_of
+from amos_tools.pool.statement_told import FORMATS, Core, accounts_of, pool_of
 
 
 class NoStatements(Exception):
@@ -19,10 +19,12 @@ class NoStatements(Exception):
 @dataclass(frozen=True)
 class Month:
     """One statement. Money in micro-units, of all three accounts of the payee together; None where a statement of a
-    version before 4 does not say. `follows`: whether it opens with what the one before in its currency closed with."""
+    version before 4 does not say. `pool`: empty where there is one alone. `follows`: whether it opens with what the one
+    before in its currency closed with."""
 
     period: str
     currency: str
+    pool: str
     opening_micro: int | None
     transfers_micro: int | None
     earned_micro: int
@@ -39,19 +41,24 @@ class Month:
 
 
 def history(payee: str, folder: Path) -> list[Month]:
-    """In the order of periods. Raises `UsageError`, `NoStatements`, `NotAStatement`."""
+    """In the order of periods, and in one of closings. Raises `UsageError`, `NoStatements`, `NotAStatement`."""
     if not is_name(payee):
         raise UsageError(f"payee: expected 1 to 64 of the letters a-z, digits, - and _, found {printable(payee)!r}")
-    cores = [(core, path) for path in _files(payee, folder) for core in [read_core_of(path)] if core["payee"] == payee]
+    cores = [
+        (leaf, core, path)
+        for path in _files(payee, folder)
+        for leaf, core in [(read_place_of(path), read_core_of(path))]
+        if core["payee"] == payee
+    ]
     if not cores:
         raise NoStatements(f"{folder}: expected statements of {payee} (PERIOD/{payee}.json), found none")
     months: list[Month] = []
     closing: dict[str, int | None] = {}
-    for core, path in sorted(cores, key=lambda item: (item[0]["period"], item[0]["currency"])):
+    for _leaf, core, path in sorted(cores, key=lambda item: item[0]):
         month = _month(core, path, closing)
         closing[month.currency] = month.closing_micro
         months.append(month)
-    return months
+    return sorted(months, key=lambda month: (month.period, month.currency))
 
 
 def _files(payee: str, folder: Path) -> Iterator[Path]:
@@ -60,8 +67,8 @@ def _files(payee: str, folder: Path) -> Iterator[Path]:
 
 def _month(core: Core, path: Path, before: dict[str, int | None]) -> Month:
     period, currency, earned = core["period"], core["currency"], core["amount_micro"]
-    if core["format"] != FORMAT:
-        return Month(period, currency, None, None, earned, None, None, None, None, follows=True, file=str(path))
+    if core["format"] not in FORMATS:
+        return Month(period, currency, "", None, None, earned, None, None, None, None, follows=True, file=str(path))
     accounts = accounts_of(core)
     known = before.get(currency)
     opening = sum(account.opening_micro for account in accounts)
@@ -69,6 +76,7 @@ def _month(core: Core, path: Path, before: dict[str, int | None]) -> Month:
     return Month(
         period=period,
         currency=currency,
+        pool=pool_of(core),
         opening_micro=opening,
         transfers_micro=sum(account.moved_micro for account in accounts),
         earned_micro=earned,

@@ -1,5 +1,6 @@
 """A statement's core from its file, for showing: its form is checked, nothing of it is verified."""
 
+import json
 from pathlib import Path
 
 from amos_tools.pool.statement_days import Detail
@@ -31,6 +32,16 @@ def read_detail_of(path: Path) -> Detail | None:
     """Days and venues, where the statement tells them; its core was read before."""
     data = read_file(path, STATEMENT_BYTES_MAX)
     return read_detail(data) if speaks_for_itself(data) else None
+
+
+def read_place_of(path: Path) -> int:
+    """The leaf of the closing on which a statement rests, as it says; -1 where it says none."""
+    try:
+        return int(json.loads(read_file(path, STATEMENT_BYTES_MAX))["proof"]["closing"]["index"])
+    except VerifyError as error:
+        raise NotAStatement(str(error)) from None
+    except OTHER_FIELDS:
+        return -1
 
 
 def other_fields(path: Path) -> NotAStatement:

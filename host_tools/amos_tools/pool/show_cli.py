@@ -21,7 +21,7 @@ from amos_tools.pool.statement_csv import DAYS, LINES, UNPAID, VENUES, days_csv,
 from amos_tools.pool.statement_days import WORDS, Detail, left_out
 from amos_tools.pool.statement_html import is_statement_page, statement_page
 from amos_tools.pool.statement_tables import statement_tables
-from amos_tools.pool.statement_told import FORMAT, Core
+from amos_tools.pool.statement_told import FORMATS, Core
 from amos_tools.pool.tables import statement_notes, statement_table, unpaid_notes
 
 APPEAL_BYTES_MAX = 4096
@@ -55,7 +55,7 @@ def show(
     with refusals(NotAStatement, OutputRefused, OSError, as_json=as_json):
         how = "" if appeal is None else _appeal(appeal)
         core = read_core_of(statement)
-        if core["format"] != FORMAT and (csv or html):
+        if core["format"] not in FORMATS and (csv or html):
             raise NotAStatement(f"{statement}: expected a statement of version 4 for --csv and --html")
         try:
             detail = read_detail_of(statement)
@@ -99,14 +99,15 @@ def history(
     print_table(_history_table(payee, months))
     for month in months:
         if not month.follows:
-            print(f"  {month.period}: opens with another balance than the statement before closed with; one is missing")
+            which = f"{month.period}, pool {plain(month.pool)}" if month.pool else month.period
+            print(f"  {which}: opens with another balance than the statement before closed with; one is missing")
 
 
 def _tables(core: Core, detail: Detail | None, appeal: str) -> tuple[list[Table], list[str]]:
     """Of any version; what does not stand in tables are notes."""
     shown = [] if detail is None else [f"venues appear {WORDS[detail['venues']]}", left_out(detail)]
     notes = [*statement_notes(core), *(text for text in (*shown, appeal) if text)]
-    if core["format"] == FORMAT:
+    if core["format"] in FORMATS:
         return statement_tables(core, detail), notes
     return [statement_table(core)], [*unpaid_notes(core), *notes]
 
@@ -140,13 +141,15 @@ def _appeal(path: Path) -> str:
 
 def _history_table(payee: str, months: list[Month]) -> Table:
     table = Table(title=f"{plain(payee)}: all periods")
-    table.add_column("period")
-    table.add_column("currency")
+    pools = any(month.pool for month in months)
+    for name in ("period", "currency", *(("pool",) if pools else ())):
+        table.add_column(name)
     for name in ("opening", "transfers", "earned", "closing", "of it payable", "frozen late", "held"):
         table.add_column(name, justify="right")
     for month in months:
         money = (month.opening_micro, month.transfers_micro, month.earned_micro, month.closing_micro)
         of_it = (month.payable_micro, month.frozen_late_micro, month.held_micro)
         texts = ("" if micro is None else signed_decimal(micro) for micro in (*money, *of_it))
-        table.add_row(plain(month.period), plain(month.currency), *texts)
+        names = (month.period, month.currency, *((month.pool,) if pools else ()))
+        table.add_row(*map(plain, names), *texts)
     return table

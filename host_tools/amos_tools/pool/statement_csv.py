@@ -3,10 +3,10 @@ the days and venues that the statement tells."""
 
 from amos_ledger.settlement.money import signed_decimal
 from amos_tools.pool.statement_days import DayPlay, Detail, line_play, line_sites, whole_play
-from amos_tools.pool.statement_told import Core, Told, lines_of, per_hour, unpaid_of
+from amos_tools.pool.statement_told import Core, Told, lines_of, per_hour, pool_of, unpaid_of
 from amos_tools.report.sheet import csv_bytes
 
-_OF_ALL = ("period", "payee", "currency")
+_OF_ALL = ("period", "pool", "payee", "currency")
 _OF_LINE = (
     *("stem", "title", "artist", "isrc", "first_utc", "last_utc", "players", "plays", "play_ms", "play_ms_exact"),
     *("share_ppm", "tiers", "late", "sites"),
@@ -64,7 +64,7 @@ def _parts(core: Core, detail: Detail) -> list[tuple[list[str], DayPlay]]:
 
 
 def _of_all(core: Core) -> list[str]:
-    return [core["period"], core["payee"], core["currency"]]
+    return [core["period"], pool_of(core), core["payee"], core["currency"]]
 
 
 def _of_line(line: Told) -> list[str]:

@@ -12,7 +12,7 @@ from amos_ledger.settlement.money import signed_decimal
 from amos_tools.pool.days_svg import days_svg
 from amos_tools.pool.statement_days import WORDS, Detail, left_out, line_sites, whole_play
 from amos_tools.pool.statement_svg import play_svg
-from amos_tools.pool.statement_told import Core, Told, accounts_of, clock, lines_of, per_hour, unpaid_of
+from amos_tools.pool.statement_told import Core, Told, accounts_of, clock, lines_of, per_hour, title_of, unpaid_of
 from amos_tools.pool.tables import payable
 
 _MARK = '<meta name="generator" content="amos pool show">'
@@ -43,7 +43,7 @@ def statement_page(core: Core, detail: Detail | None = None, appeal: str = "") -
     object."""
     digest = b64encode(sha256(_STYLE.encode()).digest()).decode()
     policy = f"default-src 'none'; style-src 'sha256-{digest}'"
-    title = escape(f"{core['payee']}, {core['period']}")
+    title = escape(f"{core['payee']}, {title_of(core)}")
     amount = escape(f"{core['amount']} {core['currency']}")
     parts = [
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
@@ -76,7 +76,7 @@ def _paragraphs(core: Core, appeal: str) -> list[str]:
         signed_decimal(pool[f"{name}_micro"]) for name in ("income", "carry_in", "carry_out", "pool")
     )
     texts = [
-        f"The pool of {core['period']}: {whole} {currency} for {clock(Fraction(pool['play_ms']))} of play by"
+        f"The pool of {title_of(core)}: {whole} {currency} for {clock(Fraction(pool['play_ms']))} of play by"
         f" {pool['devices']} players; income {income}, carried in {carry_in}, carried out {carry_out}.",
         f"An hour of play brings {per_hour(core)} {currency}, exactly {pool['rate_micro_per_ms']} millionths for each"
         " millisecond, of which each payee has its share.",

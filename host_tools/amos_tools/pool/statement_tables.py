@@ -8,7 +8,7 @@ from rich.table import Table
 from amos_ledger.settlement.money import signed_decimal
 from amos_tools.pool.plain_text import plain
 from amos_tools.pool.statement_days import Detail, line_sites, whole_play
-from amos_tools.pool.statement_told import Core, Told, accounts_of, clock, lines_of, per_hour, unpaid_of
+from amos_tools.pool.statement_told import Core, Told, accounts_of, clock, lines_of, per_hour, title_of, unpaid_of
 from amos_tools.verify.counted import counted
 
 _TEXTS = ("stem", "title", "artist", "ISRC", "used (UTC)")
@@ -45,7 +45,7 @@ def _table(title: str, texts: tuple[str, ...], numbers: tuple[str, ...], foot: d
 
 
 def _accounts(core: Core) -> Table:
-    title = f"{plain(core['payee'])}: {plain(core['period'])}, accounts in {plain(core['currency'])}"
+    title = f"{plain(core['payee'])}: {plain(title_of(core))}, accounts in {plain(core['currency'])}"
     table = _table(title, ("account",), ("opening", "transfers", "credited", "closing"))
     for account in accounts_of(core):
         table.add_row(*account.row)

@@ -10,7 +10,8 @@ from typing import Any
 
 from amos_ledger.settlement.money import MICRO, signed_decimal
 
-FORMAT = "amos-statement/4"
+FORMATS = ("amos-statement/4", "amos-statement/6")
+"""The second is of one pool of several, and names it."""
 UNPAID = {
     "post_opt_out": "begun after it was withdrawn",
     "post_lease": "begun after the lease of its pack",
@@ -160,3 +161,13 @@ def clock(milliseconds: Fraction) -> str:
 
 def _ms(item: Mapping[str, Any]) -> Fraction:
     return Fraction(1000 * item["frames"], item["rate_hz"])
+
+
+def pool_of(core: Core) -> str:
+    """The name of the pool, empty where the ledger has one alone."""
+    return str(core["pool"].get("name", ""))
+
+
+def title_of(core: Core) -> str:
+    """Of which period, and of which pool where there are several."""
+    return f"{core['period']}, pool {pool_of(core)}" if pool_of(core) else str(core["period"])

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from amos.protocol.closing import COMMUNAL
 from amos.protocol.record import UNIX_S_MAX
 from amos_batches.errors import BatchError
 from amos_cli.cluster import ClusterAddress
@@ -53,6 +54,7 @@ def society_(
     category: Annotated[str, typer.Option(help="The category of use, as the society names it.")] = CATEGORY,
     rights_type: options.RightsType = RIGHTS_TYPE,
     payee: options.Payee = None,
+    pool: options.Pool = COMMUNAL,
     cluster: ClusterAddress = None,
     force: options.Force = False,
     as_json: AsJson = False,
@@ -62,7 +64,7 @@ def society_(
         policy = options.venues_of(venues, venue_key_file, venue_list, venue_policy).of_payee(payee)
         terms = Terms(policy, options.checked_territory(territory), licence, category, rights_type, payee)
         source = Source(published, keys, ledger_key, publisher_key, operator_key, cluster)
-        usage = source.read(period, currency=currency)
+        usage = source.read(period, currency=currency, pool=pool)
         report = society.society_report(usage, terms)
         write_output(out, report.data, force, begins_with(_header(society.COLUMNS)))
     _tell(out, report, usage, terms, as_json)
@@ -82,6 +84,7 @@ def playlog(
     venue_list: options.VenueList = None,
     venue_policy: options.PolicyOf = None,
     payee: options.Payee = None,
+    pool: options.Pool = COMMUNAL,
     cluster: ClusterAddress = None,
     force: options.Force = False,
     as_json: AsJson = False,
@@ -90,7 +93,7 @@ def playlog(
     with refusals(*_REFUSED, BatchError, usage=_USAGE, as_json=as_json):
         terms = Terms(options.venues_of(venues, venue_key_file, venue_list, venue_policy).of_payee(payee), payee=payee)
         source = Source(published, keys, ledger_key, publisher_key, operator_key, cluster)
-        usage = source.read(period, keep_placements=True)
+        usage = source.read(period, keep_placements=True, pool=pool)
         report = play_log.play_log(usage, terms)
         write_output(out, report.data, force, begins_with(_header(play_log.COLUMNS)))
     _tell(out, report, usage, terms, as_json)
@@ -121,6 +124,7 @@ def dsr(
     use_type: Annotated[str, typer.Option(help="In DDEX's words.")] = "AsPerContract",
     message_version: Annotated[str, typer.Option(help="As agreed with the recipient.")] = ddex.MESSAGE_VERSION,
     payee: options.Payee = None,
+    pool: options.Pool = COMMUNAL,
     created: Annotated[
         int | None,
         typer.Option(metavar="UNIX_S", min=0, max=UNIX_S_MAX, help="When it was made, to repeat it; else now."),
@@ -148,7 +152,7 @@ def dsr(
             payee=payee,
         )
         source = Source(published, keys, ledger_key, publisher_key, operator_key, cluster)
-        usage = source.read(period, currency=currency)
+        usage = source.read(period, currency=currency, pool=pool)
         message = ddex.dsr_message(usage, terms, parties, int(time.time()) if created is None else created)
         out.mkdir(parents=True, exist_ok=True)
         write_output(out / message.name, message.data, force, begins_with(ddex.BEGINNING))
@@ -187,6 +191,7 @@ def _tell(out: Path, report: society.Report, usage: PeriodUsage, terms: Terms, a
         "file": str(out),
         "report_id": report.report_id,
         "period": usage.period,
+        "pool": usage.pool,
         "closed": usage.money is not None,
         "lines": report.lines,
         "play_ms": sum(group.ms for group in groups),
@@ -197,7 +202,8 @@ def _tell(out: Path, report: society.Report, usage: PeriodUsage, terms: Terms, a
     }
     if as_json:
         return print_json(facts)
-    print(f"{out}: report {report.report_id} of {usage.period}, {facts['plays']} plays, {facts['play_ms']} ms")
+    plays = f"{facts['plays']} plays, {facts['play_ms']} ms"
+    print(f"{out}: report {report.report_id} of {usage.period}, pool {usage.pool}, {plays}")
     if micro is None:
         print(f"  {usage.period} is open: it tells use so far, and no money")
     else:
@@ -211,6 +217,7 @@ def _tell_message(path: Path, message: ddex.Message, usage: PeriodUsage, as_json
                 "file": str(path),
                 "message_id": message.message_id,
                 "period": usage.period,
+                "pool": usage.pool,
                 "lines": message.lines,
                 "summaries": message.summaries,
                 "blocks": message.blocks,

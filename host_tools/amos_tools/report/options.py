@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from amos.protocol.closing import COMMUNAL
 from amos_batches.runner import open_runner
 from amos_cli.key_files import read_key
 from amos_cli.paths import file_option, folder_option
@@ -59,6 +60,7 @@ Territory = Annotated[
 Licence = Annotated[str, typer.Option(help="The licence under which the music is played, as the society names it.")]
 RightsType = Annotated[str, typer.Option(help="The right that is used, in DDEX's words.")]
 Payee = Annotated[str | None, typer.Option(help="Only stems of this payee, and only this payee's share.")]
+Pool = Annotated[str, typer.Option("--pool", metavar="NAME", help="Play of this pool's sites alone.")]
 Force = Annotated[bool, typer.Option("--force", help="Write over a file that is no such report.")]
 
 _DPID = re.compile(r"PADPIDA[A-Za-z0-9]+")
@@ -75,15 +77,17 @@ class Source:
     operator_key: str | None
     cluster: str | None
 
-    def read(self, period: str, keep_placements: bool = False, currency: str | None = None) -> PeriodUsage:
-        """The period, verified. Raises `PeriodError`, `MoneyError`, `VerifyError`, `BatchError`."""
+    def read(
+        self, period: str, keep_placements: bool = False, currency: str | None = None, pool: str = COMMUNAL
+    ) -> PeriodUsage:
+        """The period in that pool, verified. Raises `PeriodError`, `MoneyError`, `VerifyError`, `BatchError`."""
         parse_period(period)
         if currency is not None:
             parse_currency(currency)
         given = {"ledger": self.ledger_key, "publisher": self.publisher_key, "operator": self.operator_key}
         keys = pin_keys(self.keys_file, given)
         with open_runner(self.cluster) as runner:
-            return read_period(Published(self.published), keys, period, runner, keep_placements, currency)
+            return read_period(Published(self.published), keys, period, runner, keep_placements, currency, pool)
 
 
 def venues_of(shown: VenuesShown, key_file: Path | None, venue_list: Path | None, ledger: Path | None = None) -> Venues:

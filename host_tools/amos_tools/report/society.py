@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from amos.protocol.catalogue import Work
+from amos.protocol.closing import COMMUNAL
 from amos_tools.report.grouped import Group, groups_of
 from amos_tools.report.sheet import csv_bytes, listed, utc_text, yes_or_no
 from amos_tools.report.terms import Terms
@@ -74,7 +75,7 @@ def _row(usage: PeriodUsage, terms: Terms, group: Group) -> list[str]:
         group.line_id,
         usage.period,
         group.territory,
-        terms.licence,
+        terms.licence or ("" if usage.pool == COMMUNAL else usage.pool),
         group.venue,
         str(group.tier),
         terms.category,

@@ -10,6 +10,7 @@ from fractions import Fraction
 from functools import partial
 
 from amos.protocol.catalogue import Work
+from amos.protocol.closing import COMMUNAL
 from amos.protocol.cose import TYP_USAGE, parse_typed
 from amos.protocol.limits import SEGMENT_BYTES_MAX
 from amos.protocol.manifest import Manifest
@@ -115,6 +116,7 @@ class Money:
 class PeriodUsage:
     """A period as reports see it; `money` is None while it is open.
 
+    pool       whose sites' play it is
     splits     (stem id, rights) → payee → ppm; none for a stem that no catalogue has
     evidence   what the figures can be checked against: a root (`Ground.root`)
     withdrawn  stems on the latest opt-out list in the log by then
@@ -122,6 +124,7 @@ class PeriodUsage:
     """
 
     period: str
+    pool: str
     lines: Mapping[LineKey, UsageLine]
     placements: tuple[Placement, ...]
     works: Mapping[bytes, Work]
@@ -143,17 +146,19 @@ def read_period(
     runner: Runner | None = None,
     keep_placements: bool = False,
     currency: str | None = None,
+    pool: str = COMMUNAL,
 ) -> PeriodUsage:
-    """Verify the log and take the period's usage out of it. Where the period was closed in several currencies, the
+    """Verify the log and take the period's usage in a pool out of it. Where that was closed in several currencies, the
     money is that of `currency`, of the first by default. Raises `VerifyError`.
 
     Placements are kept only for those who ask; all else grows with stems, players and time statuses.
     """
     audit = Audit(published, keys, runner)
     tally = _Tally(audit.manifest_of(), keep_placements)
-    ground = audit.readings(period, tally.begin, currency)
+    ground = audit.readings(period, tally.begin, currency, pool)
     return PeriodUsage(
         period=period,
+        pool=pool,
         lines=tally.lines,
         placements=tuple(tally.placements),
         works=ground.works,

@@ -7,7 +7,7 @@ from amos_tools.script.pools import Pools
 from amos_tools.script.problems import Problems
 from amos_tools.script.program import Program, options_once
 from amos_tools.script.times import days_mask, minute_of
-from amos_tools.script.units import Q15, ClockFacts, gain_q15, length_frames
+from amos_tools.script.units import GAIN_DB_MAX, Q15, ClockFacts, gain_q15, length_frames
 
 PLACEHOLDER_SECONDS = 10
 
@@ -29,7 +29,7 @@ def _row(statement: tree.Announce, pools: Pools, clock: ClockFacts, problems: Pr
     if statement.days and statement.time is None:
         problems.error(statement.days[0].span, "days without a time", expected=["`at` and a time of day"])
     gain = options.get("gain")
-    gain_value = gain_q15(gain.number, problems) if gain and gain.number else Q15
+    gain_value = gain_q15(gain.number, problems, GAIN_DB_MAX) if gain and gain.number else Q15
     frames = _placeholder_frames(options.get("for"), clock, problems)
     stem = pools.spoken(statement.name.value)
     if stem is None and "for" not in options:

@@ -22,6 +22,7 @@ from amos_tools.script.avoidance import AvoidFacts, avoidance, warn_idle_rules, 
 from amos_tools.script.budget import Budget
 from amos_tools.script.dayparts import dayparts
 from amos_tools.script.expressions import Expressions
+from amos_tools.script.gains import bring_below_unity
 from amos_tools.script.layers import Layers
 from amos_tools.script.memory import heap_bytes, warn_boards
 from amos_tools.script.parse import parse_lines, source_lines
@@ -130,6 +131,7 @@ def _compile(
     budget.check_all(checked.mix.voices, checked.mix.voices_span, forced)
     if problems.errors:
         return None
+    bring_below_unity([layer for section in checked.sections for layer in section.layers], spoken)
     score = _score(checked, spoken)
     _check_history(program, score, checked.avoid, problems)
     return None if problems.errors else _finish(score, checked.clock.key, checked.pools, budget, problems)

@@ -39,7 +39,7 @@ class Hint(NamedTuple):
 
 
 HINTS = (
-    Hint(r"%", ("DB",), "a gain is in dB and at most 0: half as loud is about -6 dB"),
+    Hint(r"%", ("DB",), "a gain is in dB: half as loud is about -6 dB"),
     Hint(r"%", (), "a share is a number from 0 to 1: 20% is 0.2"),
     Hint(r",\d", (), "a number has a point: 0.3", before=r"\d"),
     Hint(r"\.+\d|to\b|-|…|:", ("__ANON_0", "NUMBER"), "a range is `16..32`, a time `07:00..11:00`", before=r"[\d.] *"),

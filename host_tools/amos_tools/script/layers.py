@@ -11,7 +11,7 @@ from amos_tools.script.expressions import Expressions
 from amos_tools.script.pools import Pools
 from amos_tools.script.problems import Problems
 from amos_tools.script.program import Block, Program, options_once
-from amos_tools.script.units import Q15, ClockFacts, gain_q15, length_frames, whole
+from amos_tools.script.units import GAIN_DB_MAX, Q15, ClockFacts, gain_q15, length_frames, whole
 from amos_tools.stems import ROLES
 
 COUNT_MAX = 32
@@ -60,7 +60,7 @@ class Layers:
         grid, enter = self._grid(options.get("every"), options.get("enter"), bars)
         chance_option, gain_option = options.get("chance"), options.get("gain")
         chance = self._chance(chance_option) if chance_option else None
-        gain = gain_q15(gain_option.number, problems) if gain_option and gain_option.number else Q15
+        gain = gain_q15(gain_option.number, problems, GAIN_DB_MAX) if gain_option and gain_option.number else Q15
         fade, cue, tail = (self._length(options.get(kind), what) for kind, what in LENGTHS)
         if "tail" in options and "fade" in options:
             problems.error(options["tail"].span, "a layer has a fade or a tail, not both")

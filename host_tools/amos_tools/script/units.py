@@ -10,6 +10,8 @@ from amos_tools.script.problems import Problems
 
 Q15 = 1 << 15
 GAIN_DB_MIN = -96
+GAIN_DB_MAX = 12
+"""Of a layer or an announcement. What is above 0 dB comes out of the headroom of stems when a pack is built."""
 _SECONDS = {"S": Fraction(1), "MS": Fraction(1, 1000), "MIN": Fraction(60), "H": Fraction(3600)}
 
 
@@ -53,13 +55,14 @@ def thousandths(number: tree.Number, what: str, low: int, high: int, problems: P
     return int(scaled)
 
 
-def gain_q15(number: tree.Number, problems: Problems) -> int | None:
-    """Decibels, -96 .. 0, as a linear gain of 0 .. 32768."""
-    if not GAIN_DB_MIN <= number.value <= 0:
+def gain_q15(number: tree.Number, problems: Problems, db_max: int = 0) -> int | None:
+    """Decibels, -96 .. `db_max`, as a linear gain; 32768 is 0 dB."""
+    if not GAIN_DB_MIN <= number.value <= db_max:
+        highest = f"+{db_max}" if db_max else "0"
         problems.error(
             number.span,
-            f"a gain is from {GAIN_DB_MIN} to 0 dB",
-            expected=[f"{GAIN_DB_MIN} to 0 dB"],
+            f"a gain is from {GAIN_DB_MIN} to {highest} dB",
+            expected=[f"{GAIN_DB_MIN} to {highest} dB"],
             notes=["stems are brought to one loudness; make the others softer instead"] if number.value > 0 else [],
         )
         return None

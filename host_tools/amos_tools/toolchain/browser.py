@@ -1,5 +1,6 @@
 """A browser, in which the page that checks statements is opened: installed, or Debian's Chromium."""
 
+import os
 import re
 import shutil
 from pathlib import Path
@@ -29,6 +30,9 @@ CHROMIUM = (
 CHROMIUM_RELEASE = "bookworm"  # as for ALSA: its programs start each other, with the machine's own C library
 CHROMIUM_MIN = 137
 """The first that knows Ed25519 in WebCrypto without being asked to."""
+FONT_SETTINGS = """<?xml version="1.0"?>
+<fontconfig><dir prefix="relative">usr/share/fonts</dir><cachedir prefix="xdg">fontconfig</cachedir></fontconfig>
+"""
 INSTALLED = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
 """Names under which a Chromium or Chrome is found on PATH."""
 
@@ -40,10 +44,10 @@ def browser_at_hand() -> tuple[Path, dict[str, str]]:
         found = shutil.which(name)
         if found is not None:
             return Path(found), {}
-    root = in_cache(_bundle())
+    root = in_cache(bundle())
     if root is None:
         raise ToolMissing("no Chromium or Chrome is installed")
-    browser, _driver, variables = _chromium_in(root)
+    browser, _driver, variables = in_bundle(root)
     return browser, variables
 
 
@@ -53,22 +57,35 @@ def chromium() -> tuple[Path, Path, dict[str, str]]:
     browser, driver = shutil.which("chromium"), shutil.which("chromedriver")
     if browser is not None and driver is not None and _chromium_version(Path(browser), {}) >= CHROMIUM_MIN:
         return Path(browser), Path(driver), {}
-    return _chromium_in(unpacked(_bundle(), _check_chromium))
+    return in_bundle(unpacked(bundle(), _check_chromium))
 
 
-def _bundle() -> Bundle:
+def bundle() -> Bundle:
+    """What Debian's Chromium needs beside the C library."""
     return Bundle("chromium", CHROMIUM, architecture(), release=CHROMIUM_RELEASE)
 
 
-def _chromium_in(root: Path) -> tuple[Path, Path, dict[str, str]]:
+def in_bundle(root: Path) -> tuple[Path, Path, dict[str, str]]:
+    """As `chromium`, of a bundle in this folder."""
     libraries = [*root.glob("usr/lib/*-linux-gnu*"), *root.glob("lib/*-linux-gnu*")]
     libraries += root.glob("usr/lib/*-linux-gnu*/pulseaudio")
-    variables = {"LD_LIBRARY_PATH": ":".join(map(str, libraries)), "FONTCONFIG_SYSROOT": str(root)}
+    variables = {"LD_LIBRARY_PATH": ":".join(map(str, libraries)), "FONTCONFIG_FILE": str(_font_settings(root))}
     return root / "usr/lib/chromium/chromium", root / "usr/bin/chromedriver", variables
 
 
+def _font_settings(root: Path) -> Path:
+    """Tells where the letters in `root` are; without any, a page ends its renderer. FONTCONFIG_SYSROOT would not do:
+    Chromium takes the names that it leads to for the machine's own files, and a bare machine has none."""
+    settings = root / "amos-fonts.conf"
+    if not settings.exists():
+        staged = root / f".amos-fonts.{os.getpid()}"  # several may ask for it at once
+        staged.write_text(FONT_SETTINGS)
+        staged.replace(settings)
+    return settings
+
+
 def _check_chromium(root: Path) -> None:
-    browser, driver, variables = _chromium_in(root)
+    browser, driver, variables = in_bundle(root)
     if _chromium_version(browser, variables) < CHROMIUM_MIN or not _chromium_version(driver, variables):
         raise ToolMissing(f"chromium {CHROMIUM_MIN} or later was fetched but does not start here: {browser}")
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from amos_tools.vault import errors
-from amos_tools.vault.audio import AUDIO_SUFFIXES
+from amos_tools.vault.audio import AUDIO_SUFFIXES, OTHER_AUDIO_SUFFIXES
 from amos_tools.vault.facts import StatedFacts
 from amos_tools.vault.sidecar import Sheet, read_sheet, read_sidecar
 from amos_tools.vault.vault import ImportReport, Vault
@@ -18,6 +18,13 @@ def import_paths(vault: Vault, paths: Sequence[Path], sheet_path: Path | None) -
     sheet = None if sheet_path is None else read_sheet(sheet_path)
     files: list[tuple[Path, StatedFacts]] = []
     refused: list[errors.VaultError] = []
+    for folder in (path for path in paths if path.is_dir()):
+        found = sorted(file for file in folder.rglob("*") if file.is_file())
+        other = [file for file in found if file.suffix.lower() in OTHER_AUDIO_SUFFIXES]
+        expected = "WAV, FLAC, AIFF, OGG, Opus or MP3"
+        refused += [errors.UnsupportedFormat(file, "format", expected, file.suffix) for file in other]
+        if not any(file.suffix.lower() in AUDIO_SUFFIXES for file in found):
+            refused.append(errors.NothingUsable(folder, "folder", "audio files", f"none among {len(found)} files"))
     for audio, root in _audio_files(paths):
         try:
             if not audio.is_file():
@@ -25,10 +32,11 @@ def import_paths(vault: Vault, paths: Sequence[Path], sheet_path: Path | None) -
             files.append((audio, _facts(audio, root, sheet)))
         except errors.VaultError as error:
             refused.append(error)
-    if sheet is not None:
+    # Whoever names single files does not ask for the rest of a sheet.
+    if sheet is not None and any(path.is_dir() for path in paths):
         refused += sheet.unused()
     report = vault.import_files(files)
-    return ImportReport(report.imported, (*refused, *report.refused))
+    return ImportReport(report.imported, (*refused, *report.refused), report.warned)
 
 
 def _facts(audio: Path, root: Path | None, sheet: Sheet | None) -> StatedFacts:

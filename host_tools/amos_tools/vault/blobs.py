@@ -53,6 +53,16 @@ class Blobs:
             raise BlobDamaged(path, "SHA-256", sha256.hex()[:16] + "…", found.hex()[:16] + "…")
         return data
 
+    def remove(self, sha256: bytes) -> None:
+        """Take the blob away, if it is there."""
+        path = self.path(sha256)
+        try:
+            path.unlink(missing_ok=True)
+            if path.parent.is_dir():
+                sync_folder(path)
+        except OSError as error:
+            raise StorageFailed(path, "blob", "permission to remove it", error.strerror or error) from None
+
     @staticmethod
     def _holds(target: Path, sha256: bytes) -> bool:
         return target.is_file() and hashlib.sha256(target.read_bytes()).digest() == sha256

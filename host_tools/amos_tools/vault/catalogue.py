@@ -1,4 +1,4 @@
-"""The vault's SQLite catalogue: one row per stem, one per split, one per composer.
+"""The vault's SQLite catalogue: one row per stem, one per split, one per composer, one per tag.
 
 Contract: WAL with `synchronous=FULL`, so a row that was committed survives a power cut. Callers store a stem's blob
 before its row; a row therefore never names a blob that was not there. A catalogue of an older schema is brought to the
@@ -8,6 +8,7 @@ present one when it is opened, in one transaction.
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from amos.edges.private_host import claim_private
@@ -15,7 +16,7 @@ from amos_cli.names import nfc
 from amos_tools.stems import Composer, Credits, Split, StemFacts
 from amos_tools.vault.errors import CatalogueDamaged, NotAVault
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 _WAIT_S = 30.0
 
 _SCHEMA = """
@@ -36,6 +37,10 @@ CREATE TABLE composer (
     stem_id BLOB NOT NULL REFERENCES stem ON DELETE CASCADE, position INTEGER NOT NULL,
     name TEXT NOT NULL, ipi TEXT, PRIMARY KEY (stem_id, position)
 ) WITHOUT ROWID;
+CREATE TABLE tag (
+    stem_id BLOB NOT NULL REFERENCES stem ON DELETE CASCADE, name TEXT NOT NULL, text TEXT NOT NULL,
+    PRIMARY KEY (stem_id, name)
+) WITHOUT ROWID;
 """
 
 _TO_2 = """
@@ -48,7 +53,14 @@ CREATE TABLE composer (
 ) WITHOUT ROWID;
 UPDATE vault SET schema_version = 2;
 """
-_MIGRATIONS = {1: _TO_2}
+_TO_3 = """
+CREATE TABLE tag (
+    stem_id BLOB NOT NULL REFERENCES stem ON DELETE CASCADE, name TEXT NOT NULL, text TEXT NOT NULL,
+    PRIMARY KEY (stem_id, name)
+) WITHOUT ROWID;
+UPDATE vault SET schema_version = 3;
+"""
+_MIGRATIONS = {1: _TO_2, 2: _TO_3}
 """Schema version → what brings a catalogue from it to the next."""
 
 _COLUMNS = (
@@ -108,7 +120,10 @@ class Catalogue:
             for stem in stems:
                 connection.execute("DELETE FROM split WHERE stem_id = ?", (stem.stem_id,))
                 connection.execute("DELETE FROM composer WHERE stem_id = ?", (stem.stem_id,))
+                connection.execute("DELETE FROM tag WHERE stem_id = ?", (stem.stem_id,))
                 connection.execute(_UPSERT, _row(stem))
+                tags = [(stem.stem_id, *tag) for tag in stem.tags]
+                connection.executemany("INSERT INTO tag VALUES (?, ?, ?)", tags)
                 connection.executemany(
                     "INSERT INTO split VALUES (?, ?, ?, ?)",
                     [(stem.stem_id, at, split.payee, split.ppm) for at, split in enumerate(stem.splits)],
@@ -129,13 +144,23 @@ class Catalogue:
             query = "SELECT stem_id, name, ipi FROM composer ORDER BY stem_id, position"
             for stem_id, name, ipi in self._connection.execute(query):
                 composers.setdefault(stem_id, []).append(Composer(name, ipi))
+            tags: dict[bytes, list[tuple[str, str]]] = {}
+            for stem_id, name, text in self._connection.execute("SELECT stem_id, name, text FROM tag ORDER BY name"):
+                tags.setdefault(stem_id, []).append((name, text))
             query = f"SELECT {', '.join(_STATED)} FROM stem WHERE published >= ? ORDER BY stem_id"
-            return [_facts(row, splits, composers) for row in self._connection.execute(query, (published_only,))]
+            rows = self._connection.execute(query, (published_only,))
+            stems = [_facts(row, splits, composers) for row in rows]
+        return [replace(stem, tags=tuple(tags.get(stem.stem_id, ()))) for stem in stems]
 
     def opt_out(self, stem_ids: Sequence[bytes]) -> None:
         """Their artists' consent ends, in one transaction; what they are still owed stays known."""
         with _named_errors(self.path), self._connection as connection:
             connection.executemany("UPDATE stem SET opt_in = 0 WHERE stem_id = ?", [(name,) for name in stem_ids])
+
+    def remove(self, stem_ids: Sequence[bytes]) -> None:
+        """Forget these stems, in one transaction; what belongs to a stem goes with its row."""
+        with _named_errors(self.path), self._connection as connection:
+            connection.executemany("DELETE FROM stem WHERE stem_id = ?", [(name,) for name in stem_ids])
 
     def close(self) -> None:
         """Close the file; SQLite folds the write-ahead log in."""

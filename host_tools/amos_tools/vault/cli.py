@@ -14,7 +14,10 @@ from amos_tools.stems import StemFacts
 from amos_tools.vault.batch import import_paths
 from amos_tools.vault.consent_cli import Artist, Stems, VaultFolder, register
 from amos_tools.vault.errors import VaultError
+from amos_tools.vault.findings_table import findings_table
+from amos_tools.vault.keeping_cli import register as register_keeping
 from amos_tools.vault.named import named
+from amos_tools.vault.scan_cli import register as register_scan
 from amos_tools.vault.stem_facts import stem_facts
 from amos_tools.vault.vault import Vault
 
@@ -46,22 +49,29 @@ def import_(
         file_option(
             metavar="CSV",
             help="One CSV: file,title,artist,splits,role,opt_in; key,tempo,beats,isrc,iswc,composers,publisher,label,"
-            "upc,ai_use,training where known. Else name.json beside.",
+            "upc,ai_use,training where known; others are tags. Else name.json beside.",
         ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Import audio (WAV, FLAC, AIFF, OGG) with its facts; a bad file, or one the engine made, is refused alone."""
+    """Import audio (WAV, FLAC, AIFF, OGG, Opus, MP3) with its facts; a bad file, or one the engine made, is refused
+    alone, and what is heard to be wrong in others is named."""
     with refusals(VaultError, as_json=as_json), Vault(folder) as vault:
         report = import_paths(vault, paths, sidecar)
     if as_json:
         names = ("file", "name", "field", "expected", "found")
         refused = [{name: getattr(error, name) for name in names} for error in report.refused]
-        print_json({"imported": [stem_facts(stem) for stem in report.imported], "refused": refused})
+        warned = [{name: getattr(finding, name) for name in names} for finding in report.warned]
+        imported = [stem_facts(stem) for stem in report.imported]
+        print_json({"imported": imported, "refused": refused, "warned": warned})
     else:
-        print(f"{len(report.imported)} imported, {len(report.refused)} refused")
+        files = len({finding.file for finding in report.warned})
+        warnings = f", warnings of {files}" if files else ""
+        print(f"{len(report.imported)} imported, {len(report.refused)} refused{warnings}")
+        if report.warned:
+            print_table(findings_table(report.warned, "Warnings"))
         if report.refused:
-            print_table(_refused_table(report.refused))
+            print_table(findings_table(report.refused, "Refused"))
     if report.refused:
         raise typer.Exit(Exit.FINDING)
 
@@ -113,14 +123,6 @@ def _changes(words: list[str]) -> dict[str, str]:
     return texts
 
 
-def _refused_table(refused: tuple[VaultError, ...]) -> Table:
-    table = Table("file", "refused as", "field", "expected", "found", title="Refused")
-    for error in refused:
-        file = Path(error.file).name if error.file else ""
-        table.add_row(*map(escape, (file, error.name, error.field, error.expected, error.found)))
-    return table
-
-
 def _stems_table(stems: list[StemFacts]) -> Table:
     table = Table("stem", "title", "artist", "role", "key", "tempo", "beats", "length", "LUFS", "opt-in", "splits")
     for stem in stems:
@@ -141,3 +143,5 @@ def _stems_table(stems: list[StemFacts]) -> Table:
 
 
 register(app)
+register_keeping(app)
+register_scan(app)

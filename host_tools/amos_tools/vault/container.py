@@ -1,7 +1,7 @@
 """Does an audio file reach the end that its container announces?
 
 libsndfile plays what is there of a truncated WAV, AIFF or OGG and says nothing, so the containers are checked here.
-FLAC needs no check: its header states the frames, and decoding to fewer is an error.
+FLAC needs no check: its header states the frames, and decoding to fewer is an error. MP3 has no end to look for.
 """
 
 import struct
@@ -17,7 +17,7 @@ _STREAMED_SIZES = (0, 0x7FFFF000, 0xFFFFFFFF, 0x7FFFFFFF)
 
 
 def check_complete(path: Path, kind: str) -> None:
-    """Raise `TruncatedAudio` when the file of `kind` (wav, aiff, ogg, flac) ends too early."""
+    """Raise `TruncatedAudio` when the file of `kind` (wav, aiff, ogg, flac, mp3) ends too early."""
     try:
         with path.open("rb") as file:
             if kind == "ogg":

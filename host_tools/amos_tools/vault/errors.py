@@ -58,7 +58,7 @@ class MissingFile(VaultError):
 
 
 class UnsupportedFormat(VaultError):
-    """Audio, but not WAV, FLAC, AIFF or OGG."""
+    """Audio, but not of a kind that the vault reads."""
 
 
 class UnreadableAudio(VaultError):
@@ -95,6 +95,26 @@ class NotFinite(VaultError):
 
 class AudioTooLoud(VaultError):
     """Samples so far beyond full scale that the file is no ordinary audio."""
+
+
+class SilentAudio(VaultError):
+    """Nothing is heard in the file: as a stem it would be paid for time in which it gives nothing."""
+
+
+class NothingUsable(VaultError):
+    """A folder in which there is no audio file."""
+
+
+class StillOwed(VaultError):
+    """A stem that was once opted in stays in the vault: what it earned is paid by what is stated of it."""
+
+
+class SameStem(VaultError):
+    """A stem is to be replaced by what it is."""
+
+
+class BadTag(VaultError):
+    """A further column whose name or text is too long or unprintable, or too many of them."""
 
 
 class MissingFacts(VaultError):

@@ -14,6 +14,9 @@ from amos_tools.vault.limits import (
     BEATS_MAX,
     PAYEE_MAX_BYTES,
     PAYEES_MAX,
+    TAG_MAX_BYTES,
+    TAG_TEXT_MAX_BYTES,
+    TAGS_OF_A_STEM_MAX,
     TEMPO_MBPM_MAX,
     TEMPO_MBPM_MIN,
     TITLE_MAX_BYTES,
@@ -43,13 +46,15 @@ class StatedFacts:
     beats: int | None = None
     isrc: str | None = None
     credits: Credits = NO_CREDITS
+    tags: tuple[tuple[str, str], ...] = ()
 
 
 def parse_facts(file: str, fields: Mapping[str, str]) -> StatedFacts:
-    """Check the texts of one sidecar or CSV row for `file`. Raises the `VaultError` of the first wrong field."""
-    for name in fields:
-        if name not in FIELDS:
-            raise errors.BadSidecar(file, name, "one of " + ", ".join(FIELDS) + hint(name, FIELDS), name)
+    """Check the texts of one sidecar or CSV row for `file`. Raises the `VaultError` of the first wrong field.
+
+    A field of another name is a tag, unless it looks like a known one that was written wrongly.
+    """
+    tags = _tags(file, {name: text for name, text in fields.items() if name not in FIELDS})
     values = {name: nfc(fields.get(name, "").strip()) for name in FIELDS}
     for name in ("title", "artist", "splits", "role"):
         if not values[name]:
@@ -65,6 +70,7 @@ def parse_facts(file: str, fields: Mapping[str, str]) -> StatedFacts:
         beats=_beats(file, values["beats"]),
         isrc=parse_isrc(file, values["isrc"]),
         credits=parse_credits(file, values),
+        tags=tags,
     )
 
 
@@ -82,13 +88,14 @@ def stated_texts(stem: StemFacts) -> dict[str, str]:
         "beats": "" if stem.beats is None else str(stem.beats),
         "isrc": stem.isrc or "",
         **credit_texts(stem.credits),
+        **dict(stem.tags),
     }
 
 
 def parse_splits(file: str, text: str) -> tuple[Split, ...]:
-    """`payee=ppm;payee=ppm` as splits, in the order given."""
+    """`payee=ppm;payee=ppm` as splits, in the order given; a comma separates as well."""
     splits: list[Split] = []
-    for piece in text.split(";"):
+    for piece in re.split("[;,]", text):
         payee, equals, ppm_text = (part.strip() for part in piece.partition("="))
         if not equals:
             raise errors.BadSplit(file, "splits", "payee=ppm;payee=ppm", piece)
@@ -114,6 +121,29 @@ def check_splits(file: str | None, splits: list[Split] | tuple[Split, ...]) -> N
     total = sum(split.ppm for split in splits)
     if total != PPM:
         raise errors.SplitsDoNotSum(file, "splits", f"a sum of {PPM}", total)
+
+
+def check_tag_name(file: str, name: str) -> str:
+    """The name of a tag as it is kept. Raises `BadSidecar` where another column was probably meant, or `BadTag`."""
+    name = nfc(name.strip())
+    near = hint(name, FIELDS)
+    if near:
+        raise errors.BadSidecar(file, name, "a known column, or a tag that resembles none" + near, name)
+    if not name or len(name.encode(errors="replace")) > TAG_MAX_BYTES or not name.isprintable():
+        expected = f"a printable name of at most {TAG_MAX_BYTES} bytes"
+        raise errors.BadTag(file, "tag", expected, name or "an empty name")
+    return name
+
+
+def _tags(file: str, fields: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    tags = {}
+    for name, text in fields.items():
+        kept, told = check_tag_name(file, name), nfc(text.strip())
+        if told:
+            tags[kept] = checked_text(file, kept, told, TAG_TEXT_MAX_BYTES)
+    if len(tags) > TAGS_OF_A_STEM_MAX:
+        raise errors.BadTag(file, "tags", f"at most {TAGS_OF_A_STEM_MAX}", len(tags))
+    return tuple(sorted(tags.items()))
 
 
 def _ppm(file: str, text: str) -> int:

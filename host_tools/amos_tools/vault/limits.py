@@ -16,6 +16,9 @@ VAULT_RATES_HZ = (22_050, 44_100, 48_000)
 PEAK_MAX = 2.0
 """Lossy codecs overshoot full scale by a decibel or two; 6 dB over is integer data marked as float."""
 
+SILENT_PEAK = 10 ** (-78 / 20)
+"""Of full scale: four steps of 16 bits. Dither alone stays below it, and the quietest room is above."""
+
 SIDECAR_BYTES_MAX = 64 * 1024
 CSV_BYTES_MAX = 16 * 1024 * 1024
 """About 100,000 rows."""
@@ -31,3 +34,7 @@ TEMPO_MBPM_MIN = 20_000
 TEMPO_MBPM_MAX = 400_000
 BEATS_MAX = 4_096
 """1,024 bars of four: more than 30 minutes at any musical tempo."""
+
+TAGS_OF_A_STEM_MAX = 32
+TAG_MAX_BYTES = SMALL_TEXT_BYTES_MAX
+TAG_TEXT_MAX_BYTES = TITLE_BYTES_MAX

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from amos_tools.vault.audio import Int16Frames
+from amos_tools.vault.audio import StoredFrames, to_float
 
 SILENCE_MLUFS = -70_000
 """BS.1770's absolute gate: what is below, or silent, has no loudness."""
@@ -12,8 +12,8 @@ SILENCE_MLUFS = -70_000
 _BLOCK_S = 0.4
 
 
-def measure_mlufs(samples: Int16Frames, rate_hz: int) -> int:
-    """Loudness of int16 `samples` of shape (frames, channels).
+def measure_mlufs(samples: StoredFrames, rate_hz: int) -> int:
+    """Loudness of `samples` of shape (frames, channels).
 
     A clip shorter than one gating block of 400 ms is repeated until it fills one: its own level, undiluted by silence.
     """
@@ -21,9 +21,11 @@ def measure_mlufs(samples: Int16Frames, rate_hz: int) -> int:
 
     block_frames = math.ceil(_BLOCK_S * rate_hz) + 1
     if len(samples) < block_frames:
-        samples = np.tile(samples, (math.ceil(block_frames / len(samples)), 1))[:block_frames]
+        whole = np.tile(to_float(samples), (math.ceil(block_frames / len(samples)), 1))[:block_frames]
+    else:
+        whole = to_float(samples)
     with np.errstate(divide="ignore", invalid="ignore"):
-        lufs = float(Meter(rate_hz).integrated_loudness(samples.astype(np.float32) / np.float32(32768)))
+        lufs = float(Meter(rate_hz).integrated_loudness(whole))
     if not math.isfinite(lufs):
         return SILENCE_MLUFS
     return max(SILENCE_MLUFS, round(lufs * 1000))

@@ -4,12 +4,13 @@ import csv
 import io
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from amos_cli.names import hint, nfc, same_name
 from amos_cli.text import TextFault, decode_text
 from amos_tools.vault import errors
-from amos_tools.vault.facts import FIELDS, REQUIRED_FIELDS, StatedFacts, parse_facts
+from amos_tools.vault.facts import FIELDS, REQUIRED_FIELDS, StatedFacts, check_tag_name, parse_facts
 from amos_tools.vault.limits import CSV_BYTES_MAX, SIDECAR_BYTES_MAX
 
 
@@ -83,6 +84,11 @@ class Sheet:
         close = hint(audio.name, self._rows)
         raise errors.MissingFacts(audio, "sidecar", f"a row in {self.path.name}{close}", "none")
 
+    @property
+    def files(self) -> list[str]:
+        """What its rows are about."""
+        return list(self._rows)
+
     def unused(self) -> list[errors.VaultError]:
         """A refusal for each row whose file was not among those imported."""
         return [
@@ -97,7 +103,7 @@ class Sheet:
 
 
 def read_sheet(path: Path) -> Sheet:
-    """Read a CSV with the columns `file` and those of `FIELDS`. Raises `BadSidecar` when the sheet itself is wrong."""
+    """Read a CSV of `file`, the columns of `FIELDS`, and tags. Raises `BadSidecar` when the sheet itself is wrong."""
     lines = _filled_rows(path, _read_text(path, CSV_BYTES_MAX))
     first, names = lines[0] if lines else (1, [])
     header = [name.strip() for name in names]
@@ -107,6 +113,23 @@ def read_sheet(path: Path) -> Sheet:
         name, row = _row(path, line, header, cells)
         rows[name] = errors.DuplicateRow(name, "file", f"one row in {path.name}", "two") if name in rows else row
     return Sheet(path, rows)
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How a sheet is written, and the files that it has rows for."""
+
+    columns: tuple[str, ...]
+    separator: str
+    files: frozenset[str]
+
+
+def read_layout(path: Path) -> Layout:
+    """What it takes to add rows to a sheet. Raises `BadSidecar` for one that an import would refuse."""
+    sheet = read_sheet(path)
+    text = _read_text(path, CSV_BYTES_MAX)
+    header = _filled_rows(path, text)[0][1]
+    return Layout(tuple(name.strip() for name in header), _separator(text), frozenset(sheet.files))
 
 
 class _Lines:
@@ -129,7 +152,8 @@ class _Lines:
 def _filled_rows(path: Path, text: str) -> list[tuple[int, list[str]]]:
     """Each row with anything in it, after the number of its last line. Raises `BadSidecar`."""
     lines = _Lines(text)
-    reader = csv.reader(lines, strict=True)
+    separator = _separator(text)
+    reader = csv.reader(lines, strict=True, delimiter=separator)
     rows = []
     try:
         while (cells := next(reader, None)) is not None:
@@ -137,20 +161,22 @@ def _filled_rows(path: Path, text: str) -> list[tuple[int, list[str]]]:
             if any(cell.strip() for cell in cells):
                 rows.append((reader.line_num, cells))
     except csv.Error as error:
-        raise errors.BadSidecar(path, "csv", f"comma-separated values in line {reader.line_num}", str(error)) from None
+        expected = f"values separated by {separator} in line {reader.line_num}"
+        raise errors.BadSidecar(path, "csv", expected, str(error)) from None
     return rows
 
 
+def _separator(text: str) -> str:
+    """A semicolon where the header has more of them than commas: spreadsheets of many countries write those."""
+    lines = (line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#"))
+    header = next(lines, "")
+    return ";" if header.count(";") > header.count(",") else ","
+
+
 def _check_header(path: Path, line: int, header: Sequence[str]) -> None:
-    known = ("file", *FIELDS)
     for name in header:
-        if name not in known:
-            raise errors.BadSidecar(
-                path,
-                f"header in line {line}",
-                "only the columns " + ", ".join(known) + hint(name, known),
-                name or "an empty name",
-            )
+        if name not in ("file", *FIELDS):
+            check_tag_name(f"{path}: header in line {line}", name)
         if header.count(name) > 1:
             raise errors.BadSidecar(path, "header", "each column once", name)
     for name in ("file", *REQUIRED_FIELDS):

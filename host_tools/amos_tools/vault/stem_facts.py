@@ -10,7 +10,8 @@ def stem_facts(stem: StemFacts) -> dict[str, Any]:
     facts = {name: getattr(stem, name) for name in ("title", "artist", "role", "key", "tempo_mbpm", "beats", "isrc")}
     measured = {name: getattr(stem, name) for name in ("frames", "rate_hz", "loudness_mlufs", "opt_in")}
     splits = [{"payee": split.payee, "ppm": split.ppm} for split in stem.splits]
-    return {"stem": stem.stem_id.hex()} | facts | measured | {"splits": splits} | _credit_facts(stem.credits)
+    told = {"splits": splits} | _credit_facts(stem.credits) | {"tags": dict(stem.tags)}
+    return {"stem": stem.stem_id.hex()} | facts | measured | told
 
 
 def _credit_facts(credits: Credits) -> dict[str, Any]:

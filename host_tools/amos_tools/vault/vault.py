@@ -1,5 +1,6 @@
 """A vault: stems with the facts their artists state, stored by SHA-256."""
 
+import hashlib
 import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -12,11 +13,12 @@ import numpy as np
 from amos_tools.render.marks import carries_mark
 from amos_tools.stems import StemFacts
 from amos_tools.vault import errors
-from amos_tools.vault.audio import Int16Frames, read_audio
+from amos_tools.vault.audio import Audio, StoredFrames, read_audio, to_float
 from amos_tools.vault.blobs import Blobs
 from amos_tools.vault.catalogue import Catalogue
 from amos_tools.vault.facts import StatedFacts, check_splits, parse_facts, stated_texts
-from amos_tools.vault.limits import VAULT_RATES_HZ
+from amos_tools.vault.findings import Finding, found_in, found_in_file
+from amos_tools.vault.limits import SILENT_PEAK, VAULT_RATES_HZ
 from amos_tools.vault.loudness import measure_mlufs
 from amos_tools.vault.wav import wav_bytes, wav_samples
 
@@ -27,10 +29,11 @@ _COMMIT_STEMS = 32
 
 @dataclass(frozen=True, slots=True)
 class ImportReport:
-    """What a batch did: stems stored (in the order given) and refusals, one per file."""
+    """What a batch did: stems stored (in the order given), refusals, one per file, and what was heard in the others."""
 
     imported: tuple[StemFacts, ...]
     refused: tuple[errors.VaultError, ...]
+    warned: tuple[Finding, ...] = ()
 
 
 class Vault:
@@ -69,36 +72,27 @@ class Vault:
 
     def import_file(self, path: Path | str, facts: StatedFacts) -> StemFacts:
         """Import one audio file; durable when it returns. Raises a `VaultError`."""
-        stem = self._prepare(Path(path), facts)
+        stem, _findings = self._prepare(Path(path), facts)
         self._catalogue.put([stem])
         return stem
 
-    def import_samples(self, samples: Int16Frames, facts: StatedFacts) -> StemFacts:
-        """Import int16 `samples` of shape (frames, channels) at the vault's rate, as `import_file` does."""
+    def import_samples(self, samples: StoredFrames, facts: StatedFacts) -> StemFacts:
+        """Import `samples` of shape (frames, channels) at the vault's rate, of 16 bits (int16) or 24 (int32), as
+        `import_file` does."""
         stem = self._store(samples, facts)
         self._catalogue.put([stem])
         return stem
 
     def import_files(self, files: Sequence[tuple[Path, StatedFacts]]) -> ImportReport:
         """Import many; a bad file is refused and the rest go on. Decoding uses all cores."""
-        imported: list[StemFacts] = []
-        refused: list[errors.VaultError] = []
-        stated: dict[bytes, StatedFacts] = {}
+        batch = _Batch({stem.stem_id: stem for stem in self.stems()})
         with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as workers:
             for start in range(0, len(files), _COMMIT_STEMS):
-                batch = files[start : start + _COMMIT_STEMS]
-                ready: list[StemFacts] = []
-                for (path, facts), stem in zip(batch, workers.map(self._try_prepare, batch), strict=True):
-                    if isinstance(stem, errors.VaultError):
-                        refused.append(stem)
-                    elif stated.setdefault(stem.stem_id, facts) != facts:
-                        expected = "the same facts for the same audio"
-                        refused.append(errors.ConflictingFacts(path, "audio", expected, f"also {facts.title!r}"))
-                    else:
-                        ready.append(stem)
-                self._catalogue.put(ready)
-                imported += ready
-        return ImportReport(tuple(imported), tuple(refused))
+                part = files[start : start + _COMMIT_STEMS]
+                for (path, facts), made in zip(part, workers.map(self._try_prepare, part), strict=True):
+                    batch.take(path, facts, made)
+                self._catalogue.put(batch.ready())
+        return ImportReport(tuple(batch.imported), tuple(batch.refused), tuple(batch.warned))
 
     def stems(self) -> list[StemFacts]:
         """Every stem, opted in or not, in the order of stem ids."""
@@ -125,12 +119,37 @@ class Vault:
         """End the opt-in of these stems; durable when it returns. Importing with `opt_in` yes begins it again."""
         self._catalogue.opt_out(stem_ids)
 
+    def remove(self, stems: Sequence[StemFacts]) -> None:
+        """Forget these stems and their audio; durable when it returns. Raises `StillOwed` if one was ever opted in."""
+        published = {stem.stem_id for stem in self.published_stems()}
+        for stem in stems:
+            if stem.stem_id in published:
+                expected = "a stem that was never opted in; amos vault optout ends the consent to others"
+                raise errors.StillOwed(stem.stem_id.hex(), "stem", expected, stem.title)
+        self._catalogue.remove([stem.stem_id for stem in stems])
+        for stem in stems:
+            self._blobs.remove(stem.sha256)
+
+    def replace(self, stem: StemFacts, path: Path | str) -> tuple[StemFacts, list[Finding]]:
+        """Other audio for a stem: a stem of its own with the same facts, while the consent to the older one ends.
+
+        What the older one has earned stays its own. All of it or nothing, and durable when it returns. Raises a
+        `VaultError`; `SameStem` if the audio is what the stem has.
+        """
+        facts = parse_facts(str(path), stated_texts(stem))
+        made, findings = self._prepare(Path(path), facts)
+        if made.stem_id == stem.stem_id:
+            raise errors.SameStem(path, "audio", f"other audio than that of {stem.title}", "the same")
+        self._catalogue.put([made, replace(stem, opt_in=False)])
+        return made, findings
+
     def blob_path(self, sha256: bytes) -> Path:
         """The file of a blob: a WAV."""
         return self._blobs.path(sha256)
 
-    def audio(self, stem: StemFacts) -> Int16Frames:
-        """A stem's samples, int16 of shape (frames, channels), hash checked. Raises `BlobDamaged`."""
+    def audio(self, stem: StemFacts) -> StoredFrames:
+        """A stem's samples of shape (frames, channels), hash checked: int16, or int32 for 24 bits. Raises
+        `BlobDamaged`."""
         return wav_samples(self._blobs.get(stem.sha256), stem.channels)
 
     def close(self) -> None:
@@ -145,24 +164,39 @@ class Vault:
     ) -> None:
         self.close()
 
-    def _try_prepare(self, item: tuple[Path, StatedFacts]) -> StemFacts | errors.VaultError:
+    def _try_prepare(self, item: tuple[Path, StatedFacts]) -> "Made | errors.VaultError":
         try:
             return self._prepare(*item)
         except errors.VaultError as error:
             return error
 
-    def _prepare(self, path: Path, facts: StatedFacts) -> StemFacts:
+    def _prepare(self, path: Path, facts: StatedFacts) -> "Made":
         check_splits(str(path), facts.splits)
         if carries_mark(path):
             raise errors.EngineOutput(path, "origin", "a recording by people", "the provenance of engine output")
-        return self._store(read_audio(path, self.rate_hz), facts)
+        audio = read_audio(path, self.rate_hz)
+        samples = to_float(audio.samples)
+        if float(np.abs(samples - samples.mean(axis=0)).max()) < SILENT_PEAK:
+            raise errors.SilentAudio(path, "audio", "something that is heard", "silence throughout")
+        findings = found_in_file(str(path), audio)
+        findings += found_in(str(path), samples, self.rate_hz, facts.tempo_mbpm, facts.beats)
+        return self._store(self._known(audio), facts), findings
 
-    def _store(self, samples: Int16Frames, facts: StatedFacts) -> StemFacts:
+    def _known(self, audio: Audio) -> StoredFrames:
+        """A stem that a vault took in with 16 bits of what the file has stays that stem: payments name it."""
+        if audio.samples.dtype != np.int16:
+            rounded = hashlib.sha256(wav_bytes(audio.rounded, self.rate_hz)).digest()
+            if self._blobs.path(rounded).is_file():
+                return audio.rounded
+        return audio.samples
+
+    def _store(self, samples: StoredFrames, facts: StatedFacts) -> StemFacts:
         """Store the blob durably and return the facts of its row."""
         check_splits(None, facts.splits)
-        if samples.dtype != np.int16 or samples.ndim != 2 or samples.shape[1] not in (1, 2) or len(samples) == 0:
+        known = samples.dtype in (np.int16, np.int32)
+        if not known or samples.ndim != 2 or samples.shape[1] not in (1, 2) or len(samples) == 0:
             found = f"{samples.dtype} of shape {samples.shape}"
-            raise errors.UnreadableAudio(None, "samples", "int16 of shape (frames, 1 or 2)", found)
+            raise errors.UnreadableAudio(None, "samples", "int16 or int32 of shape (frames, 1 or 2)", found)
         sha256 = self._blobs.put(wav_bytes(samples, self.rate_hz))
         return StemFacts(
             stem_id=sha256[:16],
@@ -181,7 +215,54 @@ class Vault:
             splits=facts.splits,
             isrc=facts.isrc,
             credits=facts.credits,
+            tags=facts.tags,
         )
+
+
+Made = tuple[StemFacts, list[Finding]]
+
+
+class _Batch:
+    """Sorts what an import made into stems, refusals and findings, each file against those before it."""
+
+    def __init__(self, held: dict[bytes, StemFacts]) -> None:
+        self.imported: list[StemFacts] = []
+        self.refused: list[errors.VaultError] = []
+        self.warned: list[Finding] = []
+        self._held = held
+        self._seen: dict[bytes, tuple[Path, StatedFacts]] = {}
+        self._ready: list[StemFacts] = []
+
+    def take(self, path: Path, facts: StatedFacts, made: Made | errors.VaultError) -> None:
+        if isinstance(made, errors.VaultError):
+            self.refused.append(made)
+            return
+        stem, findings = made
+        first, stated = self._seen.setdefault(stem.stem_id, (path, facts))
+        if stated != facts:
+            expected = "the same facts for the same audio"
+            found = f"also {facts.title!r}, and {stated.title!r} for {first.name}"
+            self.refused.append(errors.ConflictingFacts(path, "audio", expected, found))
+            return
+        self.warned += findings + self._doubles(path, first, stem)
+        self._ready.append(stem)
+
+    def ready(self) -> list[StemFacts]:
+        """What was taken since it was asked before."""
+        ready, self._ready = self._ready, []
+        self.imported += ready
+        return ready
+
+    def _doubles(self, path: Path, first: Path, stem: StemFacts) -> list[Finding]:
+        """The same audio under two names: in this import, or here and in the vault."""
+        held = self._held.get(stem.stem_id)
+        if first != path:
+            found = f"that of {first.name}: one stem"
+        elif held is not None and (held.title, held.artist) != (stem.title, stem.artist):
+            found = f"that of {held.title!r} by {held.artist}, which is called {stem.title!r} instead"
+        else:
+            return []
+        return [Finding(str(path), "SameAudio", "audio", "audio of its own", found)]
 
 
 def _edited(stem: StemFacts, changes: Mapping[str, str]) -> StemFacts:
@@ -197,4 +278,5 @@ def _edited(stem: StemFacts, changes: Mapping[str, str]) -> StemFacts:
         splits=facts.splits,
         isrc=facts.isrc,
         credits=facts.credits,
+        tags=facts.tags,
     )

@@ -6,7 +6,7 @@ Each step rests only on what the steps before have established; the first that f
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from amos.protocol.closing import VERSION_LISTED, Closing
+from amos.protocol.closing import COMMUNAL, VERSION_LISTED, Closing
 from amos.protocol.errors import ProtocolError
 from amos.protocol.ledger_limits import CHECKPOINT_BYTES_MAX
 from amos.protocol.manifest import Manifest
@@ -39,13 +39,15 @@ USAGE_PROOFS_MAX = 256
 
 @dataclass(frozen=True)
 class Verified:
-    """A statement that holds. `checked` says in a few lines what was looked at."""
+    """A statement that holds. `checked` says in a few lines what was looked at; `pool` is empty where there is one
+    alone."""
 
     payee: str
     period: str
     currency: str
     amount_micro: int
     checked: tuple[str, ...]
+    pool: str = ""
 
 
 class Audit:
@@ -148,16 +150,19 @@ class Audit:
         )
         return Verified(payee, facts.closing.period, facts.closing.currency, amount, checked)
 
-    def readings(self, period: str, begin: Begin, currency: str | None = None) -> Ground:
-        """Give each segment of a period, in the order of the log, to what `begin` returns. A settled period is
+    def readings(self, period: str, begin: Begin, currency: str | None = None, pool: str = COMMUNAL) -> Ground:
+        """Give each segment of a period and pool, in the order of the log, to what `begin` returns. A settled period is
         recomputed from them, and must come to its closing in this currency, the first by default; of one that is open
         they are those that accrue to it so far."""
-        closed = [item for item in self._noted.closings if item[2].period == period]
+        of_period = [item for item in self._noted.closings if item[2].period == period]
+        closed = [item for item in of_period if (item[2].pool or COMMUNAL) == pool]
+        if of_period and not closed:
+            raise Difference("period", f"one closed for pool {pool}", f"{period}, closed for {of_period[0][2].pool}")
         found = next((item for item in closed if currency in (None, item[2].currency)), None)
         if found is None and closed:
             raise Difference("period", f"one closed in {currency}", f"{period}, closed in {closed[0][2].currency}")
         if found is None:
-            return self._open_readings(period, begin)
+            return self._open_readings(period, begin, pool)
         index, entry, _claimed = found
         closing = self._log.open_closing(entry, index)
         if closing.version > VERSION_LISTED:
@@ -178,13 +183,13 @@ class Audit:
         cores = {payee: metered.core(payee) for payee in metered.payees}
         return Ground(closing, cores, *stated(named), lists, closing.statements_root)
 
-    def _open_readings(self, period: str, begin: Begin) -> Ground:
+    def _open_readings(self, period: str, begin: Begin, pool: str) -> Ground:
         head = self._checkpoint
         named = list(self._log.catalogues(head.size))
         lists = self._noted.opt_outs(head.size)
         readings = Readings(Rights(named), self.manifest_of(), lists)
         take = begin(metered_judge(readings))
-        target = Target(head.size, head.size, period, take)
+        target = Target(head.size, head.size, period, take, pool=pool)
         walk(self._read(), head.origin, [target], self._keys.publisher, self._lines, self._noted.before())
         return Ground(None, {}, *stated([catalogue for _since_s, catalogue in named]), lists, head.root)
 
@@ -219,7 +224,9 @@ class Audit:
             check_daily(said.detail, said.core, metered.daily)
         figures = f"every figure of this statement, {counted(len(said.core['lines']), 'line')}, recomputed"
         return Verified(
-            *(said.payee, said.period, said.currency, said.amount_micro), (*self._checked, *checked, figures)
+            *(said.payee, said.period, said.currency, said.amount_micro),
+            (*self._checked, *checked, figures),
+            said.pool,
         )
 
     def _check_proved(self, statement: Statement) -> Checkpoint:

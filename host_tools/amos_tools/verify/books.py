@@ -3,7 +3,15 @@
 from collections.abc import Callable, Iterable, Mapping
 
 from amos.protocol.closing import Closing
-from amos_tools.verify.light_accounts import ACCOUNTS_OF, Accounts, Transfer, balance_part, effect, touches
+from amos_tools.verify.light_accounts import (
+    ACCOUNTS_OF,
+    Accounts,
+    Transfer,
+    balance_part,
+    carry_account,
+    effect,
+    touches,
+)
 
 Credits = Mapping[str, tuple[int, int]]
 """Payee → (amount, what of it is frozen late) that a closing gave."""
@@ -32,7 +40,9 @@ class Books:
                 self._close(event, credits_of(at, event))
 
     def _close(self, closing: Closing, given: Credits) -> None:
-        self._accounts.credit("carry", closing.carry_out_micro - closing.carry_in_micro)
+        self._accounts.credit(
+            carry_account(closing.pool or "communal"), closing.carry_out_micro - closing.carry_in_micro
+        )
         for payee, (amount, frozen) in given.items():
             self._accounts.credit(f"payee/{payee}", amount - frozen)
             self._accounts.credit(f"frozen-late/{payee}", frozen)

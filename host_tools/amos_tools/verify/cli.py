@@ -250,7 +250,9 @@ def _say_yes(audit: Audit, results: list[tuple[Path, Verified]], as_json: bool) 
 
 def _yes(item: Verified | LightVerified) -> str:
     amount = f"{item.amount_micro // 1_000_000}.{item.amount_micro % 1_000_000:06}"
-    return f"yes: {item.payee} earns {amount} {item.currency} in {item.period}"
+    return (
+        f"yes: {item.payee} earns {amount} {item.currency} in {item.period}{f', pool {item.pool}' if item.pool else ''}"
+    )
 
 
 def _facts(path: Path, item: Verified | LightVerified, check: str) -> dict[str, object]:
@@ -259,6 +261,7 @@ def _facts(path: Path, item: Verified | LightVerified, check: str) -> dict[str, 
         "check": check,
         "payee": item.payee,
         "period": item.period,
+        "pool": item.pool,
         "currency": item.currency,
         "amount_micro": item.amount_micro,
         "checked": list(item.checked),

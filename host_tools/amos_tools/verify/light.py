@@ -34,7 +34,7 @@ from amos_tools.verify.light_detail import check_detail
 from amos_tools.verify.light_figures import (
     ACCRUALS,
     COUNTS,
-    FORMAT,
+    FORMATS,
     PPM,
     STANDINGS,
     Shares,
@@ -72,7 +72,8 @@ PROVED = (
     "play, weights, rates, lines and the amount follow from that play, the stated shares and the pool",
 )
 NOT_PROVED = (
-    "only --full shows that no segment was left out or counted twice, that shares and texts are the catalogue's,"
+    "only --full shows that no segment was left out, of another pool or counted twice, that shares and texts are the"
+    " catalogue's,"
     " how play was judged and on which days it was, that no stem or transfer of this payee is missing, the income,"
     " and the opening balances"
 )
@@ -105,6 +106,11 @@ class LightVerified:
     def period(self) -> str:
         """For which month."""
         return str(self.closing["period"])
+
+    @property
+    def pool(self) -> str:
+        """Of which pool, empty where the ledger has one alone."""
+        return str(self.closing["pool"]) if self.closing["version"] == 6 else ""
 
     @property
     def currency(self) -> str:
@@ -148,7 +154,8 @@ def _parts(data: bytes) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any] 
     detail = {"detail": dict} if "detail" in whole else {}
     fields("statement", whole, core=dict, proof=dict, **detail)
     core = fields("core", whole["core"], **_CORE)
-    same("core.format", FORMAT, core["format"])
+    if core["format"] not in FORMATS.values():
+        raise Difference("core.format", " or ".join(sorted(set(FORMATS.values()))), core["format"])
     return core, whole["proof"], whole.get("detail")
 
 
@@ -166,7 +173,7 @@ def read_rows(data: bytes, ledger_key: bytes, origin: str | None, later: Sequenc
     place = fields("proof.statement", proof["statement"], index=int, path=list)
     checked = (
         f"checkpoint of {head.size} entries by the ledger's key {head.line[-1][1].hex()}",
-        f"closing of {closing['period']}, entry {index}, and this statement in it",
+        f"closing of {_closed(closing)}, entry {index}, and this statement in it",
         f"stem rows: {len(rows)} of {closing['stems']}; lines that follow from them: {len(core['lines'])}",
         *([] if detail is None else ["days and venues that add up to them, signed by the ledger"]),
     )
@@ -175,6 +182,11 @@ def read_rows(data: bytes, ledger_key: bytes, origin: str | None, later: Sequenc
         base64_bytes("proof.closing.entry", proof["closing"]["entry"]),
         *(place["index"], hash_path("proof.statement.path", place["path"]), checked, detail, head.line[-1][1]),
     )
+
+
+def _closed(closing: dict[str, Any]) -> str:
+    """What was closed: the period, and its pool where there are several."""
+    return f"{closing['period']}{', pool ' + closing['pool'] if closing['version'] == 6 else ''}"
 
 
 def check_core(said: LightVerified) -> None:

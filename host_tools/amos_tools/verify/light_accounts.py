@@ -28,9 +28,10 @@ TRANSFER: Schema = {
 }
 _PAYEE, _FROZEN, _HELD = (rf"{name}/[a-z0-9_-]{{1,64}}" for name in ("payee", "frozen-late", "held"))
 _SOURCE = "income/(subscription|enterprise|sync|training|buyout|other)"
-_KEPT = f"({_PAYEE}|carry)"
+_POOL = "[a-z0-9_-]{1,64}"
+_KEPT = f"({_PAYEE}|carry|carry/(?!communal$){_POOL})"
 WAYS = {
-    "income": (_SOURCE, "pool/communal"),
+    "income": (_SOURCE, f"pool/{_POOL}"),
     "correction": (_KEPT, _KEPT),
     "refund": (_KEPT, _SOURCE),
     "hold": (_PAYEE, _HELD),
@@ -38,7 +39,8 @@ WAYS = {
     "payout": (f"({_PAYEE}|{_FROZEN})", "bank"),
 }
 """Kind → from which accounts it goes, and to which."""
-OUTSIDE = re.compile(f"{_SOURCE}|bank|pool/communal")
+OUTSIDE = re.compile(f"{_SOURCE}|bank|pool/{_POOL}")
+POOL_NAMED = re.compile(f"pool/(?!communal$){_POOL}|carry/{_POOL}")
 ACCOUNTS_OF = {"payable": "payee/", "frozen_late": "frozen-late/", "held": "held/"}
 
 Transfer = dict[str, Any]
@@ -47,9 +49,11 @@ Transfer = dict[str, Any]
 def read_transfer(label: str, entry: bytes, key: bytes) -> Transfer:
     """The transfer that an entry is, by this key of the ledger's. Raises `Difference`."""
     found = record(label, signed(label, entry, TYP_TRANSFER, key, "the ledger's key in force there"), TRANSFER)
-    if found["version"] not in (1, 2):
-        raise Difference(f"{label}.version", "1 or 2", found["version"])
-    if ("reference" in found) != (found["version"] == 2):
+    if found["version"] not in (1, 2, 3):
+        raise Difference(f"{label}.version", "1 to 3", found["version"])
+    if (found["version"] == 3) != any(POOL_NAMED.fullmatch(found[side]) for side in ("debit", "credit")):
+        raise Difference(f"{label}.version", "3 where a pool is named, and there alone", found["version"])
+    if ("reference" in found) != (found["version"] > 1):
         raise Difference(f"{label}.reference", "one since version 2, none before", found.get("reference", "none"))
     for name in ("number", "amount_micro"):
         if not found[name]:
@@ -63,6 +67,11 @@ def read_transfer(label: str, entry: bytes, key: bytes) -> Transfer:
             raise Difference(f"{label}.{name}", "text on one line", found[name])
     _check_way(label, found)
     return found
+
+
+def carry_account(pool: str) -> str:
+    """Where what nobody earned of a pool waits."""
+    return "carry" if pool == "communal" else f"carry/{pool}"
 
 
 def check_reference(label: str, transfer: Transfer, before: set[str]) -> None:

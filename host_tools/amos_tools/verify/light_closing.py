@@ -3,6 +3,7 @@
 Statements and reading proofs both begin with these three parts of their files.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -141,14 +142,17 @@ def read_closing(label: str, part: object, head: Head) -> tuple[int, dict[str, A
 
 def _check_closing(closing: dict[str, Any], index: int) -> None:
     """What must hold within a closing by itself."""
-    if closing["version"] not in (4, 5):
-        raise Difference("closing.version", "4 or 5", closing["version"])
-    if ("readings_of" in closing) != (closing["version"] == 5):
+    if closing["version"] not in (4, 5, 6):
+        raise Difference("closing.version", "4 to 6", closing["version"])
+    if ("readings_of" in closing) != (closing["version"] == 5) and closing["version"] != 6:
         found = closing.get("readings_of", "none")
-        raise Difference("closing.readings_of", "a value since version 5, none before", found)
+        raise Difference("closing.readings_of", "a value in version 5, none before", found)
     if closing.get("readings_of", -1) > closing.get("previous", -1):
         raise Difference("closing.previous", f"from {closing['readings_of']}", closing.get("previous", "none"))
-    same("closing.pool", "communal", closing["pool"])
+    if closing["version"] < 6:
+        same("closing.pool", "communal", closing["pool"])
+    if not re.fullmatch("[a-z0-9_-]{1,64}", closing["pool"]):
+        raise Difference("closing.pool", "1 to 64 of the letters a-z, digits, - and _", closing["pool"])
     period, currency = closing["period"], closing["currency"]
     digits = period[:4] + period[5:]
     month = len(period) == 7 and period[4] == "-" and digits.isascii() and digits.isdigit()

@@ -12,7 +12,8 @@ from typing import Any
 
 from amos_tools.verify.light_closing import EARNING, ticks_of
 
-FORMAT = "amos-statement/4"
+FORMATS = {4: "amos-statement/4", 5: "amos-statement/4", 6: "amos-statement/6"}
+"""By the version of the closing."""
 PPM = 1_000_000
 ACCOUNTS = ("payable", "frozen_late")
 STANDINGS = ("paid", "frozen_late", "over_time", "post_lease", "stem_lease", "post_opt_out", "revoked")
@@ -62,7 +63,12 @@ def build_core(
     digits = MINOR_DIGITS.get(closing["currency"], 2)
     whole, rest = divmod(amount, 10 ** (6 - digits))
     return {
-        **{"format": FORMAT, "period": closing["period"], "currency": closing["currency"], "payee": payee},
+        **{
+            "format": FORMATS[closing["version"]],
+            "period": closing["period"],
+            "currency": closing["currency"],
+            "payee": payee,
+        },
         **{"amount_micro": amount, "amount": f"{amount // PPM}.{amount % PPM:06}"},
         "frozen_late_micro": sum(line["amount_micro"] for line in lines if line["account"] == ACCOUNTS[1]),
         "minor_units": {"digits": digits, "whole": whole, "rest_micro": rest},
@@ -139,10 +145,12 @@ def build_pool(closing: dict[str, Any], counts: dict[str, int], unpaid_ms: dict[
     """What every statement of the period says of all of it."""
     ticks, ticks_hz = int.from_bytes(closing["ticks"], "big"), closing["ticks_hz"]
     rate = Fraction(closing["pool_micro"] * ticks_hz, 1000 * ticks) if ticks else Fraction(0)
+    pool = "" if closing["pool"] == "communal" else f"{closing['pool']}/"
     return {
+        **({"name": closing["pool"]} if closing["version"] == 6 else {}),
         **{name: closing[name] for name in ("income_micro", "carry_in_micro", "pool_micro", "carry_out_micro")},
         **{name: closing[name] for name in ("ticks_hz", "stems", "segments", "devices")},
-        **{"carry_account": f"carry/{closing['currency']}", "payees": closing["statements"], "ticks": ticks},
+        **{"carry_account": f"carry/{pool}{closing['currency']}", "payees": closing["statements"], "ticks": ticks},
         "play_ms": fraction(Fraction(1000 * ticks, ticks_hz)),
         "rate_micro_per_ms": fraction(rate),
         "catalogue_sha256": closing["catalogue_sha256"].hex(),

@@ -51,6 +51,7 @@ class Counted:
     sha256: bytes
     index: int
     period: str
+    pool: str
     cells: tuple[tuple[bytes, int, int], ...]
 
     def facts(self) -> dict[str, Any]:
@@ -61,6 +62,7 @@ class Counted:
             "segment_sha256": self.sha256.hex(),
             "index": self.index,
             "period": self.period,
+            "pool": self.pool,
             "cells": [
                 {"stem": stem.hex(), "earning_frames": earning, "unpaid_frames": unpaid}
                 for stem, earning, unpaid in self.cells
@@ -70,7 +72,8 @@ class Counted:
     def lines(self) -> list[str]:
         """As people read it."""
         return [
-            f"yes: segment {self.sequence} of {self.device_id.hex()} was counted once in {self.period}",
+            f"yes: segment {self.sequence} of {self.device_id.hex()} was counted once in {self.period},"
+            f" pool {self.pool}",
             f"  it is entry {self.index} of the log, SHA-256 {self.sha256.hex()}",
             *(
                 f"  in the device's play of stem {stem.hex()}: {earning} frames that earn, {unpaid} that do not"
@@ -99,7 +102,8 @@ def check_reading(data: bytes, segment: bytes, ledger_key: bytes, origin: str | 
     cells = _cells(whole, closing, row, usage) if shown else ()
     if not shown and any(_column(usage)):
         raise Difference("proof.cells", "the cells of the stems that sounded in the segment", "none")
-    return Counted(device_id, sequence, sha256(segment).digest(), place["index"], closing["period"], cells)
+    whose = device_id, sequence, sha256(segment).digest()
+    return Counted(*whose, place["index"], closing["period"], closing["pool"], cells)
 
 
 def _usage(segment: bytes) -> tuple[bytes, int, dict[int, Any]]:

@@ -4,6 +4,7 @@ What is said of each device is held together in `devices.py`; what each entry sa
 (`opened.py`).
 """
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -15,6 +16,7 @@ from amos.protocol.enrolment import TYP_ENROLMENT, Enrolment, open_enrolment
 from amos.protocol.errors import MessageError, ProtocolError, SignatureError
 from amos.protocol.forgone import TYP_FORGONE, Forgone, open_forgone
 from amos.protocol.key_line_host import Verify
+from amos.protocol.licence_pool import TYP_POOL, LicencePool, open_pool
 from amos.protocol.log_text import genesis_entry
 from amos.protocol.loss import TYP_LOSS, Loss, open_loss
 from amos.protocol.opt_outs import OptOuts, open_opt_outs
@@ -36,9 +38,17 @@ from amos_tools.verify.devices import (
 from amos_tools.verify.errors import Difference, same
 from amos_tools.verify.forgone import GivenUp
 from amos_tools.verify.leaf_runs import LeafRuns
-from amos_tools.verify.light_accounts import TYP_TRANSFER, Transfer, check_reference, effect, read_transfer
+from amos_tools.verify.light_accounts import (
+    TYP_TRANSFER,
+    Transfer,
+    carry_account,
+    check_reference,
+    effect,
+    read_transfer,
+)
 from amos_tools.verify.lines import Lines
 from amos_tools.verify.opened import Fault, Said, Unsigned, UsageSaid
+from amos_tools.verify.pools import COMMUNAL, Pools
 from amos_tools.verify.standing import flags
 from amos_tools.verify.tree import ENTRY_BYTES_MAX
 from amos_tools.verify.unsettled import Unsettled
@@ -49,6 +59,7 @@ WORDS: dict[object, Callable[[bytes, bytes, Verify], object]] = {
     TYP_LOSS: open_loss,
     TYP_FORGONE: open_forgone,
     TYP_RULING: open_ruling,
+    TYP_POOL: open_pool,
 }
 """Type → what opens it, of what the operator signs."""
 
@@ -96,6 +107,7 @@ class Target:
     before    the leaf in front of which the readings stand, and what decided about them: the closing's own, or in a
               further currency that of the period's first
     leaves    those that the closing lists; None of one that settles all that accrues to its period
+    pool      in which they are; None: in any
     take      takes a reading
     ended     is called behind the closing, with what the walk found until then
     opt_outs  how many lists stand in front of `before`, and `catalogue_serial` under which the log names the catalogue
@@ -107,6 +119,7 @@ class Target:
     period: str
     take: Callable[[Reading], None]
     leaves: LeafRuns | None = None
+    pool: str | None = None
     ended: Callable[["Log"], None] | None = None
     opt_outs: int = 0
     catalogue_serial: int | None = None
@@ -118,12 +131,13 @@ class Log:
 
     targets   whose readings are taken
     closed    periods closed so far, with the index of the first closing; `closings` are all
-    carries   what each currency has to carry: its last closing's, and what transfers gave to it or took
+    carries   what each (currency, account of a pool's carry) has: its last closing's, and what transfers gave or took
     transfers (leaf index, transfer) of all so far, and the references of those that have one
     unsettled usage that no closing has settled; before the first batch entry it accrues by the player's clock alone
     received  when what follows was received, in Unix seconds; None before the first batch entry
     opt_outs  how many lists so far, and `last_opt_outs` the last of them
     decided   documents and quarantines in force
+    pools     which site is in which pool
     """
 
     publisher_key: bytes
@@ -132,7 +146,7 @@ class Log:
     targets: Sequence[Target]
     devices: Devices = field(default_factory=dict)
     closed: dict[str, int] = field(default_factory=dict)
-    carries: dict[str, int] = field(default_factory=dict)
+    carries: dict[tuple[str, str], int] = field(default_factory=dict)
     closings: Closings = field(default_factory=Closings)
     last_closing: int | None = None
     unsettled: Unsettled = field(default_factory=Unsettled)
@@ -140,6 +154,7 @@ class Log:
     opt_outs: int = 0
     last_opt_outs: OptOuts | None = None
     decided: Decided = field(default_factory=Decided)
+    pools: Pools = field(default_factory=Pools)
     segments: int = 0
     given_up: GivenUp = field(default_factory=GivenUp)
     before: Before = NOTHING_BEFORE
@@ -209,7 +224,7 @@ def _take(log: Log, index: int, entry: bytes, said: Said) -> None:
         else:
             raise Difference(
                 f"{label}: typ",
-                "usage, enrolment, revocation, ruling, forgone, loss, rotation, opt-outs, closing, transfer",
+                "usage, enrolment, revocation, ruling, pool, forgone, loss, rotation, opt-outs, closing, transfer",
                 typ,
             )
     except SignatureError as error:
@@ -223,10 +238,13 @@ def _take_word(log: Log, index: int, word: object) -> None:
     label = f"entry {index}"
     if isinstance(word, Enrolment):
         take_enrolment(log.devices, label, word, log.received is not None)
+        log.pools.take_enrolment(word, log.received)
     elif isinstance(word, Revocation):
         take_revocation(log.devices, label, word)
     elif isinstance(word, Loss):
         take_loss(log.devices, label, word)
+    elif isinstance(word, LicencePool):
+        log.pools.take(label, word, log.received)
     elif isinstance(word, Forgone):
         log.given_up.take(index, word)
     else:
@@ -280,22 +298,23 @@ def _take_usage(log: Log, index: int, entry: bytes, usage: UsageSaid) -> None:
     odd = flags(usage, log.received, device.hours)
     natural = natural_period(usage, odd, device, log.received, log.before.first_open())
     accrues_to = open_period(natural, log.closed)
-    log.unsettled.add(index, accrues_to)
+    began_s = None if "far_dated" in odd else usage.claimed_s
+    undated_s = log.before.first_batch_s or 0 if log.received is None else log.received
+    pool = log.pools.of(usage.device_id, undated_s if began_s is None else began_s)
+    log.unsettled.add(index, accrues_to, pool)
     for target in log.targets:
-        if _is_targets(log, target, index, accrues_to):
+        if _is_targets(log, target, index, accrues_to, pool):
             kind = accrual(label, target.period, usage, odd, Accrues(accrues_to, log.received, log.closed))
-            began_s = None if "far_dated" in odd else usage.claimed_s
-            undated_s = log.before.first_batch_s or 0 if log.received is None else log.received
             dates = (began_s, device.revoked, log.received, undated_s)
             target.take(Reading(index, entry, usage, kind, odd, *dates, device.site))
 
 
-def _is_targets(log: Log, target: Target, index: int, accrues_to: str | None) -> bool:
-    """Whether the target settles the segment: it lists it, or settles all that accrues to its period before it and was
-    settled by none before."""
+def _is_targets(log: Log, target: Target, index: int, accrues_to: str | None, pool: str) -> bool:
+    """Whether the target settles the segment: it lists it, or settles all that accrues to its period before it, is in
+    its pool, and was settled by none before."""
     if target.leaves is not None:
         return index in target.leaves
-    mine = index < target.before and accrues_to == target.period
+    mine = index < target.before and accrues_to == target.period and target.pool in (None, pool)
     return mine and not any(at < target.before and index in leaves for at, leaves in log.listed)
 
 
@@ -313,34 +332,42 @@ def _take_transfer(log: Log, index: int, transfer: Transfer) -> None:
     label = f"entry {index}: transfer"
     same(f"{label}.number", len(log.transfers) + 1, transfer["number"])
     check_reference(label, transfer, log.references)
-    if transfer["kind"] == "income" and log.closings.has(transfer["period"], transfer["currency"]):
+    currency, credited = transfer["currency"], transfer["credit"].removeprefix("pool/")
+    if transfer["kind"] == "income" and log.closings.has(transfer["period"], currency, credited):
         raise Difference(f"{label}.period", "one that is not closed", transfer["period"])
-    carry = log.carries.get(transfer["currency"], 0) + effect(transfer, "carry")
-    if carry < 0:
-        raise Difference(f"{label}.amount_micro", "no more than carry had", transfer["amount_micro"])
-    log.carries[transfer["currency"]] = carry
+    for side in ("debit", "credit"):
+        account, pool = transfer[side], re.fullmatch("(?:pool|carry)/(.+)", transfer[side])
+        if pool:
+            log.pools.check_open(f"{label}.{side}", pool[1])
+        if account.partition("/")[0] == "carry":
+            carry = log.carries.get((currency, account), 0) + effect(transfer, account)
+            if carry < 0:
+                raise Difference(f"{label}.amount_micro", f"no more than {account} had", transfer["amount_micro"])
+            log.carries[currency, account] = carry
     log.transfers.append((index, transfer))
 
 
 def _income_of(log: Log, closing: Closing) -> int:
-    """The sum of the incomes of the closing's period and currency; where there is none, what the closing says."""
-    named = closing.period, closing.currency
+    """The sum of the incomes of the closing's period, currency and pool; where there is none, what the closing says."""
+    named = closing.period, closing.currency, f"pool/{closing.pool or COMMUNAL}"
     incomes = [item for _at, item in log.transfers if item["kind"] == "income"]
-    found = [item["amount_micro"] for item in incomes if (item["period"], item["currency"]) == named]
+    found = [item["amount_micro"] for item in incomes if (item["period"], item["currency"], item["credit"]) == named]
     return sum(found) if found else closing.income_micro
 
 
 def _take_closing(log: Log, index: int, closing: Closing) -> None:
     label = f"entry {index}: closing"
-    log.closings.check(label, index, closing)
+    log.pools.check_open(f"{label}.pool", closing.pool or COMMUNAL)
+    log.closings.check(label, index, closing, bool(log.pools.opened))
     if closing.previous != log.last_closing:
         raise Difference(f"{label}.previous", log.last_closing, closing.previous)
-    carry = log.carries.get(closing.currency, 0)
+    carried = closing.currency, carry_account(closing.pool or COMMUNAL)
+    carry = log.carries.get(carried, 0)
     if closing.carry_in_micro != carry:
         raise Difference(f"{label}.carry_in_micro", carry, closing.carry_in_micro)
     same(f"{label}.income_micro", _income_of(log, closing), closing.income_micro)
+    log.unsettled.settle(label, index, closing)
     if closing.readings_of is None:
-        log.unsettled.settle(label, index, closing)
         log.closed[closing.period] = index
-    log.carries[closing.currency] = closing.carry_out_micro
+    log.carries[carried] = closing.carry_out_micro
     log.last_closing = index

@@ -1,4 +1,4 @@
-"""A period of version 4 worked out from its readings: both trees, the money, and the core of each statement.
+"""A period since version 4 worked out from its readings: both trees, the money, and the core of each statement.
 
 Rows and shares are put aside in the readings' database, and read again in order, so that what is in memory grows with
 devices and payees alone. Formats and the arithmetic of a single statement are those of the light check.

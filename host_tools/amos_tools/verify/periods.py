@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from amos.crypto import verify
 from amos.protocol.catalogue import Catalogue
-from amos.protocol.closing import VERSION_LISTED, Closing, open_closing
+from amos.protocol.closing import VERSION, VERSION_LISTED, Closing, open_closing
 from amos.protocol.errors import ProtocolError
 from amos.protocol.ledger_limits import CLOSING_BYTES_MAX
 from amos.protocol.merkle import leaf_hash
@@ -121,7 +121,8 @@ class _Underway:
         if self.begin is not None:
             _begun = self.sums
         leaves = None if self.metered else LeafRuns(self.closing.ranges())
-        return Target(self.index, self.before, self.closing.period, self._take, leaves)
+        pool = self.closing.pool if self.closing.version == VERSION else None
+        return Target(self.index, self.before, self.closing.period, self._take, leaves, pool=pool)
 
     def forget(self) -> None:
         """Let go of what was added up."""
@@ -206,7 +207,16 @@ class Periods:
     def _worked_out(self, under: _Underway, target: Target, log: Log) -> Metered:
         closing, index, noted = under.closing, under.index, self._entries.noted
         same("opt-out lists before the closing", target.opt_outs, len(noted.opt_outs(under.before)))
-        names = ("period", "currency", "income_micro", "carry_in_micro", "pool_micro", "catalogue_sha256")
+        names = (
+            "version",
+            "period",
+            "pool",
+            "currency",
+            "income_micro",
+            "carry_in_micro",
+            "pool_micro",
+            "catalogue_sha256",
+        )
         transfers = [item for item in log.transfers if item[0] < index]
         earlier = [(at, item) for at, _entry, item in noted.closings if at < index]
         books = Books(closing.currency, transfers, earlier, lambda at, _closing: self._given[at])
@@ -255,9 +265,11 @@ def listed_core_bytes(core: dict[str, object]) -> bytes:
 
 
 def _said(log: Log, settled: int, closing: Closing, index: int) -> tuple[str, ...]:
+    of_pool = f", pool {closing.pool}" if closing.version == VERSION else ""
     return (
         f"{counted(log.segments, 'usage segment')} of {counted(len(log.devices), 'enrolled device')}:"
         " signatures, sequence, chain",
-        f"closing of {closing.period}, entry {index}: {counted(settled, 'segment')}, each settled once, none left out",
+        f"closing of {closing.period}{of_pool}, entry {index}: {counted(settled, 'segment')},"
+        " each settled once, none left out",
         "stem-time added up again, and the pool apportioned again",
     )

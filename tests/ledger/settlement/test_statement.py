@@ -75,9 +75,9 @@ def test_another_key_or_type_is_refused() -> None:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"version": 0}, "version: expected 1 to 5"),
-        ({"version": 6}, "version: expected 1 to 5"),
-        ({"version": 5}, "readings_of: expected a value since version 5, and none before"),
+        ({"version": 0}, "version: expected 1 to 6"),
+        ({"version": 7}, "version: expected 1 to 6"),
+        ({"version": 5}, "readings_of: expected a value in version 5, and none before"),
         ({"version": 4}, "pool: expected a value, found none"),
         ({"version": 4, **METERED}, "settled: expected none since version 4"),
         ({"pool": "communal"}, "pool: expected none before version 4"),

@@ -16,10 +16,12 @@ const TRANSFER = {
 const ACCOUNTS_OF = { payable: "payee/", frozen_late: "frozen-late/", held: "held/" };
 const [PAYEE, FROZEN, HELD] = Object.values(ACCOUNTS_OF).map((prefix) => `${prefix}[a-z0-9_-]{1,64}`);
 const SOURCE = "income/(?:subscription|enterprise|sync|training|buyout|other)";
-const KEPT = `${PAYEE}|carry`;
+const POOL = "[a-z0-9_-]{1,64}";
+const KEPT = `${PAYEE}|carry|carry/(?!communal$)${POOL}`;
+const POOL_NAMED = `pool/(?!communal$)${POOL}|carry/${POOL}`;
 // Kind: from which accounts it goes, and to which.
 const WAYS = {
-  income: [SOURCE, "pool/communal"],
+  income: [SOURCE, `pool/${POOL}`],
   correction: [KEPT, KEPT],
   refund: [KEPT, SOURCE],
   hold: [PAYEE, HELD],
@@ -33,8 +35,11 @@ const ownerOf = (account) => account.slice(account.indexOf("/") + 1);
 async function readTransfer(label, entry, key) {
   const payload = await signedBy(label, entry, "amos-transfer+cose", key, "the ledger's key in force there");
   const found = record(label, payload, TRANSFER);
-  if (found.version !== 1n && found.version !== 2n) throw new Difference(`${label}.version`, "1 or 2", found.version);
-  if ((found.reference !== undefined) !== (found.version === 2n)) {
+  if (found.version < 1n || found.version > 3n) throw new Difference(`${label}.version`, "1 to 3", found.version);
+  if ((found.version === 3n) !== [found.debit, found.credit].some((account) => isOneOf(POOL_NAMED, account))) {
+    throw new Difference(`${label}.version`, "3 where a pool is named, and there alone", found.version);
+  }
+  if ((found.reference !== undefined) !== (found.version > 1n)) {
     throw new Difference(`${label}.reference`, "one since version 2, none before", found.reference ?? "none");
   }
   for (const name of ["number", "amount_micro"]) {

@@ -127,17 +127,20 @@ async function readClosing(label, part, head) {
 
 // What must hold within a closing by itself.
 async function checkClosing(closing, index) {
-  if (closing.version !== 4n && closing.version !== 5n) {
-    throw new Difference("closing.version", "4 or 5", closing.version);
+  if (closing.version < 4n || closing.version > 6n) {
+    throw new Difference("closing.version", "4 to 6", closing.version);
   }
-  if ((closing.readings_of !== undefined) !== (closing.version === 5n)) {
+  if ((closing.readings_of !== undefined) !== (closing.version === 5n) && closing.version !== 6n) {
     const found = closing.readings_of ?? "none";
-    throw new Difference("closing.readings_of", "a value since version 5, none before", found);
+    throw new Difference("closing.readings_of", "a value in version 5, none before", found);
   }
   if ((closing.readings_of ?? -1n) > (closing.previous ?? -1n)) {
     throw new Difference("closing.previous", `from ${closing.readings_of}`, closing.previous ?? "none");
   }
-  same("closing.pool", "communal", closing.pool);
+  if (closing.version < 6n) same("closing.pool", "communal", closing.pool);
+  if (!/^[a-z0-9_-]{1,64}$/.test(closing.pool)) {
+    throw new Difference("closing.pool", "1 to 64 of the letters a-z, digits, - and _", closing.pool);
+  }
   if (!/^[2-9][0-9]{3}-(0[1-9]|1[0-2])$/.test(closing.period) || closing.period.startsWith("9999")) {
     throw new Difference("closing.period", "a month like 2026-11", closing.period);
   }

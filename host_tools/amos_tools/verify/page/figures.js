@@ -149,9 +149,11 @@ function statedPool(pool, closing, rows) {
   same("core.pool, segments by accrual", closing.segments, accrued);
   const told = ["income_micro", "carry_in_micro", "pool_micro", "carry_out_micro", "ticks", "ticks_hz", "stems"];
   const { pool_micro: money, ticks, ticks_hz: hz } = closing;
+  const named = closing.pool === "communal" ? "" : `${closing.pool}/`;
   return {
+    ...(closing.version === 6n ? { name: closing.pool } : {}),
     ...Object.fromEntries([...told, "segments", "devices"].map((name) => [name, closing[name]])),
-    carry_account: `carry/${closing.currency}`,
+    carry_account: `carry/${named}${closing.currency}`,
     payees: closing.statements,
     play_ms: spelledRatio(ratio(1000n * ticks, hz)),
     rate_micro_per_ms: spelledRatio(ticks ? ratio(money * hz, 1000n * ticks) : [0n, 1n]),

@@ -42,7 +42,7 @@ async function answerFor(file, key) {
     }
     const verified = await checkStatement(data, bytesOfHex(key), embedded("ledger-origin") || null);
     const { payee, amount, currency, period } = verified.core;
-    const text = `yes: ${payee} earns ${amount} ${currency} in ${period}`;
+    const text = `yes: ${payee} earns ${amount} ${currency} in ${period}${poolOf(verified.core)}`;
     return { state: "yes", text, parts: statementParts(verified) };
   } catch (error) {
     if (error instanceof Difference) return { state: "no", text: `no: ${error.message}`, field: error.field };

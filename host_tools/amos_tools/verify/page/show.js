@@ -12,7 +12,7 @@ const PROVED = [
   "Play, weights, rates, lines and the amount follow from that play, the stated shares and the pool.",
 ];
 const NOT_PROVED =
-  "Only `amos verify --full` with the ledger's audit folder shows that no segment was left out or counted twice, " +
+  "Only `amos verify --full` with the ledger's audit folder shows that no segment was left out, of another pool or counted twice, " +
   "that shares and texts are the catalogue's, how play was judged and on which days it was, that no stem with a " +
   "smaller share is missing, " +
   "and the opening balances.";
@@ -46,8 +46,11 @@ function clock(text) {
   return `${whole / 3600000n}:${digits(minutes, 2)}:${digits(seconds, 2)}.${digits(whole % 1000n, 3)}`;
 }
 
+// Which pool, where there are several.
+const poolOf = (core) => (core.pool.name === undefined ? "" : `, pool ${core.pool.name}`);
+
 function statementParts({ core, detail, head, closing, closingIndex }) {
-  const parts = [element("h2", `${core.payee}, ${core.period}: ${core.amount} ${core.currency}`)];
+  const parts = [element("h2", `${core.payee}, ${core.period}${poolOf(core)}: ${core.amount} ${core.currency}`)];
   parts.push(factList([
     ["Ledger", `${head.origin}, ${head.size} entries, by the key ${hexOf(head.line.at(-1).key)}`],
     ["Closing", `entry ${closingIndex} of its log, of ${closing.segments} segments of ${closing.devices} players`],

@@ -2,7 +2,8 @@
 // follows from it.
 
 const STATEMENT_BYTES_MAX = 64 * 1024 * 1024;
-const FORMAT = "amos-statement/4";
+// By the version of the closing.
+const FORMATS = { 4: "amos-statement/4", 5: "amos-statement/4", 6: "amos-statement/6" };
 const PPM = 1000000n;
 const PAYEES_OF_A_STEM_MAX = 32n;
 const CORE = {
@@ -24,7 +25,9 @@ async function checkStatement(data, ledgerKey, pinnedOrigin) {
   const parts = { core: "object", proof: "object", ...("detail" in read ? { detail: "object" } : {}) };
   const whole = fields("statement", read, parts);
   const core = fields("core", whole.core, CORE);
-  same("core.format", FORMAT, core.format);
+  if (!Object.values(FORMATS).includes(core.format)) {
+    throw new Difference("core.format", "amos-statement/4 or amos-statement/6", core.format);
+  }
   if (!/^[a-z0-9_-]{1,64}$/.test(core.payee)) {
     throw new Difference("core.payee", "1 to 64 of the letters a-z, digits, - and _", core.payee);
   }
@@ -47,7 +50,7 @@ async function statedCore(core, closing, rows, transfers) {
   const shares = statedShares(core);
   checkLeads(core.payee, rows, shares);
   const pool = statedPool(core.pool, closing, rows);
-  const expected = { format: FORMAT, period: closing.period, currency: closing.currency, payee: core.payee, pool };
+  const expected = { format: FORMATS[closing.version], period: closing.period, currency: closing.currency, payee: core.payee, pool };
   Object.assign(expected, await statedPlay(core, closing, rows, shares));
   same("core.lines, count", expected.lines.length, core.lines.length);
   const [amount, frozen] = [expected.amount_micro, expected.frozen_late_micro];

@@ -1,0 +1,106 @@
+"""Pools are opened, and sites go from one to another: entries of the log that the operator signs (SPEC section 14).
+
+Contract: when `place` returns, the entry is in the log, durably, behind a batch entry of its minute, so that what was
+played before it is not moved.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from amos.crypto import key_id, public_key, sign
+from amos.protocol.batch import batch_entry, minute_of
+from amos.protocol.closing import COMMUNAL
+from amos.protocol.errors import LocalError, ProtocolError
+from amos.protocol.licence_pool import OPEN, VERSION, LicencePool, PlacedSite, open_pool, sign_pool
+from amos_ledger.errors import PoolRefused, StorageFailed
+from amos_ledger.folder import Folder
+from amos_ledger.heads import checked_store
+from amos_ledger.operators_word import open_word
+from amos_ledger.registry import publish
+from amos_ledger.store.failures import DATABASE_ERRORS
+from amos_ledger.store.store import Store
+
+
+@dataclass(frozen=True)
+class SitesWanted:
+    """What is to be signed: a pool opened, or sites placed in one, from an instant on."""
+
+    action: int
+    pool: str
+    sites: Sequence[str]
+    from_unix_s: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class Placed:
+    """The entry at that leaf, since when it is in force, and whether it was not in the log before."""
+
+    said: LicencePool
+    leaf_index: int
+    since_s: int
+    fresh: bool
+
+
+def place(folder: Folder, wanted: SitesWanted, seed: bytes, now: Callable[[], float] = time.time) -> Placed:
+    """Sign what is wanted with the operator's key of that seed, and log it. Where the last entries about pools say the
+    same already, nothing is logged. Works while the ledger serves. Raises `PoolRefused`, `StorageFailed`."""
+    try:
+        with checked_store(folder) as store:
+            with store.transaction():
+                known = _said_before(store, wanted)
+                done = known or _append(folder, store, _signed(store, wanted, seed, now), int(now()))
+            publish(folder, store)  # also of what is known: whoever was killed before this gives the order again
+        return done
+    except (OSError, *DATABASE_ERRORS) as error:
+        raise StorageFailed(f"{folder.path}: {error}") from None
+
+
+def _said_before(store: Store, wanted: SitesWanted) -> Placed | None:
+    """The last entry of the log about pools, where it says what is wanted, as it does when an order is given again."""
+    said = store.placings.said()
+    if not said:
+        return None
+    index, since_s, last = said[-1]
+    same = (last.action, last.pool, last.names, last.reason) == (
+        *(wanted.action, wanted.pool, sorted(set(wanted.sites)), wanted.reason),
+    )
+    return Placed(last, index, since_s, False) if same and wanted.from_unix_s >= last.from_unix_s else None
+
+
+def _signed(store: Store, wanted: SitesWanted, seed: bytes, now: Callable[[], float]) -> bytes:
+    try:
+        said = LicencePool(
+            version=VERSION,
+            number=store.placings.last_number() + 1,
+            pool=wanted.pool,
+            action=wanted.action,
+            sites=[PlacedSite(site=site) for site in sorted(set(wanted.sites))],
+            from_unix_s=wanted.from_unix_s,
+            reason=wanted.reason,
+            unix_s=int(now()),
+        )
+        return sign_pool(said, key_id(public_key(seed)), lambda message: sign(seed, message))
+    except LocalError as error:
+        raise PoolRefused(str(error)) from None
+
+
+def _append(folder: Folder, store: Store, data: bytes, now_s: int) -> Placed:
+    try:
+        said: LicencePool = open_word(folder, store, data, open_pool)
+    except ProtocolError as error:
+        raise PoolRefused(f"pool: {error}") from None
+    pools = store.placings.pools(store.size())
+    if said.action == OPEN and said.pool in pools:
+        raise PoolRefused(f"pool: expected a name that no pool has, found {said.pool}, which is open")
+    if said.action != OPEN and said.pool not in (COMMUNAL, *pools):
+        raise PoolRefused(f"pool: expected one of {', '.join((COMMUNAL, *pools))}, found {said.pool}")
+    unknown = sorted(set(said.names) - {site for _index, site in store.period_usage.sites().values()})
+    if unknown:
+        raise PoolRefused(f"site: expected one at which a device is enrolled, found {unknown[0]}")
+    minute_s = minute_of(now_s)
+    if minute_s > (store.log.last_batch() or 0):
+        store.note_batch(store.append([batch_entry(minute_s)]), minute_s)
+    index = store.placings.append(said, data)
+    return Placed(said, index, store.placings.said()[-1][1], True)

@@ -1,0 +1,54 @@
+"""What a build did to the levels of its stems, in words and as data."""
+
+from typing import Any
+
+from amos_tools.pack.build import PackSummary
+from amos_tools.pack.lift import Lifted
+from amos_tools.stems import StemFacts
+
+TARGET_MISSED_MLU = 1_000
+"""Listeners notice a step of about one LU; a forecast is within a third of that."""
+_NAMED_MAX = 8
+
+
+def level_lines(summary: PackSummary) -> list[str]:
+    """What was amplified and limited, and how loud the pack will play."""
+    lines = [f"forecast {summary.forecast_mlufs / 1000:.1f} LUFS, target {summary.target_mlufs / 1000:g} LUFS"]
+    if summary.amplified:
+        most = max(level.gain_mdb for _stem, level in summary.amplified) / 1000
+        lines.append(f"{len(summary.amplified)} stems amplified, by up to {most:.1f} dB")
+    limited = [(stem, level.limited_mdb) for stem, level in summary.limited]
+    if limited:
+        lines.append(f"peaks limited in {len(limited)}: {_named(limited)}")
+    return lines
+
+
+def level_warnings(summary: PackSummary) -> list[str]:
+    """A sentence for stems that stay below the others, and one where the whole misses its target."""
+    warnings = []
+    short = [(stem, level.short_mdb) for stem, level in summary.short]
+    if short:
+        warnings.append(
+            f"StemsBelow: expected stems at {summary.working_mlufs / 1000:.1f} LUFS, found peaks or noise that keep "
+            f"{len(short)} of them below: {_named(short)}"
+        )
+    if abs(summary.forecast_mlufs - summary.target_mlufs) > TARGET_MISSED_MLU:
+        warnings.append(
+            f"TargetMissed: expected {summary.target_mlufs / 1000:g} LUFS, found a forecast of "
+            f"{summary.forecast_mlufs / 1000:.1f} LUFS"
+        )
+    return warnings
+
+
+def level_facts(stem: StemFacts, level: Lifted) -> dict[str, Any]:
+    """For JSON."""
+    facts = {name: getattr(level, name) for name in ("gain_mdb", "limited_mdb", "short_mdb")}
+    return {"stem": stem.stem_id.hex(), "title": stem.title} | facts
+
+
+def _named(stems: list[tuple[StemFacts, int]]) -> str:
+    """The stems with most decibels first."""
+    ordered = sorted(stems, key=lambda item: -item[1])
+    named = [f"{stem.title} {mdb / 1000:.1f} dB" for stem, mdb in ordered[:_NAMED_MAX]]
+    more = len(ordered) - len(named)
+    return ", ".join(named) + (f" and {more} more" if more else "")

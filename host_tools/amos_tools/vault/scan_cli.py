@@ -1,0 +1,99 @@
+"""`amos vault scan`: a sheet of what can be told of a folder's files, for people to complete."""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import Progress
+from rich.table import Table
+
+from amos.protocol.printable_host import printable
+from amos_cli.output import AsJson, Exit, print_json, refusals
+from amos_cli.paths import folder_argument
+from amos_cli.table import print_table
+from amos_tools.vault.errors import VaultError
+from amos_tools.vault.findings_table import findings_table
+from amos_tools.vault.scan import Scanned, scan_file, scan_folder
+from amos_tools.vault.scan_sheet import add_rows, unstated
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to `amos vault`."""
+    app.command()(scan)
+
+
+def scan(
+    folder: Annotated[Path, folder_argument("DIR", help="The folder with audio files.")],
+    sidecar: Annotated[
+        Path | None, typer.Option(metavar="CSV", help="The sheet; what stands there stays. Else stems.csv in DIR.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Guess tempo, key, beats and role of a folder's files from their names and chunks, measure their loudness, and add
+    rows to a sheet for those that it lacks. Artist, splits and opt-in are left for people to state."""
+    sheet = folder / "stems.csv" if sidecar is None else sidecar
+    with refusals(VaultError, OSError, as_json=as_json):
+        files = scan_folder(folder)
+        wanted = unstated(files, folder, sheet)
+        scanned, refused = _scanned(wanted, as_json)
+        if scanned:
+            add_rows(scanned, folder, sheet)
+    if as_json:
+        rows = [_facts(file, folder) for file in scanned]
+        names = ("file", "name", "field", "expected", "found")
+        told = [{name: getattr(error, name) for name in names} for error in refused]
+        print_json({"sheet": str(sheet), "added": rows, "stated": len(files) - len(wanted), "refused": told})
+    else:
+        if scanned:
+            print_table(_table(scanned))
+        print(f"{sheet}: {len(scanned)} rows added, {len(files) - len(wanted)} files stated already")
+        if refused:
+            print_table(findings_table(refused, "Refused"))
+    if refused:
+        raise typer.Exit(Exit.FINDING)
+
+
+def _scanned(files: list[Path], quiet: bool) -> tuple[list[Scanned], list[VaultError]]:
+    found: list[Scanned] = []
+    refused: list[VaultError] = []
+    with Progress(console=Console(stderr=True), transient=True, disable=quiet) as shown:
+        task = shown.add_task("scanning", total=len(files))
+        with ThreadPoolExecutor() as workers:
+            for made in workers.map(_try, files):
+                shown.advance(task)
+                if isinstance(made, VaultError):
+                    refused.append(made)
+                else:
+                    found.append(made)
+    return found, refused
+
+
+def _try(path: Path) -> Scanned | VaultError:
+    try:
+        return scan_file(path)
+    except VaultError as error:
+        return error
+
+
+def _facts(file: Scanned, folder: Path) -> dict[str, Any]:
+    guesses = {field: asdict(guess) for field, guess in file.guesses.items()}
+    for guess in guesses.values():
+        del guess["field"]
+    measured = {"seconds": round(file.seconds, 3), "loudness_mlufs": file.loudness_mlufs}
+    return {"file": file.path.relative_to(folder).as_posix(), "guesses": guesses} | measured
+
+
+def _table(scanned: list[Scanned]) -> Table:
+    fields = ("tempo", "key", "beats", "role")
+    table = Table("file", *fields, "length", "LUFS")
+    for file in scanned:
+        cells = [
+            f"{guess.text} ({guess.confidence:.2f})" if (guess := file.guesses.get(field)) else "-" for field in fields
+        ]
+        measured = (f"{file.seconds:.2f} s", f"{file.loudness_mlufs / 1000:.1f}")
+        table.add_row(escape(printable(file.path.name)), *cells, *measured)
+    return table

@@ -1,0 +1,60 @@
+"""Sheets as spreadsheets of many countries write them, and what is asked of one."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from amos_tools.stems import Split
+from amos_tools.vault import Vault, errors
+from amos_tools.vault.batch import import_paths
+from amos_tools.vault.sidecar import read_sheet
+
+COLUMNS = ("file", "title", "artist", "splits", "role", "opt_in", "mood", "Scene 2")
+ROW = ("a.wav", "Harbour", "Ilse Maren", '"ilse=700000;kite=300000"', "pads", "yes", "dusk", "")
+
+
+@pytest.mark.parametrize("separator", [",", ";"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_separator_line_ends_and_byte_order_mark(tmp_path: Path, separator: str, end: str, mark: str) -> None:
+    lines = ["# what Ilse sent", separator.join(COLUMNS), separator.join(ROW), ""]
+    (tmp_path / "stems.csv").write_bytes((mark + end.join(lines)).encode())
+    facts = read_sheet(tmp_path / "stems.csv").facts_for(tmp_path / "a.wav", tmp_path)
+    assert facts.title == "Harbour" and facts.splits == (Split("ilse", 700_000), Split("kite", 300_000))
+    assert facts.tags == (("mood", "dusk"),), "a column without a text is no tag"
+
+
+def test_splits_may_be_separated_by_commas(tmp_path: Path) -> None:
+    rows = "file;title;artist;splits;role;opt_in\na.wav;T;A;ilse=700000,kite=300000;pads;yes\n"
+    (tmp_path / "s.csv").write_text(rows)
+    assert len(read_sheet(tmp_path / "s.csv").facts_for(tmp_path / "a.wav", tmp_path).splits) == 2
+
+
+@pytest.mark.parametrize(
+    ("column", "kind"),
+    [("tempoo", errors.BadSidecar), ("", errors.BadTag), ("x" * 65, errors.BadTag), ("a\x07", errors.BadTag)],
+)
+def test_a_column_that_is_no_tag(tmp_path: Path, column: str, kind: type[errors.VaultError]) -> None:
+    (tmp_path / "s.csv").write_text(f"file,title,artist,splits,role,opt_in,{column}\n")
+    with pytest.raises(kind):
+        read_sheet(tmp_path / "s.csv")
+
+
+def test_tags_are_kept_edited_and_taken_away(tmp_path: Path, vault: Vault) -> None:
+    soundfile.write(tmp_path / "a.wav", np.random.RandomState(1).uniform(-0.3, 0.3, 4000), 44_100)
+    (tmp_path / "s.csv").write_text(",".join(COLUMNS) + "\n" + ",".join(ROW) + "\n")
+    (stem,) = import_paths(vault, [tmp_path / "a.wav"], tmp_path / "s.csv").imported
+    assert vault.stems() == [stem] and stem.tags == (("mood", "dusk"),)
+    (edited,) = vault.edit([stem], {"mood": "", "vocal": "no"})
+    assert vault.stems() == [edited] and edited.tags == (("vocal", "no"),)
+
+
+def test_one_file_of_a_big_sheet_is_quiet_about_the_rest(tmp_path: Path, vault: Vault) -> None:
+    soundfile.write(tmp_path / "a.wav", np.random.RandomState(1).uniform(-0.3, 0.3, 4000), 44_100)
+    rows = [",".join((f"{name}.wav", *ROW[1:])) for name in "abc"]
+    (tmp_path / "s.csv").write_text("\n".join([",".join(COLUMNS), *rows]))
+    assert import_paths(vault, [tmp_path / "a.wav"], tmp_path / "s.csv").refused == ()
+    refused = import_paths(vault, [tmp_path], tmp_path / "s.csv").refused
+    assert [error.file for error in refused] == ["b.wav", "c.wav"]
