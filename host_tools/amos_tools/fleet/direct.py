@@ -18,7 +18,7 @@ from amos_cli.output import AsJson, Exit, UsageError, print_json
 from amos_mqtt.broker import broker_of
 from amos_tools.fleet.desk import Desk
 from amos_tools.fleet.errors import FleetError
-from amos_tools.fleet.members import Member
+from amos_tools.fleet.members import Member, check_signed_by_this_key
 from amos_tools.fleet.options import (
     BrokerName,
     OperatorKeyFile,
@@ -139,12 +139,7 @@ def _to_direct(members: list[Member], changes: Changes, take_over: bool) -> list
     """What an earlier key signed may be a thief's, so nobody signs it again unasked. Raises `FleetError`."""
     if take_over:
         return members if changes.any else [member for member in members if member.earlier is not None]
-    for member in members:
-        if member.earlier is not None:
-            raise FleetError(
-                f"{member.name}: what is wanted of it is signed by an earlier key of the operator's; look at it with"
-                " `amos fleet show`, then sign it again with --take-over"
-            )
+    check_signed_by_this_key(members)
     return members
 
 
