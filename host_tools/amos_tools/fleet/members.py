@@ -148,8 +148,8 @@ class Members:
 
 
 def check_signed_by_this_key(members: Iterable[Member]) -> None:
-    """Raise `FleetError` where what is wanted is by an earlier key: to go on from it might be to sign a thief's words, and
-    to pass it over would drop what the operator said."""
+    """Raise `FleetError` where what is wanted is by an earlier key: to go on from it might be to sign a thief's words,
+    and to pass it over would drop what the operator said."""
     for member in members:
         if member.earlier is not None:
             raise FleetError(
