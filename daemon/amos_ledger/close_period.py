@@ -364,9 +364,7 @@ def _work_out(store: Store, terms: MeterTerms, watched: Watched | None = None) -
     whole = terms.pool is not None and terms.readings_of is None
     segments = PeriodSegments(store, terms.period, terms.pool, whole)
     with PlayedSums() as sums:
-        return work_out_readings(
-            terms, segments, segments.sequences(), store.manifest, sums, watched, beside=segments.beside
-        )
+        return work_out_readings(terms, segments, segments.sequences(), store.manifest, sums, watched, segments.beside)
 
 
 def _checked(store: Store, drafted: tuple[MeteredResult, bytes]) -> MeteredResult:

@@ -96,7 +96,9 @@ def _append(folder: Folder, store: Store, data: bytes, now_s: int) -> Placed:
         raise PoolRefused(f"pool: expected a name that no pool has, found {said.pool}, which is open")
     if said.action != OPEN and said.pool not in (COMMUNAL, *pools):
         raise PoolRefused(f"pool: expected one of {', '.join((COMMUNAL, *pools))}, found {said.pool}")
-    unknown = sorted(set(said.names) - {site for _index, site in store.period_usage.sites().values()})
+    known = {site for _index, site in store.period_usage.sites().values()}
+    known |= {site for _index, _since_s, before in store.placings.said() for site in before.names}
+    unknown = sorted(set(said.names) - known)
     if unknown:
         raise PoolRefused(f"site: expected one at which a device is enrolled, found {unknown[0]}")
     minute_s = minute_of(now_s)

@@ -301,7 +301,7 @@ def test_the_foreign_score_holds_every_placement() -> None:
 
 def test_sync_figures() -> None:
     found = sync.measure(TINY)
-    units = ["MB/s"] * 4 + ["%"] + ["s"] * 2 + ["x", "%", "MiB", "x"]
+    units = ["MB/s"] * 4 + ["%"] + ["s"] * 2 + ["x", "segments/s", "%", "MiB", "x"]
     assert [figure.unit for figure in found] == units, [figure.note for figure in found]
     assert all(figure.value is not None and figure.value > 0 for figure in found)
     bounds = [figure.bound for figure in found if figure.bound]

@@ -14,8 +14,9 @@ from amos import crypto
 from amos.protocol import topics
 from amos.protocol.directive import Directive
 from amos.protocol.directive_host import read_directive
+from amos.protocol.rotation import OPERATOR as OPERATOR_ROLE
 from amos_sync.courier_status import OFFLINE, ONLINE, REFUSALS_MAX, CourierStatus, PackRefusal
-from amos_tools.fleet.errors import UnreachableError
+from amos_tools.fleet.errors import FleetError, UnreachableError
 from amos_tools.fleet.members import Members
 from amos_tools.fleet.rollout import runner as runner_module
 from amos_tools.fleet.rollout.decide import go_on
@@ -23,6 +24,7 @@ from amos_tools.fleet.rollout.runner import Runner
 from amos_tools.fleet.rollout.state import Health, Phase
 from amos_tools.fleet.rollout.store import Store
 from protocol_examples import Party, a_directive, a_status, signed_directive
+from rotation_examples import appointed
 
 OPERATOR, STRANGER = Party(2), Party(6)
 DEVICE = bytes(16)
@@ -190,6 +192,28 @@ def test_what_was_wanted_before_stays_and_serials_rise_whatever_the_wall_clock_s
     assert (directive.serial, directive.volume_q15, (directive.pack or b"").hex()) == (NOW + 502, 9, BACK.pack_id)
 
 
+def test_what_an_earlier_key_signed_is_not_signed_again_unasked(desk: Desk) -> None:
+    """The operator's key gives way to another while it runs, or before: what is retained might be a thief's."""
+    desk.run(nothing, nothing)
+    sent, topic = desk.at.sent[:], topics.device_topic("cafe", DEVICE, topics.DIRECTIVE)
+    after = Party(7)
+    rotation = appointed(OPERATOR, after, 1, role=OPERATOR_ROLE)
+    desk.at.members = Members(crypto.public_key(after.seed))
+    for there, data in ((topics.operator_rotation_topic(0), rotation), (topic, sent[-1])):
+        desk.at.members.came(there, data)
+    runner: Any = desk.at.then(nothing, nothing)
+    rollout = desk.store.load()
+    rollout.back, rollout.phase = BACK, Phase.RETURNING
+    with pytest.raises(FleetError, match="--take-over"):
+        Runner(runner, desk.store, rollout, after.seed, desk.said.append).run()
+    assert desk.at.sent == sent
+    taken_over = a_directive(DEVICE, NOW + 5, pack=bytes.fromhex(GOES.pack_id))
+    desk.at.members.came(topic, signed_directive(taken_over, after))
+    with suppress(KilledError):
+        Runner(runner.then(nothing, nothing), desk.store, rollout, after.seed, desk.said.append).run()
+    assert read_directive(desk.at.sent[-1]).serial == NOW + 6
+
+
 def test_a_broker_that_is_away_is_said_and_caught_up_with(desk: Desk) -> None:
     desk.at.away = True
     desk.run(nothing, nothing)
@@ -312,3 +336,14 @@ def test_a_large_fleet_is_stepped_through_in_time(tmp_path: Path) -> None:
     began_s = time.process_time()
     runner._look(500)
     assert time.process_time() - began_s < 0.25, "2,000 players are looked at twice a second"
+
+
+def test_after_the_broker_was_away_everybody_has_the_whole_grace_again(desk: Desk) -> None:
+    def reconnected(at: DeskInMemory) -> None:
+        at.connections += 1
+
+    desk.soak(600)
+    desk.run(nothing, plays, *[nothing] * 10, reconnected, *[nothing] * 10)
+    assert desk.store.load().phase is Phase.ROLLING
+    desk.run(plays, *[nothing] * 10, *[nothing] * 10)
+    assert desk.store.load().phase is Phase.STOPPED, "the same time without a break is too long"

@@ -124,3 +124,32 @@ def test_the_inbox_is_bounded_in_arrivals_and_loses_nothing_else() -> None:
     assert inbox.dropped == 7
     inbox.put(1, Arrival(0))
     assert len(inbox.take()) == 1
+
+
+@pytest.mark.parametrize("broker", [0], indirect=True)
+def test_what_is_written_leaves_at_once(broker: MoodyBroker) -> None:
+    """A small packet that waits until the broker's machine confirms the one before waits for 40 ms."""
+    polled = Polled(broker.port)
+    try:
+        wait_until(polled.turn, lambda: [*polled.told])
+        line = polled.client._line
+        assert line is not None
+        connection = line._client.socket()
+        assert isinstance(connection, socket.socket)
+        assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+    finally:
+        polled.client.stop()
+
+
+@pytest.mark.parametrize(
+    ("broker", "told", "most"), [(0, None, 1 << 20), (0, 5000, 5000 - 128 - 16)], indirect=["broker"]
+)
+def test_a_brokers_size_limit_bounds_what_is_put_together(broker: MoodyBroker, told: int | None, most: int) -> None:
+    polled = Polled(broker.port)
+    try:
+        wait_until(polled.turn, lambda: [*polled.told])
+        assert polled.client._line is not None
+        polled.client._line.packet_bytes_max = told
+        assert polled.client.payload_bytes_max == most
+    finally:
+        polled.client.stop()

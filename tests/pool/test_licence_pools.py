@@ -2,6 +2,7 @@
 
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -51,6 +52,25 @@ def test_two_pools_in_one_month(tmp_path: Path) -> None:
     assert settle(world, HOTEL).closed.entry == first.closed.entry
     assert verify_all(world) == 3
     assert scrub(world.folder) == []
+
+
+def test_the_first_closing_says_for_all_pools_what_is_in_the_month(tmp_path: Path) -> None:
+    """What comes after it is late, of whichever pool, and earns in the next month."""
+    world = world_of_two_sites(tmp_path / "ledger")
+    put(world, OPEN, HOTEL, "inn", at=SEPTEMBER)
+    play(world, 0, 0, 1, SEPTEMBER + 600)
+    play(world, 1, 0, 2, SEPTEMBER + 600)
+    for period in ("2025-09", "2025-10"):
+        for pool in (COMMUNAL, HOTEL):
+            income(world, pool, 10, period)
+    october = unix_s(2025, 10, 5)
+    found = [ms_of(settle(world, HOTEL))]
+    for number, seconds in ((0, 4), (1, 8)):
+        play(world, number, 1, seconds, MIDDLE, october)
+    found.append(ms_of(settle(world, COMMUNAL)))
+    found += [ms_of(settle(world, pool, "2025-10")) for pool in (COMMUNAL, HOTEL)]
+    assert found == [2000, 1000, 4000, 8000]
+    verify_all(world)
 
 
 def test_a_ledger_without_pools_closes_as_before(tmp_path: Path) -> None:
@@ -200,25 +220,37 @@ MOVES = st.lists(
 )
 
 
+ENROLMENTS = st.lists(st.tuples(st.integers(0, 1), st.sampled_from(["cafe", "inn"]), st.integers(0, 9)), max_size=2)
+
+
 @settings(max_examples=6, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(PLAYS, MOVES, st.permutations([COMMUNAL, "a", "b"]), st.data())
+@given(PLAYS, MOVES, ENROLMENTS, st.permutations([COMMUNAL, "a", "b"]), st.data())
 def test_all_pools_together_are_the_period(
     tmp_path_factory: pytest.TempPathFactory,
     plays: list[tuple[int, int, int, int]],
     moves: list[tuple[str, str, int]],
+    enrolments: list[tuple[int, str, int]],
     order: list[str],
     data: st.DataObject,
 ) -> None:
-    """In whatever order pools are settled, every frame is in one of them, and each pool's money is its own."""
+    """In whatever order pools are settled, and whatever sites and devices did, every frame is in one of them, and each
+    pool's money is its own."""
     world = world_of_two_sites(tmp_path_factory.mktemp("law") / "ledger")
     for name in ("a", "b"):
         put(world, OPEN, name, at=SEPTEMBER)
-    steps = [("play", item) for item in plays] + [("move", item) for item in moves]
-    now = SEPTEMBER + 600
+    put(world, PLACE, COMMUNAL, "cafe", "inn", at=SEPTEMBER)
+    steps: list[tuple[str, Any]] = [("play", item) for item in plays] + [("move", item) for item in moves]
+    steps += [("enrol", item) for item in enrolments]
+    now, signed = SEPTEMBER + 600, 2
     for kind, item in data.draw(st.permutations(steps)):
         now += 600
         if kind == "play":
             play(world, item[0], item[1], item[2], now - 60 * item[3], now)
+        elif kind == "enrol":
+            signed = max(signed + 1, now - 60 * item[2])
+            with world.folder.open_store() as store:
+                enrol(world.folder, store, world.players[item[0]].enrolment(site=item[1], unix_s=signed))
+                publish(world.folder, store)
         else:
             put(world, PLACE, item[1], item[0], at=now, from_s=now - 60 * item[2])
     incomes = {name: data.draw(st.integers(1, 1000)) for name in order}

@@ -19,7 +19,7 @@ from amos.protocol.transfer import Transfer, sign_transfer
 from amos_ledger import close_period
 from amos_ledger.errors import PeriodClosed, PoolRefused
 from amos_ledger.folder import Folder
-from amos_ledger.registry import publish
+from amos_ledger.registry import enrol, publish
 from amos_ledger.settlement import division, judging
 from amos_ledger.settlement.membership import Membership, SequencesOfPool
 from amos_ledger.transferring import Order, transfer
@@ -257,6 +257,12 @@ def test_orders_that_have_no_meaning_are_refused_and_change_nothing(world: World
     with pytest.raises(PeriodClosed, match="expected an open period, found 2025-09 closed in EUR"):
         income(world, HOTEL, 1)
     income(world, COMMUNAL, 1)
+
+
+def test_a_site_that_lost_its_players_can_be_moved(world: World) -> None:
+    with world.folder.open_store() as store:
+        enrol(world.folder, store, world.players[1].enrolment(site="cafe", unix_s=MIDDLE + 3600))
+    assert put(world, PLACE, HOTEL, "inn", at=MIDDLE + 7200).fresh
 
 
 def test_an_order_given_again_is_the_one_before(world: World) -> None:

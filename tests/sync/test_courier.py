@@ -30,7 +30,7 @@ from amos_mqtt import limits
 from amos_mqtt.broker import Broker
 from amos_sync import outbox
 from amos_sync.courier import Courier, Settings
-from amos_sync.limits import POLL_TOGETHER_MS
+from amos_sync.limits import POLL_TOGETHER_MS, UNANSWERED_MAX
 from amos_sync.notes import Notes
 from amos_sync.report import report
 from amos_sync.spool import Spool
@@ -188,19 +188,20 @@ def test_a_broker_of_mqtt_3_does_as_well(
         venue.end()
 
 
-@pytest.mark.usefixtures("hurried")
 @pytest.mark.parametrize("takes_several", [True, False])
 def test_a_backlog_goes_together_and_alone_where_the_ledger_knows_no_such_message(
-    venue: Venue, takes_several: bool
+    venue: Venue, takes_several: bool, request: pytest.FixtureRequest
 ) -> None:
     """An earlier ledger refuses the one message that asks; what was in it goes alone then, and so does all else."""
-    venue.player(SEED_A, 30)
+    request.getfixturevalue("patient" if takes_several else "hurried")
+    count = UNANSWERED_MAX + 40 if takes_several else 30  # as many may go alone before the first is answered
+    venue.player(SEED_A, count)
     ledger = venue.start_ledger()
     ledger.takes_several = takes_several
     venue.fill_spool()
     venue.start()
     venue.run_until_idle()
-    venue.assert_all_home(30)
+    venue.assert_all_home(count)
     assert ledger.several > 1 if takes_several else ledger.several == 1
 
 

@@ -3,8 +3,6 @@
 Whatever has not that very shape is left to `parse_receipt`, which alone says what is wrong with it.
 """
 
-from functools import lru_cache
-
 from amos.protocol.cbor import dumps
 from amos.protocol.cose import HEADER_VDP, Sign1
 from amos.protocol.errors import ProtocolError
@@ -59,12 +57,22 @@ def _proof(proof: bytes) -> "tuple[int, int, list[bytes]]":
     return size, index, [proof[begin + 2 : begin + _PATH_STEP] for begin in range(at, end, _PATH_STEP)]
 
 
-@lru_cache(_HEADS_MAX)
+_headers: "dict[bytes, dict[int, object]]" = {}
+"""Protected headers that were taken, decoded: all receipts by one key have the same."""
+
+
 def _header(protected: bytes) -> "dict[int, object]":
     """The decoded header, of a receipt with which nothing else is wrong."""
+    known = _headers.get(protected)
+    if known is not None:
+        return known
     proof = dumps([1, 0, []])
     pieces = (_TAG_AND_ARRAY, dumps(protected), _PROOFS, dumps(proof), _DETACHED_AND_SIGNATURE, bytes(_SIGNATURE_BYTES))
     try:
-        return parse_receipt(b"".join(pieces)).message.header
+        header = parse_receipt(b"".join(pieces)).message.header
     except ProtocolError:
         raise OtherShape from None
+    if len(_headers) >= _HEADS_MAX:
+        _headers.clear()
+    _headers[protected] = header
+    return header

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from types import TracebackType
 
 from amos.protocol import topics
+from amos.protocol.limits import APPOINTMENT_BYTES_MAX
 from amos_mqtt.broker import Broker
 from amos_mqtt.client import MqttClient
 from amos_mqtt.happenings import Arrival, Denied, Down, Up
@@ -21,7 +22,7 @@ QUIET_S = 0.5
 
 HEAR_S = 10.0
 TURN_S = 0.1
-PAYLOAD_BYTES_MAX = COURIER_STATUS_BYTES_MAX
+PAYLOAD_BYTES_MAX = max(COURIER_STATUS_BYTES_MAX, APPOINTMENT_BYTES_MAX)
 """The longest of what it hears; a status or a directive that is too long is none."""
 
 

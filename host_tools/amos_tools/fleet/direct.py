@@ -18,7 +18,7 @@ from amos_cli.output import AsJson, Exit, UsageError, print_json
 from amos_mqtt.broker import broker_of
 from amos_tools.fleet.desk import Desk
 from amos_tools.fleet.errors import FleetError
-from amos_tools.fleet.members import Member, check_signed_by_this_key
+from amos_tools.fleet.members import Member
 from amos_tools.fleet.options import (
     BrokerName,
     OperatorKeyFile,
@@ -136,10 +136,11 @@ def _members(desk: Desk, targets: list[str], everybody: bool) -> list[Member]:
 
 
 def _to_direct(members: list[Member], changes: Changes, take_over: bool) -> list[Member]:
-    """What an earlier key signed may be a thief's, so nobody signs it again unasked. Raises `FleetError`."""
+    """Raises `FleetError`."""
     if take_over:
         return members if changes.any else [member for member in members if member.earlier is not None]
-    check_signed_by_this_key(members)
+    for member in members:
+        member.check_key()
     return members
 
 

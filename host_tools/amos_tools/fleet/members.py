@@ -1,6 +1,5 @@
 """Every player that the broker knows something of: what is wanted of it, and what it says. Nothing here waits."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from amos import crypto
@@ -46,6 +45,14 @@ class Member:
         return (
             self.wanted is not None and self.status is not None and self.status.directive_serial == self.wanted.serial
         )
+
+    def check_key(self) -> None:
+        """Raises `FleetError`: what an earlier key signed may be a thief's, so nobody signs it again unasked."""
+        if self.earlier is not None:
+            raise FleetError(
+                f"{self.name}: what is wanted of it is signed by an earlier key of the operator's; look at it with"
+                " `amos fleet show`, then sign it again with `amos fleet direct --take-over`"
+            )
 
 
 @dataclass
@@ -145,17 +152,6 @@ class Members:
             self._before[rotation.new_key] = rotation.old_key
             for (site, device_id), data in self._directives.items():
                 self._open(self.of(site, device_id), data)
-
-
-def check_signed_by_this_key(members: Iterable[Member]) -> None:
-    """Raise `FleetError` where what is wanted is by an earlier key: to go on from it might be to sign a thief's words,
-    and to pass it over would drop what the operator said."""
-    for member in members:
-        if member.earlier is not None:
-            raise FleetError(
-                f"{member.name}: what is wanted of it is signed by an earlier key of the operator's; look at it with"
-                " `amos fleet show`, then sign it again with `amos fleet direct --take-over`"
-            )
 
 
 def _opened(payload: bytes, key: bytes, device_id: bytes) -> Directive | None:

@@ -203,7 +203,8 @@ def _tell(out: Path, report: society.Report, usage: PeriodUsage, terms: Terms, a
     if as_json:
         return print_json(facts)
     plays = f"{facts['plays']} plays, {facts['play_ms']} ms"
-    print(f"{out}: report {report.report_id} of {usage.period}, pool {usage.pool}, {plays}")
+    of_pool = "" if usage.pool == COMMUNAL else f", pool {usage.pool}"
+    print(f"{out}: report {report.report_id} of {usage.period}{of_pool}, {plays}")
     if micro is None:
         print(f"  {usage.period} is open: it tells use so far, and no money")
     else:

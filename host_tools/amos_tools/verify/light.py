@@ -155,7 +155,7 @@ def _parts(data: bytes) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any] 
     fields("statement", whole, core=dict, proof=dict, **detail)
     core = fields("core", whole["core"], **_CORE)
     if core["format"] not in FORMATS.values():
-        raise Difference("core.format", " or ".join(sorted(set(FORMATS.values()))), core["format"])
+        raise Difference("core.format", FORMATS[6 if "name" in core["pool"] else 4], core["format"])
     return core, whole["proof"], whole.get("detail")
 
 

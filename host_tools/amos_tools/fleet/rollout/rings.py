@@ -3,7 +3,7 @@
 import hashlib
 
 from amos_tools.fleet.errors import FleetError
-from amos_tools.fleet.members import Member, Members, check_signed_by_this_key
+from amos_tools.fleet.members import Member, Members
 from amos_tools.fleet.rollout.plan import Plan, RingPlan
 from amos_tools.fleet.rollout.state import PLAYERS_MAX, Device, Ring
 
@@ -24,7 +24,8 @@ def rings_of(plan: Plan, pack_id: bytes, members: Members) -> list[Ring]:
             rings.append(Ring(ring.name, ring.limits, devices))
     if not rings or len(taken) > PLAYERS_MAX:
         raise FleetError(f"expected 1 to {PLAYERS_MAX} players that the broker knows, found {len(taken)}")
-    check_signed_by_this_key(taken.values())
+    for member in taken.values():
+        member.check_key()
     return rings
 
 

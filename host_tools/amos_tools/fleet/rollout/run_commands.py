@@ -157,7 +157,10 @@ def _read_plan(path: Path) -> Plan:
 
 
 def _made(plan: Plan, pack: Pack, desk: Desk) -> Rollout:
-    return Rollout(pack, rings_of(plan, bytes.fromhex(pack.pack_id), desk.members))
+    rings = rings_of(plan, bytes.fromhex(pack.pack_id), desk.members)
+    for device in (each for ring in rings for each in ring.devices):
+        desk.members.of(device.site, bytes.fromhex(device.device_id)).check_key()
+    return Rollout(pack, rings)
 
 
 def _run(desk: Desk, store: Store, rollout: Rollout, seed: bytes, as_json: bool, wait_s: float | None = None) -> None:

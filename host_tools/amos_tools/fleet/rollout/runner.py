@@ -10,6 +10,7 @@ from collections.abc import Callable
 from amos import crypto
 from amos.protocol.directive import Directive, open_directive
 from amos.protocol.directive_host import sign_directive
+from amos.protocol.errors import ProtocolError
 from amos_tools.fleet.desk import Desk
 from amos_tools.fleet.errors import UnreachableError
 from amos_tools.fleet.members import Member
@@ -111,10 +112,12 @@ class Runner:
     def _sign(self, device: Device) -> None:
         """Have it a directive that names the target, unless it has one, in the serials after all that it was sent."""
         target, member = self.rollout.target, self._member(device)
-        if device.pack == target.pack_id:
-            return
         key = crypto.public_key(self._seed)
-        known = [directive for directive in (member.wanted, self._kept(device, key)) if directive is not None]
+        kept = self._kept(device, key)
+        if device.pack == target.pack_id and kept is not None:
+            return
+        member.check_key()
+        known = [directive for directive in (member.wanted, kept) if directive is not None]
         before = max(known, key=lambda directive: directive.serial, default=None)
         values = {"pack": bytes.fromhex(target.pack_id), "pack_place": target.place}
         directive = next_directive(before, member.device_id, Changes(values), int(time.time()))
@@ -124,7 +127,11 @@ class Runner:
         device.serial, device.pack, device.waited_ms = directive.serial, target.pack_id, 0
 
     def _kept(self, device: Device, key: bytes) -> Directive | None:
-        return open_directive(bytes.fromhex(device.data), key, crypto.verify) if device.data else None
+        """What it was sent; None also of what an earlier key of the operator's signed."""
+        try:
+            return open_directive(bytes.fromhex(device.data), key, crypto.verify) if device.data else None
+        except ProtocolError:
+            return None
 
     def _send(self, done: Step) -> None:
         for device in done.sends:

@@ -26,7 +26,7 @@ async function checkStatement(data, ledgerKey, pinnedOrigin) {
   const whole = fields("statement", read, parts);
   const core = fields("core", whole.core, CORE);
   if (!Object.values(FORMATS).includes(core.format)) {
-    throw new Difference("core.format", "amos-statement/4 or amos-statement/6", core.format);
+    throw new Difference("core.format", FORMATS[core.pool.name === undefined ? 4 : 6], core.format);
   }
   if (!/^[a-z0-9_-]{1,64}$/.test(core.payee)) {
     throw new Difference("core.payee", "1 to 64 of the letters a-z, digits, - and _", core.payee);
