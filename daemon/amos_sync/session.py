@@ -168,6 +168,7 @@ class Session:
             yield from self._hand_rotations()
             yield from self._hand_directives()
             status = yield from self._look()
+            yield from self._hand_rotations()  # one that came meanwhile, before the anchor that came after it
             yield from self._bring_time()
             yield from self._hand_inputs()
             receipt = self._events.next_offer(status.device_id, status.last_receipted)

@@ -114,7 +114,7 @@ def rule(part: str, *ours: str, outside: set[str] | None = None, pure: bool = Fa
 TOP_LEVEL: dict[str, tuple[tuple[str, ...], set[str]]] = {
     "anchored_clock": (("amos.protocol",), {"hashlib"}),
     "config": (
-        ("amos.crypto.key_text", "amos.protocol.limits", "amos.protocol.segment", "amos.staff"),
+        ("amos.crypto.key_text", "amos.protocol.limits", "amos.protocol.segment", "amos.settings", "amos.staff"),
         {"json", "os"},
     ),
     "back_off": ((), set()),
@@ -132,10 +132,13 @@ TOP_LEVEL: dict[str, tuple[tuple[str, ...], set[str]]] = {
     ),
     "directed_inputs": (("amos.score.inputs",), set()),
     "directives": (
-        ("amos.crypto", "amos.directed_inputs", "amos.edges.two_slot_file", "amos.ledger_keys", "amos.protocol"),
+        (
+            *("amos.crypto", "amos.directed_inputs", "amos.edges.two_slot_file", "amos.ledger_keys"),
+            *("amos.operator_keys", "amos.protocol"),
+        ),
         set(),
     ),
-    "heap": ((), {"gc"}),
+    "heap": ((), {"gc", "sys"}),
     # A rotation is looked for with each start, and imported only where there is one.
     "identity": (
         (
@@ -161,9 +164,11 @@ TOP_LEVEL: dict[str, tuple[tuple[str, ...], set[str]]] = {
     ),
     "link_service": ((), set()),
     "log_ring": ((), set()),
+    "operator_keys": (("amos.ledger_keys",), set()),
     "outage": (("amos.back_off", "amos.heap", "amos.journal.errors", "amos.protocol.link"), set()),
     "play_loop": (("amos.protocol.link",), set()),
     "player_state": (("amos.protocol", "amos.tier_kept"), set()),
+    "settings": ((), set()),
     "staff": (("amos.protocol.errors", "amos.score.inputs", "amos.sound.limiter"), set()),
     "standby": (("amos.packs.permission", "amos.protocol.link"), set()),
     "tier_kept": (("amos.protocol",), set()),
@@ -207,7 +212,7 @@ RULES = (
     ),
     rule(
         "amos.packs",
-        *("amos.protocol", "amos.crypto", "amos.rights.licence", "amos.session.start", "amos.compat", "amos.config"),
+        *("amos.protocol", "amos.crypto", "amos.rights.licence", "amos.session.start", "amos.compat", "amos.settings"),
         *("amos.edges.blob_folder", "amos.edges.stem_file", "amos.edges.stem_file_numpy", "amos.edges.stem_file_qoa"),
         outside=BYTES | {"os"},
     ),

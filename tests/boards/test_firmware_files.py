@@ -32,7 +32,7 @@ def test_what_runs_on_a_board_is_reached_and_what_others_need_is_not() -> None:
 
 def test_what_provisioning_runs_at_a_boards_prompt_is_there() -> None:
     prompted = modules_of(flash.MOUNT) | modules_of(flash.KEY.format(player="")) | modules_of(rotate_key.BOARD)
-    assert "amos/edges/key_store.py" in prompted
+    assert "amos/device_key.py" in prompted
     assert reachable(prompted) <= set(board_files())
 
 

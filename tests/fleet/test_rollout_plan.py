@@ -14,6 +14,7 @@ from rollout_examples import GOES, a_device, a_rollout
 from amos import crypto
 from amos.protocol import topics
 from amos.protocol.printable_host import printable
+from amos.protocol.rotation import OPERATOR as OPERATOR_ROLE
 from amos_tools.fleet.errors import FleetError
 from amos_tools.fleet.members import Members
 from amos_tools.fleet.rollout.plain import PlainError
@@ -22,6 +23,7 @@ from amos_tools.fleet.rollout.rings import rings_of
 from amos_tools.fleet.rollout.state import Phase, facts_of, rollout_of
 from amos_tools.fleet.rollout.store import InUseError, StateError, Store, stopped
 from protocol_examples import Party, a_directive, a_status, signed_directive
+from rotation_examples import appointed
 
 OPERATOR = Party(2)
 GOOD = """
@@ -125,6 +127,22 @@ def test_a_player_at_two_sites_is_one_where_the_operator_directed_it() -> None:
     members.came(topics.device_topic("a", device, topics.DIRECTIVE), signed_directive(a_directive(device, 9), OPERATOR))
     (ring,) = rings_of(a_plan('pack = "x"\n[[ring]]\npercent = 100\n'), bytes(32), members)
     assert sorted(each.site for each in ring.devices) == ["a", "c"]
+
+
+def test_what_an_earlier_key_of_the_operators_signed_is_neither_gone_on_from_nor_dropped() -> None:
+    members, device = members_of(("a", 1)), bytes.fromhex(f"{1:032x}")
+    before = Party(3)
+    topic, directive = (
+        topics.device_topic("a", device, topics.DIRECTIVE),
+        signed_directive(a_directive(device, 9), before),
+    )
+    members.came(topic, directive)
+    members.came(topics.operator_rotation_topic(1), appointed(before, OPERATOR, 1, role=OPERATOR_ROLE))
+    whole = a_plan('pack = "x"\n[[ring]]\npercent = 100\n')
+    with pytest.raises(FleetError, match="signed by an earlier key of the operator's"):
+        rings_of(whole, bytes(32), members)
+    members.came(topic, signed_directive(a_directive(device, 10), OPERATOR))
+    assert len(rings_of(whole, bytes(32), members)) == 1
 
 
 def test_a_ring_of_names_has_somebody_and_a_share_that_is_used_up_has_no_ring() -> None:

@@ -24,6 +24,8 @@ def rings_of(plan: Plan, pack_id: bytes, members: Members) -> list[Ring]:
             rings.append(Ring(ring.name, ring.limits, devices))
     if not rings or len(taken) > PLAYERS_MAX:
         raise FleetError(f"expected 1 to {PLAYERS_MAX} players that the broker knows, found {len(taken)}")
+    for member in taken.values():
+        member.check_key()
     return rings
 
 
@@ -40,7 +42,8 @@ def _each_once(members: list[Member]) -> list[Member]:
 
 
 def _likelihood(member: Member) -> tuple[int, bool, str]:
-    return (member.wanted.serial if member.wanted else 0), member.status is not None, member.site
+    directed = member.wanted or member.earlier
+    return (directed.serial if directed else 0), member.status is not None, member.site
 
 
 def _share(percent: int, fleet: list[Member], taken: dict[bytes, Member]) -> list[Member]:
