@@ -4,9 +4,10 @@ The courier is the real one, with its spool, over a real broker to a ledger's st
 as they do while anything is under way, and jump to the next look at the players when all is quiet. Players are in this
 process, for their beats follow the same clock.
 
-python -m amos_tools.bench.sync_week PLAYERS HOURS EARLY_HOURS [trace]
+python -m amos_tools.bench.sync_week PLAYERS HOURS EARLY_HOURS [blocks]
 
-prints JSON: what the process has in memory after EARLY_HOURS and after HOURS; with `trace` it is what Python allocated.
+prints JSON: bytes that the process has in memory after EARLY_HOURS and after HOURS; with `blocks` it is how many pieces
+of memory Python has given out, of which there is at least one for whatever is kept.
 """
 
 import gc
@@ -16,7 +17,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import tracemalloc
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -51,7 +51,7 @@ NAME = f"{PLAYERS} players behind one courier, a simulated week"
 
 @dataclass(frozen=True)
 class Week:
-    """`early` and `late` in bytes; `segments` were receipted and trimmed by then; the spool's files are `disk`."""
+    """`early` and `late` in bytes or blocks, `segments` receipted and trimmed by then; `disk` is the spool's files."""
 
     early: int
     late: int
@@ -154,7 +154,7 @@ class Hurried(Courier):
             self.clock.jump(max(device.next_due_ms() for device in self.devices) - time.monotonic_ns() // 1_000_000)
 
 
-def run(players: int, hours: int, early_hours: int, traced: bool) -> Week:
+def run(players: int, hours: int, early_hours: int, counted: bool) -> Week:
     """Raises `RuntimeError` where it does not go on."""
     program = toolchain.mosquitto()
     assert program is not None
@@ -169,13 +169,11 @@ def run(players: int, hours: int, early_hours: int, traced: bool) -> Week:
         courier = _courier(folder / "spool", port, players, ends)
         courier.clock = clock
         ends.callback(courier.close)
-        if traced:
-            tracemalloc.start()
         _until(courier, early_hours)
-        early, early_segments = _memory(traced), _returned(folder)
+        early, early_segments = _memory(counted), _returned(folder)
         _until(courier, hours)
         disk = sum(path.stat().st_size for path in (folder / "spool").glob(FILE_NAME + "*"))
-        return Week(early, _memory(traced), early_segments, _returned(folder), disk)
+        return Week(early, _memory(counted), early_segments, _returned(folder), disk)
 
 
 def _courier(spool: Path, port: int, players: int, ends: ExitStack) -> Hurried:
@@ -210,11 +208,11 @@ def _returned(folder: Path) -> int:
     return int(sum(found["returned"] for found in report(folder / "spool")["devices"]))
 
 
-def _memory(traced: bool) -> int:
+def _memory(counted: bool) -> int:
     gc.collect()
-    return tracemalloc.get_traced_memory()[0] if traced else resident_bytes(os.getpid())
+    return sys.getallocatedblocks() if counted else resident_bytes(os.getpid())
 
 
 if __name__ == "__main__":
     numbers = [int(word) for word in sys.argv[1:4]]
-    print(json.dumps(asdict(run(numbers[0], numbers[1], numbers[2], sys.argv[4:] == ["trace"]))))
+    print(json.dumps(asdict(run(numbers[0], numbers[1], numbers[2], sys.argv[4:] == ["blocks"]))))
