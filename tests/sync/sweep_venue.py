@@ -28,7 +28,7 @@ LASTS_S = 1.3
 """Of a run, before everything is mended."""
 
 DISKS = {"spool": "6m", "ledger": "48m"}
-HOME_S = 90
+HOME_S, LIES_S = 90, 6
 
 SIGNS = ("set aside", "disk is full", "clock of this machine", "refused a directive", "ignored a message")
 """Words with which couriers say what was done to them."""
@@ -145,11 +145,16 @@ class Venue:
     def _bring_home(self) -> None:
         for player in self.players:
             player.finish()
-        patience = Patience(HOME_S)
+        patience, again = Patience(HOME_S), Patience(LIES_S)
         while not all(player.is_finished() for player in self.players):
             for service in self._services.values():
                 service.look()
             assert patience.lasts(), "not everything came home:\n" + self.said()
+            if not again.lasts() and {"forgeries", "garbage"} & set(self.trail):
+                # The broker had kept a lie for the courier, which believes a refusal for an hour, or until it starts.
+                self._kill("courier")
+                self._start_courier()
+                again = Patience(LIES_S)
             time.sleep(0.01)
 
     def said(self) -> str:
