@@ -2,8 +2,9 @@
 # make test                       lint, types and every test
 # make test-installed             amos from a wheel: a player alone, the demo, the lowest versions of what it needs
 # make fresh ARCH=amd64           both of them on bare Debian 12 and 13 (arm64, armhf: the demo, emulated); needs root
-# make sweep                      the long runs: every power cut of the journal, two hundred kills, two hundred runs of every fault there is between player and ledger, ten minutes of sound under
-#                                 load, the portable tests on the newest MicroPython and on an emulated Cortex-M,
+# make sweep                      the long runs: every power cut of the journal, two hundred kills, two hundred runs of
+#                                 every fault between player and ledger, ten minutes of sound under load, the portable tests
+#                                 on the newest MicroPython and on an emulated Cortex-M,
 #                                 a ledger killed, cut off and refused at every operation on its disk
 # make fuzz CASES=1000000         hostile bytes at every door, and as many messages again to the ledger's intake
 

@@ -3,7 +3,8 @@
 Discovery is that of devices (https://www.home-assistant.io/integrations/mqtt/#device-discovery-payload, Home Assistant
 2024.11 and later): one retained message a player, with `origin`; each component has `platform` and `unique_id`.
 What is published of a player expires (`expire_after`) where the courier is lost without a word; one that ends says so.
-A volume is handed to the player over its link as anybody's there: the player decides what may be set.
+A volume is handed to the player over its link as anybody's there: the player decides what may be set, and what is shown
+is the last that it took. Until then nothing is: a player's status does not say how loud it is.
 """
 
 import json
@@ -42,6 +43,7 @@ class HomeAssistant:
         self._known: set[bytes] = set()
         self._told: dict[bytes, tuple[int, bytes]] = {}
         self._receipted: dict[bytes, tuple[int, str | None]] = {}
+        self._volumes: dict[bytes, int] = {}
 
     def up(self) -> None:
         """The broker is there, and may have forgotten everything."""
@@ -63,7 +65,7 @@ class HomeAssistant:
                 self._mqtt.publish(
                     discovery_topic(self._site, status.device_id.hex()), self._config(status), retain=True
                 )
-            state = self._state(status)
+            state = self._state(status, self._volume_of(device, status.device_id))
             told_ms, told = self._told.get(status.device_id, (0, b""))
             changed = _steady(state) != _steady(told)
             if changed or now_ms - told_ms >= STATE_AGAIN_MS:
@@ -91,7 +93,14 @@ class HomeAssistant:
     def _config(self, status: Status) -> bytes:
         return json.dumps(discovery(self._site, status.device_id.hex(), status.firmware, self._version)).encode()
 
-    def _state(self, status: Status) -> bytes:
+    def _volume_of(self, device: Device, device_id: bytes) -> int | None:
+        """In dB, as the player took it; a player keeps it over its restarts."""
+        taken_q15 = device.session.taken.get(INPUT_VOLUME) if device.session is not None else None
+        if taken_q15 is not None:
+            self._volumes[device_id] = volume_db(taken_q15)
+        return self._volumes.get(device_id)
+
+    def _state(self, status: Status, volume: int | None) -> bytes:
         receipted, when = self._receipted.get(status.device_id, (status.last_receipted, None))
         if status.last_receipted > receipted:
             when = datetime.fromtimestamp(wall_ms() // 1000, UTC).isoformat()
@@ -103,6 +112,7 @@ class HomeAssistant:
                 "unsynced_ms": status.unsynced_ms,
                 "lease_days": None if lease_s is None else round(lease_s / _DAY_S, 1),
                 "last_receipt": when,
+                "volume": volume,
             }
         ).encode()
 
@@ -118,6 +128,11 @@ def volume_q15(payload: bytes) -> int:
     return round(UNITY_Q15 * 10 ** (decibels / 20))
 
 
+def volume_db(gain_q15: int) -> int:
+    """The number of dB of a gain, whole as they are set."""
+    return round(20 * math.log10(gain_q15 / UNITY_Q15))
+
+
 def discovery(site: str, device: str, firmware: str, version: str) -> dict[str, Any]:
     """The payload of device discovery for one player."""
     unique = f"amos_{device}"
@@ -129,20 +144,18 @@ def discovery(site: str, device: str, firmware: str, version: str) -> dict[str, 
         "lease_days": duration | {"name": "Lease left", "unit_of_measurement": "d"},
         "last_receipt": expiring | {"name": "Last receipt", "device_class": "timestamp"},
     }
-    for name, component in components.items():
-        component |= {"unique_id": f"{unique}_{name}", "value_template": "{{ value_json." + name + " }}"}
     components["volume"] = {
         "platform": "number",
         "name": "Volume",
-        "unique_id": f"{unique}_volume",
         "command_topic": volume_topic(site, device),
         "min": VOLUME_DB_MIN,
         "max": VOLUME_DB_MAX,
         "step": 1,
         "mode": "slider",
         "unit_of_measurement": "dB",
-        "optimistic": True,
     }
+    for name, component in components.items():
+        component |= {"unique_id": f"{unique}_{name}", "value_template": "{{ value_json." + name + " }}"}
     return {
         "device": {
             "identifiers": [unique],

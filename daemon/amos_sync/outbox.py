@@ -50,16 +50,15 @@ NEXT = {
     (State.SENT, Event.SEND): State.SENT,
     (State.HELD, Event.SEND): State.SENT,
     (State.REFUSED, Event.SEND): State.SENT,
-    # After a restart an answer may come before the segment is sent again.
+    # After a restart a receipt may come before the segment is sent again. A refusal from then counts for nothing: it
+    # would keep waiting, for an hour or more, what each start sends again.
     (State.PULLED, Event.RECEIPT): State.RECEIPTED,
     (State.SENT, Event.RECEIPT): State.RECEIPTED,
     (State.HELD, Event.RECEIPT): State.RECEIPTED,
     (State.REFUSED, Event.RECEIPT): State.RECEIPTED,
-    (State.PULLED, Event.HOLD): State.HELD,
     (State.SENT, Event.HOLD): State.HELD,
     (State.HELD, Event.HOLD): State.HELD,
     (State.REFUSED, Event.HOLD): State.HELD,
-    (State.PULLED, Event.REFUSE): State.REFUSED,
     (State.SENT, Event.REFUSE): State.REFUSED,
     (State.HELD, Event.REFUSE): State.REFUSED,
     (State.REFUSED, Event.REFUSE): State.REFUSED,

@@ -113,6 +113,7 @@ class Session:
 
     `settled` is True while every sealed segment that the player lists is in the spool and covered by a receipt that the
     player took. `has_pack` is True while it plays, has taken or has refused the pack that there is for it, if any.
+    `taken` has the last value of each kind of input that the player took.
     """
 
     def __init__(
@@ -138,6 +139,7 @@ class Session:
         self._pack_done: CachedPack | None = None
         self._mend_from_ms = 0
         self._inputs: dict[int, int] = {}
+        self.taken: dict[int, int] = {}
 
     def ask_input(self, kind: int, value: int) -> None:
         """Hand the player this input with the next turn; the last value of a kind counts."""
@@ -243,6 +245,8 @@ class Session:
                 yield from give_input(self._link, self._events.nonce(), kind, value)
             except RequestRefused as error:
                 self._events.input_refused(self, str(error))
+            else:
+                self.taken[kind] = value
 
     def _hand_over(self, receipt: Offer) -> Steps:
         yield from offer_receipt(self._link, receipt.slot.sequence, receipt.receipt)

@@ -301,9 +301,9 @@ def test_the_foreign_score_holds_every_placement() -> None:
 
 def test_sync_figures() -> None:
     found = sync.measure(TINY)
-    units = ["MB/s"] * 4 + ["%"] + ["s"] * 2 + ["x", "segments/s", "%", "MiB", "x"]
+    units = ["MB/s"] * 4 + ["%"] + ["s"] * 2 + ["x", "segments/s", "%", "MiB", "x", "x"]
     assert [figure.unit for figure in found] == units, [figure.note for figure in found]
     assert all(figure.value is not None and figure.value > 0 for figure in found)
     bounds = [figure.bound for figure in found if figure.bound]
     assert bounds[:6] == [("at least", 30)] * 3 + [("at least", 97)] + [("at most", 1)] * 2
-    assert bounds[6:] == [("at least", 0.8), ("at most", 64), ("at most", 1.1)]
+    assert bounds[6:] == [("at least", 0.8), ("at most", 64), ("at most", 1.1), ("at most", 1.1)]

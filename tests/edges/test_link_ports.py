@@ -3,6 +3,7 @@
 import contextlib
 import os
 import socket
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from amos.protocol.frames import FrameReader, frame
 from amos.protocol.limits import RESPONSE_BYTES_MAX
 from amos.protocol.link import Request, decode_response
 from amos.protocol.link_device import DeviceLink
+from amos_tools.device.run import micropython_environment
 
 
 class Flood:
@@ -113,6 +115,33 @@ def test_a_file_is_not_taken_for_a_socket_that_somebody_left(tmp_path: Path) -> 
     path.write_text("somebody's")
     with pytest.raises(LinkTaken, match="or a socket, found another file"):
         open_port(f"unix:{path}")
+    assert path.read_text() == "somebody's"
+
+
+@pytest.mark.parametrize("runtime", ["cpython", "micropython"])
+def test_a_line_that_a_killed_player_left_leads_to_its_successor(
+    runtime: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    path = tmp_path / "link.pty"
+    path.symlink_to(tmp_path / "no terminal any more")
+    if runtime == "cpython":
+        port = open_port(f"pty:{path}")
+        assert os.ttyname(port._fd) and path.readlink() != tmp_path / "no terminal any more"
+        return
+    words = [
+        *request.getfixturevalue("micropython"),
+        "-c",
+        f"import amos.edges.link_ports as p; p.open_port('pty:{path}')",
+    ]
+    subprocess.run(words, check=True, env=micropython_environment())
+    assert str(path.readlink()).startswith("/dev/pts/")
+
+
+def test_a_file_is_not_taken_for_a_line_that_somebody_left(tmp_path: Path) -> None:
+    path = tmp_path / "link.pty"
+    path.write_text("somebody's")
+    with pytest.raises(OSError, match="link: expected one at pty:"):
+        open_port(f"pty:{path}")
     assert path.read_text() == "somebody's"
 
 

@@ -74,6 +74,7 @@ class NotedPlayer:
         self.device_id = crypto.key_id(crypto.public_key(self.seed))
         self.kills = 0
         self.notes = folder / f"{name}.notes"
+        self._noted_bytes = 0
         self._said = folder / f"{name}.said"
         self._command = command
         self._process: subprocess.Popen[bytes] | None = None
@@ -86,10 +87,17 @@ class NotedPlayer:
 
     def start(self, clock_offset_s: int = 0) -> None:
         self._enough.unlink(missing_ok=True)
+        self._noted_bytes = self.notes.stat().st_size
         words = [*self._command, PROGRAM, str(self.notes), str(clock_offset_s), str(self.folder)]
         environment = micropython_environment() | {"PYTHONUNBUFFERED": "1"}
         with self._said.open("wb") as log:
             self._process = subprocess.Popen(words, stdout=log, stderr=log, env=environment)
+
+    @property
+    def has_sealed(self) -> bool:
+        """Whether it has noted anything in this life; the assertion fails for one that has ended."""
+        assert self._process is not None and self._process.poll() is None, self.said()
+        return self.notes.stat().st_size > self._noted_bytes
 
     def kill(self) -> None:
         """kill -9; the assertion fails for one that had ended by itself."""

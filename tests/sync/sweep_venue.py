@@ -18,17 +18,17 @@ import pytest
 from hostile_broker import HostileBroker, PlayerLine
 from mount_namespace import MountNamespace, mount_namespace
 from noise_pack import SITE
-from patience import Patience
+from patience import Patience, wait_until
 from stranger import Stranger
 from sweep_judge import judge
 from sweep_processes import NotedPlayer, Service, amos_at, make_ledger
 from sync_brokers import MosquittoBroker
 
-LASTS_S = 1.6
+LASTS_S = 1.3
 """Of a run, before everything is mended."""
 
 DISKS = {"spool": "6m", "ledger": "48m"}
-HOME_S = 90
+HOME_S, LIES_S = 90, 6
 
 SIGNS = ("set aside", "disk is full", "clock of this machine", "refused a directive", "ignored a message")
 """Words with which couriers say what was done to them."""
@@ -87,6 +87,8 @@ class Venue:
         self.trail = []
         for player in self.players:
             player.start()
+        # Nothing is drawn of how long that takes: on a busy machine nobody would play before it is over.
+        wait_until(lambda: all(player.has_sealed for player in self.players), self.said)
         chosen = self.chance.sample(list(FAULTS), self.chance.randint(3, 6))
         moments = sorted((self.chance.uniform(0.1, LASTS_S), kind) for kind in chosen)
         began_s = time.monotonic()
@@ -143,11 +145,16 @@ class Venue:
     def _bring_home(self) -> None:
         for player in self.players:
             player.finish()
-        patience = Patience(HOME_S)
+        patience, again = Patience(HOME_S), Patience(LIES_S)
         while not all(player.is_finished() for player in self.players):
             for service in self._services.values():
                 service.look()
             assert patience.lasts(), "not everything came home:\n" + self.said()
+            if not again.lasts() and {"forgeries", "garbage"} & set(self.trail):
+                # The broker had kept a lie for the courier, which believes a refusal for an hour, or until it starts.
+                self._kill("courier")
+                self._start_courier()
+                again = Patience(LIES_S)
             time.sleep(0.01)
 
     def said(self) -> str:

@@ -16,7 +16,7 @@ from sweep_venue import Venue
 
 SEED = os.environ.get("AMOS_SWEEP_SEED", "1")
 RUNS = int(os.environ.get("AMOS_SWEEP_RUNS", "200"))
-SAMPLE_RUNS = 3
+SAMPLE_RUNS = 2
 RUNS_OF_A_VENUE = 10
 """After which another begins, so that what is checked stays short, and first starts are met."""
 

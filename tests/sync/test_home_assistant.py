@@ -15,11 +15,11 @@ from paho.mqtt.enums import CallbackAPIVersion
 from patience import wait_until
 from sync_players import FakePlayer, PlayerThread, sealed
 
-from amos.protocol.errors import MessageError
+from amos.protocol.errors import MessageError, ProofError
 from amos.score.inputs import INPUT_VOLUME
 from amos_mqtt.broker import Login, broker_at
 from amos_sync.courier import Courier, Settings
-from amos_sync.home_assistant import EXPIRE_AFTER_S, STATE_AGAIN_MS, volume_q15
+from amos_sync.home_assistant import EXPIRE_AFTER_S, STATE_AGAIN_MS, volume_db, volume_q15
 from amos_sync.notes import Notes
 
 SITE = "harbour-cafe"
@@ -64,6 +64,10 @@ def venue(mosquitto: list[str], tmp_path: Path) -> Iterator[Any]:
         player.stop()
 
 
+def refusing(_nonce: bytes, _kind: int, _value: int) -> None:
+    raise ProofError("input: not within what staff may do")
+
+
 def test_a_player_is_discovered_controlled_and_signed_off(venue: Any) -> None:
     courier, home, player, said = venue
     device = player.player.device_id.hex()
@@ -87,9 +91,10 @@ def test_a_player_is_discovered_controlled_and_signed_off(venue: Any) -> None:
     assert 2000 * EXPIRE_AFTER_S >= 3 * STATE_AGAIN_MS
     assert len({each["unique_id"] for each in found["components"].values()}) == 5
     state = json.loads(home.got[found["state_topic"]])
-    for each in sensors:
+    for each in found["components"].values():
         (name,) = re.fullmatch(r"{{ value_json\.(\w+) }}", each["value_template"]).groups()  # type: ignore[union-attr]
         assert name in state
+    assert state["volume"] is None, "nobody knows how loud it is"
     assert state["state"] in found["components"]["state"]["options"]
     wait_until(turned(lambda: home.got.get(found["availability_topic"]) == b"online"), "available")
 
@@ -99,6 +104,19 @@ def test_a_player_is_discovered_controlled_and_signed_off(venue: Any) -> None:
     wait_until(turned(lambda: player.player.inputs), lambda: said)
     assert player.player.inputs == [(INPUT_VOLUME, 16423)], "-6 dB, and nothing of what has no meaning"
     assert any("volume: expected -60 to 0 dB" in sentence for sentence in said)
+    assert "optimistic" not in volume
+    shown = lambda: json.loads(home.got[found["state_topic"]])["volume"]  # noqa: E731
+    wait_until(turned(lambda: shown() == -6), lambda: home.got)
+
+    # What the player does not take is not shown.
+    take = player.player.input
+    player.player.input = refusing
+    home.client.publish(volume["command_topic"], "0", 1)
+    wait_until(turned(lambda: any("refuses an input" in sentence for sentence in said)), lambda: said)
+    player.player.input = take
+    home.client.publish(volume["command_topic"], "-20", 1)
+    wait_until(turned(lambda: shown() != -6), lambda: home.got)
+    assert shown() == -20
 
     courier.close()
     wait_until(lambda: home.got[found["availability_topic"]] == b"offline", "signed off")
@@ -109,3 +127,8 @@ def test_a_volume_without_meaning_is_refused(payload: bytes) -> None:
     with pytest.raises(MessageError):
         volume_q15(payload)
     assert volume_q15(b"0") == 32768 and volume_q15(b"-60.0") == 33
+
+
+def test_a_volume_comes_back_as_it_was_said() -> None:
+    said = list(range(-60, 1))
+    assert [volume_db(volume_q15(b"%d" % decibels)) for decibels in said] == said

@@ -65,6 +65,14 @@ def test_what_has_its_receipt_keeps_the_loop_awake_no_longer() -> None:
     assert outbox.next_due_ms() is None
 
 
+@pytest.mark.parametrize("verdict", sorted(set(range(len(answers.VERDICTS))) - set(answers.RECEIPTED)))
+def test_what_was_refused_before_a_restart_is_sent_again_at_once(verdict: int) -> None:
+    """The broker keeps answers for a courier that is away: they are to what its life before has sent."""
+    outbox = outbox_of(a_slot(1))
+    assert answered(outbox, 1, verdict, 0, 0) is None
+    assert send_all(outbox) == [1] and answered(outbox, 1, verdict, 0, 0) is not None
+
+
 def test_every_verdict_has_an_event() -> None:
     assert set(EVENT_OF_VERDICT) == set(range(len(answers.VERDICTS)))
     assert {v for v, event in EVENT_OF_VERDICT.items() if event is Event.RECEIPT} == set(answers.RECEIPTED)
