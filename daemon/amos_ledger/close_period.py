@@ -19,7 +19,7 @@ from amos_ledger.listed_period import work_out_listed
 from amos_ledger.readings_work import PlayedSums
 from amos_ledger.settlement.accounts import Accounts, Books, Earned
 from amos_ledger.settlement.meter import Watched
-from amos_ledger.settlement.metered_result import MeteredResult, MeterTerms, Settled, work_out_readings
+from amos_ledger.settlement.metered_result import ByDay, MeteredResult, MeterTerms, Settled, work_out_readings
 from amos_ledger.settlement.money import INCOME_UNITS_MAX, MICRO, decimal
 from amos_ledger.settlement.period_result import PeriodResult
 from amos_ledger.settlement.standing import FLAGS
@@ -77,21 +77,24 @@ class _Ground:
     transfers: int
 
 
-def close_period(store: Store, sign_by: SignBy, period: str, income_micro: int | None, currency: str) -> ClosedNow:
+def close_period(
+    store: Store, sign_by: SignBy, period: str, income_micro: int | None, currency: str, by_day: ByDay | None = None
+) -> ClosedNow:
     """Settle and close the period in a currency; where it is closed in that, it is worked out again, and nothing is
     written. The income is that of the transfers for its pool; where there is none, `income_micro`, which stands for
-    the first currency alone. In a further one the same play earns again.
+    the first currency alone. In a further one the same play earns again. `by_day` is given what sounded, but for that
+    of a closing that lists its leaves.
 
     Raises `PeriodClosed` when it was closed with another income, another `LedgerError` when it cannot be
     settled, `SettlementError` when a split or a manifest is missing.
     """
     _keep_earned(store)
     for _ in range(_ATTEMPTS):
-        closed = _closed_before(store, period, income_micro, currency)
+        closed = _closed_before(store, period, income_micro, currency, by_day)
         if closed is not None:
             return closed
         ground = _ground(store, period, income_micro, currency)
-        drafted = _work_out(store, ground.terms)
+        drafted = _work_out(store, ground.terms, by_day=by_day)
         with store.transaction():
             if (
                 _closing_in(store, period, currency) is None
@@ -99,16 +102,18 @@ def close_period(store: Store, sign_by: SignBy, period: str, income_micro: int |
             ):
                 return _append(store, sign_by, _checked(store, drafted))
     with store.transaction():
-        closed = _closed_before(store, period, income_micro, currency)
+        closed = _closed_before(store, period, income_micro, currency, by_day)
         if closed is not None:
             return closed
-        drafted = _work_out(store, _ground(store, period, income_micro, currency).terms)
+        drafted = _work_out(store, _ground(store, period, income_micro, currency).terms, by_day=by_day)
         return _append(store, sign_by, _checked(store, drafted))
 
 
-def result_from_log(store: Store, title: str, watched: Watched | None = None) -> ClosedNow | None:
+def result_from_log(
+    store: Store, title: str, watched: Watched | None = None, by_day: ByDay | None = None
+) -> ClosedNow | None:
     """The closing of that title worked out from the log, the first of a period by the period's name; None when it is
-    open. What is `watched` is kept. Raises `LedgerInconsistent` if that gives another closing than the log has."""
+    open. What is `watched` is kept, and `by_day` as `close_period` has it. Raises `LedgerInconsistent` if that gives another closing than the log has."""
     found = next((item for item in store.closings() if item.title == title), None)
     if found is None:
         return None
@@ -122,13 +127,15 @@ def result_from_log(store: Store, title: str, watched: Watched | None = None) ->
         money = closing.currency, closing.income_micro, closing.carry_in_micro
         books = accounts_at(store, closing.currency, found.leaf_index).books()
         terms = _terms(store, closing.period, money, closing.previous, closed, first, books, closing.readings_of)
-        result = _checked(store, _work_out(store, terms, watched))
+        result = _checked(store, _work_out(store, terms, watched, by_day))
     if result.closing.encode() != closing.encode():
         raise LedgerInconsistent(f"{title}: expected the log to give the closing at leaf {found.leaf_index} again")
     return ClosedNow(result, found.entry, found.leaf_index, False)
 
 
-def _closed_before(store: Store, period: str, income_micro: int | None, currency: str) -> ClosedNow | None:
+def _closed_before(
+    store: Store, period: str, income_micro: int | None, currency: str, by_day: ByDay | None
+) -> ClosedNow | None:
     named, first = _closing_in(store, period, currency), _closing_in(store, period)
     if named is None and (first is None or income_micro is None):
         return None
@@ -138,7 +145,7 @@ def _closed_before(store: Store, period: str, income_micro: int | None, currency
             f"{period}: expected the income in a further currency added (amos pool add-income), since the period is"
             f" closed in {first.currency}, found {decimal(income_micro or 0)} {currency} stated"
         )
-    closed = result_from_log(store, named.title())
+    closed = result_from_log(store, named.title(), by_day=by_day)
     assert closed is not None
     closing = closed.result.closing
     if income_micro not in (None, closing.income_micro):
@@ -307,14 +314,16 @@ def _keep_earned(store: Store) -> None:
                 store.transfers.keep_earned(closing.title(), earned)
 
 
-def _work_out(store: Store, terms: MeterTerms, watched: Watched | None = None) -> tuple[MeteredResult, bytes]:
+def _work_out(
+    store: Store, terms: MeterTerms, watched: Watched | None = None, by_day: ByDay | None = None
+) -> tuple[MeteredResult, bytes]:
     segments = (
         Settled(item.leaf_index, store.log.usage(item.leaf_index), item.flags, item.received_s)
         for item in store.period_usage.segments(terms.period, FLAGS)
     )
     with PlayedSums() as sums:
         sequences = store.period_usage.sequences(terms.period)
-        return work_out_readings(terms, segments, sequences, store.manifest, sums, watched)
+        return work_out_readings(terms, segments, sequences, store.manifest, sums, watched, by_day)
 
 
 def _checked(store: Store, drafted: tuple[MeteredResult, bytes]) -> MeteredResult:

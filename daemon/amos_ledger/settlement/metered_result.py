@@ -7,11 +7,12 @@ one and not kept; what is kept grows with stems, devices and payees.
 """
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from fractions import Fraction
 from hashlib import sha256
+from typing import Protocol
 
 import numpy as np
 
@@ -23,7 +24,7 @@ from amos_ledger.settlement.accounts import Books, Earned
 from amos_ledger.settlement.apportionment import SettlementError
 from amos_ledger.settlement.core_texts import CoreTexts, facts_of_time, with_places
 from amos_ledger.settlement.division import Division
-from amos_ledger.settlement.judging import Judge, Taken
+from amos_ledger.settlement.judging import DayPlay, Judge, Taken
 from amos_ledger.settlement.meter import Meter, Watched, meter
 from amos_ledger.settlement.metered_statement import Counts, MeteredPool, core, facts
 from amos_ledger.settlement.part_columns import added
@@ -164,6 +165,18 @@ class MeteredResult:
         return self._division.stem_rows(number)
 
 
+class ByDay(Protocol):
+    """Takes what sounded by day, while a period is worked out."""
+
+    def begin(self) -> None:
+        """Of a period of which nothing was taken, or whose segments are taken from the first one again."""
+        ...
+
+    def add(self, index: int, usage: Usage, play: Iterable[DayPlay]) -> None:
+        """What sounded in the segment at that leaf."""
+        ...
+
+
 def work_out_readings(
     terms: MeterTerms,
     segments: Iterable[Settled],
@@ -171,19 +184,39 @@ def work_out_readings(
     manifest_of: Callable[[bytes], Manifest | None],
     sums: Sums,
     watched: Watched | None = None,
+    by_day: ByDay | None = None,
 ) -> tuple[MeteredResult, bytes]:
     """Settle the period over its segments, by ascending index; the result, and `rollup.digest_of` all that sounded.
 
-    `devices` are (device, sequence) of the same segments, by device and number. What is `watched` is kept.
+    `devices` are (device, sequence) of the same segments, by device and number. What is `watched` is kept, and `by_day`
+    is given what sounded.
     Raises `SettlementError` for a pack without a manifest or a stem without splits.
     """
     rights = RightsHistory((since_s, said_in(data), data) for since_s, data in terms.catalogues)
     judge = Judge(rights, OptOutHistory(map(decode_opt_outs, terms.opt_outs)))
+    counts = Counts()
+    rates_hz: set[int] = set()
+    if by_day is not None:
+        by_day.begin()
+    for index, taken in _each_taken(terms, segments, manifest_of):
+        judged = judge.judged(taken)
+        parts = judged.parts()
+        rates_hz.update({taken.usage.rate_hz} if parts else ())
+        sums.add(parts)
+        counts.add(taken.accrual, taken.flags)
+        if by_day is not None:
+            by_day.add(index, taken.usage, judged.daily())
+    readings = meter(sums, devices, rates_hz, rights, watched)
+    return MeteredResult(terms, readings, rights, counts), _rollup(readings)
+
+
+def _each_taken(
+    terms: MeterTerms, segments: Iterable[Settled], manifest_of: Callable[[bytes], Manifest | None]
+) -> Iterator[tuple[int, Taken]]:
+    """(leaf index, what is to be judged) of each segment."""
     closings = sorted((index, period) for period, index in terms.closed.items())
     indexes = [index for index, _period in closings]
     before = [frozenset(period for _index, period in closings[:count]) for count in range(len(closings) + 1)]
-    counts = Counts()
-    rates_hz: set[int] = set()
     for settled in segments:
         usage = settled.usage
         manifest = manifest_of(usage.pack)
@@ -194,13 +227,7 @@ def work_out_readings(
         why = accrual(usage, terms.period, closed_before, settled.flags)
         undated_s = terms.first_batch_s if settled.received_s is None else settled.received_s
         revoked = settled.index > terms.revoked.get(usage.device_id, settled.index)
-        taken = Taken(usage, manifest, settled.flags, why, settled.received_s, undated_s, revoked)
-        parts = judge.parts(taken)
-        rates_hz.update({usage.rate_hz} if parts else ())
-        sums.add(parts)
-        counts.add(why, settled.flags)
-    readings = meter(sums, devices, rates_hz, rights, watched)
-    return MeteredResult(terms, readings, rights, counts), _rollup(readings)
+        yield settled.index, Taken(usage, manifest, settled.flags, why, settled.received_s, undated_s, revoked)
 
 
 def _rollup(readings: Meter) -> bytes:
