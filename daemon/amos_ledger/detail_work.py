@@ -17,7 +17,7 @@ from amos_ledger.settlement.detail import Of, Play
 from amos_ledger.settlement.judging import DayPlay
 from amos_ledger.store.store import Store
 
-KEYS_IN_MEMORY = 20_000
+KEYS_IN_MEMORY = 16_000
 _COLUMNS = "stem, rights, standing, rate_hz, place"
 _TABLE = f"CREATE TABLE {{}} ({_COLUMNS}, frames, PRIMARY KEY ({_COLUMNS})) WITHOUT ROWID"
 _ADD = "INSERT INTO {} VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET frames = frames + excluded.frames"

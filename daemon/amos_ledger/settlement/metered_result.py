@@ -22,7 +22,7 @@ from amos.protocol.readings import sum_bytes
 from amos.protocol.segment import Usage
 from amos_ledger.settlement.accounts import Books, Earned
 from amos_ledger.settlement.apportionment import SettlementError
-from amos_ledger.settlement.core_texts import CoreTexts, facts_of_time, with_places
+from amos_ledger.settlement.core_texts import CoreTexts, around, facts_of_time
 from amos_ledger.settlement.division import Division
 from amos_ledger.settlement.judging import DayPlay, Judge, Taken
 from amos_ledger.settlement.meter import Meter, Watched, meter
@@ -122,8 +122,8 @@ class MeteredResult:
         self._late = self._division.frozen_late()
         self._texts = CoreTexts(self._division, readings.table, rights)
         self._pool_text = SPELLED(self._pool.facts).encode()
-        leaves = map(self.core_bytes, range(len(self.payees)))
-        self.statements = HashedStatements(sha256(b"\0" + core).digest() for core in leaves)
+        leaves = (b"".join([b"\0", *self._core_pieces(number)]) for number in range(len(self.payees)))
+        self.statements = HashedStatements(sha256(leaf).digest() for leaf in leaves)
         self.closing.statements_root = self.statements.root
 
     @property
@@ -139,17 +139,22 @@ class MeteredResult:
     def core(self, number: int) -> dict[str, object]:
         """What the statement of that payee says."""
         lines, unpaid = self._division.lines(number), self._division.unpaid(number)
-        return core(self._facts(number), lines, unpaid, self.meter, self._rights)
+        said = facts(self._pool, self.books, self._earned(number), self._times(number))
+        return core(said, lines, unpaid, self.meter, self._rights)
 
     def core_bytes(self, number: int) -> bytes:
         """Its bytes, as `statement.core_bytes` makes them."""
-        return self._texts.core(number, self._pool_text, SPELLED(with_places(self._facts(number))))
+        return b"".join(self._core_pieces(number))
 
-    def _facts(self, number: int) -> dict[str, object]:
-        earned = self.payees[number], self.amounts[number], self._late[number]
-        of_payee = self._division.ticks[number], self._division.weights[number]
-        times = facts_of_time(*of_payee, self.meter.ticks_hz)
-        return facts(self._pool, self.books, earned, times)
+    def _core_pieces(self, number: int) -> list[bytes]:
+        said = around(self.closing, self.books, self._earned(number), self._times(number))
+        return self._texts.core(number, self._pool_text, said)
+
+    def _earned(self, number: int) -> Earned:
+        return self.payees[number], self.amounts[number], self._late[number]
+
+    def _times(self, number: int) -> dict[str, str]:
+        return facts_of_time(self._division.ticks[number], self._division.weights[number], self.meter.ticks_hz)
 
     def earned(self) -> list[Earned]:
         """What each payee is credited."""
