@@ -7,6 +7,7 @@ import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from types import TracebackType
+from typing import Any
 
 from amos.protocol.cose import parse_typed
 from amos.protocol.enrolment import TYP_ENROLMENT, Enrolment
@@ -62,11 +63,13 @@ class DailySums:
     def play(self, of: Of, ticks_hz: int) -> Play:
         """What there is of that line, in ticks."""
         self._flush()
-        ticks: tuple[dict[int, int], dict[str, int]] = {}, {}
-        for name, found in zip((_DAYS, _SITES), ticks, strict=True):
-            for place, rate_hz, frames in self._connection.execute(_OF.format(name), of):
-                found[place] = found.get(place, 0) + frames * (ticks_hz // rate_hz)
-        return Play(*ticks)
+        return Play(self._ticks(_DAYS, of, ticks_hz), self._ticks(_SITES, of, ticks_hz))
+
+    def _ticks(self, name: str, of: Of, ticks_hz: int) -> dict[Any, int]:
+        found: dict[Any, int] = {}
+        for place, rate_hz, frames in self._connection.execute(_OF.format(name), of):
+            found[place] = found.get(place, 0) + frames * (ticks_hz // rate_hz)
+        return found
 
     def _flush(self) -> None:
         for name, fresh in self._fresh.items():

@@ -75,7 +75,7 @@ class _Pieces:
         tails = [text[cut:end] for text, cut, end in zip(octets, cuts, ends, strict=True)]
         columns = [heads, _decimals(self._shares.ppm[which]), tails]
         if self._amounts is not None:
-            opened = map(_OPENED.__getitem__, self._standings[entries].tolist())
+            opened = list(map(_OPENED.__getitem__, self._standings[entries].tolist()))
             columns = [opened, _decimals(self._amounts[which]), *columns]
         self._first, self._bounds = number, ((bounds - bounds[0]) * len(columns)).tolist()
         self._made = list(chain.from_iterable(zip(*columns, strict=True)))
@@ -140,9 +140,7 @@ def _spell(
     frames, plays, first_s, last_s, play_ms = _of_parts(parts, starts - starts[0], clocks)
     stems = table.parts.stems[starts]
     named, devices = rights.texts(stems), table.cells[entries.stems[which]].tolist()
-    told = zip(
-        named, devices, first_s, frames, last_s, play_ms, plays, _opened(entries.standings[which]), strict=True
-    )
+    told = zip(named, devices, first_s, frames, last_s, play_ms, plays, _opened(entries.standings[which]), strict=True)
     texts = [b""] * (2 * len(starts))
     texts[::2] = [
         f'{begin}"artist":{artist},"devices":{of},"first":"{first}","frames":[{played}],"isrc":{isrc},"last":"{last}"'

@@ -217,7 +217,7 @@ def _distinct(kinds: Whole) -> tuple[Whole, Whole]:
 def _summed(taken: Taken, distinct: Whole, which: Whole, frames: Whole, rows: _Rows) -> dict[bytes, Played]:
     """The kinds of which there are rows, by packed key; `frames` are those of each kind."""
     usage, accrual, count = taken.usage, ACCRUALS.index(taken.accrual), distinct.shape[1]
-    plays = _added(rows.begins, which, distinct)
+    plays = _added(rows.begins.astype(np.int64), which, distinct)
     first_s, last_s = np.full(count, UNIX_S_MAX), np.full(count, -1)
     if rows.first_s is not None and rows.last_s is not None and _in_calendar(rows.first_s, rows.last_s):
         np.minimum.at(first_s, which, rows.first_s)
