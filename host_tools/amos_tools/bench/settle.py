@@ -60,15 +60,12 @@ def _readings(scale: float) -> list[Figure]:
     name, each_ms = f"statement's file of {payees:,}, CPU", took[-1]["statement_s"] * 1e3
     found.append(Figure("settle", name, each_ms, "ms", None, f"{each_ms * payees / 1e3:.0f} s for all, not written"))
     size, most = f"statement of 100 lines, {stems:,} stems", ("at most", STATEMENT_KB_MAX)
-    kinds = {
-        "that the payee leads": ("statement_bytes", "their rows stand side by side"),
-        "that others lead": ("scattered_bytes", "each row has its own way to the root"),
-    }
-    sizes = [(kind, took[-1][name] / 1024, note) for kind, (name, note) in kinds.items()]
-    return [
-        *found,
-        *(Figure("settle", f"{size} {kind}", kilobytes, "KB", most, note) for kind, kilobytes, note in sizes),
-    ]
+    for whose, name, note in (
+        ("that the payee leads", "statement_bytes", "their rows stand side by side"),
+        ("that others lead", "scattered_bytes", "each row has its own way to the root"),
+    ):
+        found.append(Figure("settle", f"{size} {whose}", took[-1][name] / 1024, "KB", most, note))
+    return found
 
 
 def _divided(stems: int, payees: int) -> tuple[float, int]:
