@@ -20,7 +20,7 @@ from amos_ledger.pool_segments import PeriodSegments, played_pools
 from amos_ledger.readings_work import PlayedSums
 from amos_ledger.settlement.accounts import Accounts, Books, Earned
 from amos_ledger.settlement.meter import Watched
-from amos_ledger.settlement.metered_result import MeteredResult, MeterTerms, work_out_readings
+from amos_ledger.settlement.metered_result import ByDay, MeteredResult, MeterTerms, work_out_readings
 from amos_ledger.settlement.money import INCOME_UNITS_MAX, MICRO, decimal
 from amos_ledger.settlement.period_result import PeriodResult
 from amos_ledger.store.store import PERIOD_LETTERS, Store
@@ -77,11 +77,18 @@ class _Ground:
 
 
 def close_period(
-    store: Store, sign_by: SignBy, period: str, income_micro: int | None, currency: str, pool: str = COMMUNAL
+    store: Store,
+    sign_by: SignBy,
+    period: str,
+    income_micro: int | None,
+    currency: str,
+    pool: str = COMMUNAL,
+    by_day: ByDay | None = None,
 ) -> ClosedNow:
     """Settle and close the period for a pool in a currency; where that is closed, it is worked out again, and nothing
     is written. The income is that of the transfers for the pool; where there is none, `income_micro`, which stands for
-    the pool's first currency alone. In a further one the same play earns again.
+    the pool's first currency alone. In a further one the same play earns again. `by_day` is given what sounded in the
+    pool, but for that of a closing that lists its leaves.
 
     Raises `PeriodClosed` when it was closed with another income, another `LedgerError` when it cannot be
     settled, `SettlementError` when a split or a manifest is missing.
@@ -89,25 +96,28 @@ def close_period(
     _keep_earned(store)
     wanted = period, income_micro, currency, pool
     for _ in range(_ATTEMPTS):
-        closed = _closed_before(store, *wanted)
+        closed = _closed_before(store, *wanted, by_day)
         if closed is not None:
             return closed
         ground = _ground(store, *wanted)
-        drafted = _work_out(store, ground.terms)
+        drafted = _work_out(store, ground.terms, by_day=by_day)
         with store.transaction():
             if _closing_in(store, period, currency, pool) is None and _ground(store, *wanted) == ground:
                 return _append(store, sign_by, _checked(store, drafted))
     with store.transaction():
-        closed = _closed_before(store, *wanted)
+        closed = _closed_before(store, *wanted, by_day)
         if closed is not None:
             return closed
-        drafted = _work_out(store, _ground(store, *wanted).terms)
+        drafted = _work_out(store, _ground(store, *wanted).terms, by_day=by_day)
         return _append(store, sign_by, _checked(store, drafted))
 
 
-def result_from_log(store: Store, title: str, watched: Watched | None = None) -> ClosedNow | None:
+def result_from_log(
+    store: Store, title: str, watched: Watched | None = None, by_day: ByDay | None = None
+) -> ClosedNow | None:
     """The closing of that title worked out from the log, the first of a period by the period's name; None when it is
-    open. What is `watched` is kept. Raises `LedgerInconsistent` if that gives another closing than the log has."""
+    open. What is `watched` is kept, and `by_day` is given what sounded, as by `close_period`. Raises
+    `LedgerInconsistent` if that gives another closing than the log has."""
     found = next((item for item in store.closings() if item.title == title), None)
     if found is None:
         return None
@@ -122,13 +132,15 @@ def result_from_log(store: Store, title: str, watched: Watched | None = None) ->
         books = accounts_at(store, closing.currency, found.leaf_index).books()
         pool = closing.pool if closing.version == VERSION else None
         terms = _terms(store, closing.period, money, closing.previous, closed, first, books, closing.readings_of, pool)
-        result = _checked(store, _work_out(store, terms, watched))
+        result = _checked(store, _work_out(store, terms, watched, by_day))
     if result.closing.encode() != closing.encode():
         raise LedgerInconsistent(f"{title}: expected the log to give the closing at leaf {found.leaf_index} again")
     return ClosedNow(result, found.entry, found.leaf_index, False)
 
 
-def _closed_before(store: Store, period: str, income_micro: int | None, currency: str, pool: str) -> ClosedNow | None:
+def _closed_before(
+    store: Store, period: str, income_micro: int | None, currency: str, pool: str, by_day: ByDay | None
+) -> ClosedNow | None:
     named, first = _closing_in(store, period, currency, pool), _closing_in(store, period, pool=pool)
     if named is None and (first is None or income_micro is None):
         return None
@@ -138,7 +150,7 @@ def _closed_before(store: Store, period: str, income_micro: int | None, currency
             f"{period}: expected the income in a further currency added (amos pool add-income), since the period is"
             f" closed in {first.currency}, found {decimal(income_micro or 0)} {currency} stated"
         )
-    closed = result_from_log(store, named.title())
+    closed = result_from_log(store, named.title(), by_day=by_day)
     assert closed is not None
     closing = closed.result.closing
     if income_micro not in (None, closing.income_micro):
@@ -359,12 +371,15 @@ def _keep_earned(store: Store) -> None:
                 store.transfers.keep_earned(closing.title(), earned)
 
 
-def _work_out(store: Store, terms: MeterTerms, watched: Watched | None = None) -> tuple[MeteredResult, bytes]:
+def _work_out(
+    store: Store, terms: MeterTerms, watched: Watched | None = None, by_day: ByDay | None = None
+) -> tuple[MeteredResult, bytes]:
     # The first closing of a period holds all of its play, of whichever pool, against what intake added up.
     whole = terms.pool is not None and terms.readings_of is None
     segments = PeriodSegments(store, terms.period, terms.pool, whole)
     with PlayedSums() as sums:
-        return work_out_readings(terms, segments, segments.sequences(), store.manifest, sums, watched, segments.beside)
+        sequences, beside = segments.sequences(), segments.beside
+        return work_out_readings(terms, segments, sequences, store.manifest, sums, watched, by_day, beside)
 
 
 def _checked(store: Store, drafted: tuple[MeteredResult, bytes]) -> MeteredResult:

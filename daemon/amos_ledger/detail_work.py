@@ -1,4 +1,4 @@
-"""Play of a period by day and by site, read once more from its segments for the details of statements.
+"""Play of a period by day and by site, added up for the details of statements while its segments are read.
 
 As `readings_work`, it is kept in a private temporary database, so that memory does not grow with the period.
 """
@@ -7,35 +7,33 @@ import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from types import TracebackType
+from typing import Any
 
 from amos.protocol.cose import parse_typed
 from amos.protocol.enrolment import TYP_ENROLMENT, Enrolment
 from amos.protocol.errors import ProtocolError
 from amos.protocol.ledger_limits import ENROLMENT_BYTES_MAX
-from amos_ledger.settlement.apportionment import SettlementError
+from amos.protocol.segment import Usage
 from amos_ledger.settlement.detail import Of, Play
-from amos_ledger.settlement.judging import Judge, Taken
-from amos_ledger.settlement.metered_result import Settled
-from amos_ledger.settlement.rights import RightsHistory, said_in
-from amos_ledger.settlement.standing import OptOutHistory, decode_opt_outs
+from amos_ledger.settlement.judging import DayPlay
 from amos_ledger.store.store import Store
 
-KEYS_IN_MEMORY = 40_000
-_TABLE = (
-    "CREATE TABLE {} (stem, rights, standing, place, ticks, PRIMARY KEY (stem, rights, standing, place)) WITHOUT ROWID"
-)
-_ADD = "INSERT INTO {} VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET ticks = ticks + excluded.ticks"
-_OF = "SELECT place, ticks FROM {} WHERE stem = ? AND rights = ? AND standing = ?"
+KEYS_IN_MEMORY = 16_000
+_COLUMNS = "stem, rights, standing, rate_hz, place"
+_TABLE = f"CREATE TABLE {{}} ({_COLUMNS}, frames, PRIMARY KEY ({_COLUMNS})) WITHOUT ROWID"
+_ADD = "INSERT INTO {} VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET frames = frames + excluded.frames"
+_OF = "SELECT place, rate_hz, frames FROM {} WHERE stem = ? AND rights = ? AND standing = ?"
 _DAYS, _SITES = "of_day", "of_site"
 
 
 class DailySums:
-    """Ticks by line and day, and by line and site."""
+    """Play by line and day, and by line and site; see `settlement.metered_result.ByDay`."""
 
-    def __init__(self) -> None:
+    def __init__(self, store: Store) -> None:
+        self._store, self._sites = store, Sites(store)
         self._connection = sqlite3.connect("", isolation_level=None)
         self._connection.execute("PRAGMA journal_mode = OFF")
-        self._fresh: dict[str, Counter[tuple[bytes, int, int, int | str]]] = {_DAYS: Counter(), _SITES: Counter()}
+        self._fresh: dict[str, Counter[tuple[bytes, int, int, int, int | str]]] = {_DAYS: Counter(), _SITES: Counter()}
         for name in self._fresh:
             self._connection.execute(_TABLE.format(name))
 
@@ -45,52 +43,41 @@ class DailySums:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._connection.close()
 
-    def add(self, of: Of, day: int, site: str, ticks: int) -> None:
-        """More play of that line."""
-        self._fresh[_DAYS][*of, day] += ticks
-        self._fresh[_SITES][*of, site] += ticks
-        if len(self._fresh[_DAYS]) + len(self._fresh[_SITES]) >= KEYS_IN_MEMORY:
+    def begin(self) -> None:
+        """Forget what there is."""
+        self._sites = Sites(self._store)
+        for name, fresh in self._fresh.items():
+            self._connection.execute(f"DELETE FROM {name}")
+            fresh.clear()
+
+    def add(self, index: int, usage: Usage, play: Iterable[DayPlay]) -> None:
+        """What sounded in the segment at that leaf."""
+        of_days, of_sites = self._fresh[_DAYS], self._fresh[_SITES]
+        site, rate_hz = self._sites.of(usage.device_id, index), usage.rate_hz
+        for stem_id, rights, standing, day, frames in play:
+            of_days[stem_id, rights, standing, rate_hz, day] += frames
+            of_sites[stem_id, rights, standing, rate_hz, site] += frames
+        if len(of_days) + len(of_sites) >= KEYS_IN_MEMORY:
             self._flush()
 
-    def play(self, of: Of) -> Play:
-        """What there is of that line."""
+    def play(self, of: Of, ticks_hz: int) -> Play:
+        """What there is of that line, in ticks."""
         self._flush()
-        days, sites = (self._connection.execute(_OF.format(name), of).fetchall() for name in (_DAYS, _SITES))
-        return Play(dict(days), dict(sites))
+        return Play(self._ticks(_DAYS, of, ticks_hz), self._ticks(_SITES, of, ticks_hz))
+
+    def _ticks(self, name: str, of: Of, ticks_hz: int) -> dict[Any, int]:
+        found: dict[Any, int] = {}
+        for place, rate_hz, frames in self._connection.execute(_OF.format(name), of):
+            found[place] = found.get(place, 0) + frames * (ticks_hz // rate_hz)
+        return found
 
     def _flush(self) -> None:
         for name, fresh in self._fresh.items():
             if fresh:
                 self._connection.execute("BEGIN")
-                self._connection.executemany(_ADD.format(name), sorted((*key, ticks) for key, ticks in fresh.items()))
+                self._connection.executemany(_ADD.format(name), sorted((*key, frames) for key, frames in fresh.items()))
                 self._connection.execute("COMMIT")
                 fresh.clear()
-
-
-def daily_play(store: Store, segments: Iterable[Settled], closing: int, ticks_hz: int, sums: DailySums) -> None:
-    """Add up these segments, which the closing at that leaf settled. Raises `SettlementError` as the closing did."""
-    catalogues = store.documents.catalogues(closing)
-    rights = RightsHistory((since_s, said_in(data), data) for since_s, data in catalogues)
-    judge = Judge(rights, OptOutHistory(map(decode_opt_outs, store.opt_out_lists(closing))))
-    first_batch, revoked, sites = store.period_usage.first_batch(), store.revocations(), Sites(store)
-    first_batch_s = 0 if first_batch is None else first_batch[1]
-    for item in segments:
-        usage = item.usage
-        manifest = store.manifest(usage.pack)
-        if manifest is None:
-            raise SettlementError(f"entry {item.index}: expected the manifest of its pack, found none")
-        taken = Taken(
-            usage=usage,
-            manifest=manifest,
-            flags=item.flags,
-            accrual="",  # no day and no site depends on it
-            received_s=item.received_s,
-            undated_s=first_batch_s if item.received_s is None else item.received_s,
-            revoked=item.index > revoked.get(usage.device_id, item.index),
-        )
-        site, ticks_a_frame = sites.of(usage.device_id, item.index), ticks_hz // usage.rate_hz
-        for stem_id, serial, standing, day, frames in judge.daily(taken):
-            sums.add((stem_id, serial, standing), day, site, frames * ticks_a_frame)
 
 
 class Sites:
@@ -98,11 +85,13 @@ class Sites:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._present = store.period_usage.sites()
+        self._present: dict[bytes, tuple[int, str]] = {}
         self._all: dict[bytes, list[tuple[int, str]]] | None = None
 
     def of(self, device_id: bytes, leaf_index: int) -> str:
         """By the last enrolment in front of that leaf."""
+        if device_id not in self._present:  # also of one that is enrolled while segments are read
+            self._present = self._store.period_usage.sites()
         since, site = self._present[device_id]
         if since < leaf_index:
             return site

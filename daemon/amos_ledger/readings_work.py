@@ -12,8 +12,8 @@ from types import TracebackType
 
 from amos_ledger.settlement.played import Played, Row
 
-KEYS_IN_MEMORY = 50_000
-"""Some 15 MB; the cells of a thousand players with fifty stems each."""
+KEYS_IN_MEMORY = 25_000
+"""Some 8 MB, and as much again while they are added to the database."""
 
 ROWS_AT_A_TIME = 8192
 """NumPy's work on their columns stays in a cache, and its calls cost little beside it."""

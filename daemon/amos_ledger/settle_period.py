@@ -14,23 +14,23 @@ follow the policy in the ledger's folder. So settling again writes the same file
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
 from amos.protocol.checkpoint_host import Checkpoint, sign_checkpoint
-from amos.protocol.closing import COMMUNAL, VERSION
+from amos.protocol.closing import COMMUNAL
 from amos.protocol.errors import ProtocolError
 from amos.protocol.merkle import leaf_hash
 from amos.protocol.rotation import LEDGER
 from amos_ledger.audit import follow_now
 from amos_ledger.close_period import ClosedNow, close_period, waiting_pools
-from amos_ledger.detail_work import DailySums, daily_play
+from amos_ledger.detail_work import DailySums
 from amos_ledger.errors import StorageFailed
 from amos_ledger.folder import Folder
 from amos_ledger.heads import checked_store
 from amos_ledger.log import tree
 from amos_ledger.opt_outs import log_published
-from amos_ledger.pool_segments import PeriodSegments
 from amos_ledger.public import Public
 from amos_ledger.settlement.detail import detail
 from amos_ledger.settlement.metered_result import MeteredResult
@@ -70,14 +70,14 @@ def settle_period(
     Raises `LedgerError` (`StorageFailed` when disk or database refuse), `SettlementError`.
     """
     try:
-        with checked_store(folder) as store:
+        with checked_store(folder) as store, DailySums(store) as daily:
             log_published(folder, store)
-            closed = close_period(store, folder.sign_by, period, income_micro, currency, pool)
+            closed = close_period(store, folder.sign_by, period, income_micro, currency, pool, daily)
             public = Public(folder)
             with folder.publishing():
                 folder.take_line(store)  # a key may have given way to another while the period was worked out
                 public.publish(store, _nobody)
-                written = _write(folder, store, public, closed)
+                written = _write(folder, store, public, closed, daily)
             follow_now(folder, store)
             return Settled(closed, written, tuple(waiting_pools(store, period)))
     except (OSError, *DATABASE_ERRORS, ProtocolError) as error:
@@ -88,10 +88,10 @@ def _nobody(_step: str) -> None:
     """Settlement has nothing to do between the steps of publication."""
 
 
-def _write(folder: Folder, store: Store, public: Public, closed: ClosedNow) -> dict[str, Path]:
+def _write(folder: Folder, store: Store, public: Public, closed: ClosedNow, daily: DailySums) -> dict[str, Path]:
     title = closed.result.closing.title()
     written = {}
-    for payee, data in _statements(folder, store, closed):
+    for payee, data in _statements(folder, store, closed, daily):
         name = f"statements/{title}/{payee}.json"
         public.write(name, data)
         written[payee] = public.root / name
@@ -99,28 +99,26 @@ def _write(folder: Folder, store: Store, public: Public, closed: ClosedNow) -> d
     return written
 
 
-def _statements(folder: Folder, store: Store, closed: ClosedNow) -> Iterator[tuple[str, bytes]]:
+def _statements(folder: Folder, store: Store, closed: ClosedNow, daily: DailySums) -> Iterator[tuple[str, bytes]]:
     """(payee, file's bytes) of every statement, made one by one."""
     if isinstance(closed.result, PeriodResult):
         return _listed(folder, store, closed, closed.result)
-    return _metered(folder, store, closed, closed.result)
+    return _metered(folder, store, closed, closed.result, daily)
 
 
-def _metered(folder: Folder, store: Store, closed: ClosedNow, result: MeteredResult) -> Iterator[tuple[str, bytes]]:
+def _metered(
+    folder: Folder, store: Store, closed: ClosedNow, result: MeteredResult, daily: DailySums
+) -> Iterator[tuple[str, bytes]]:
     size, read = proof_size(store, closed.leaf_index), store.log.cached()
     note, rotations = head_note(folder, store, size), rotations_before(store, size)
     closing = closed.leaf_index, closed.entry, tree.inclusion_path(closed.leaf_index, size, read)
     common = note, closing, rotations
-    venues, period, hz = read_policy(folder), result.closing.period, result.meter.ticks_hz
-    settled_at = closed.leaf_index if result.closing.readings_of is None else result.closing.readings_of
-    with DailySums() as sums:
-        of_pool = result.closing.pool if result.closing.version == VERSION else None
-        daily_play(store, PeriodSegments(store, period, of_pool), settled_at, hz, sums)
-        for number, payee in enumerate(result.payees):
-            core, proof = result.core_bytes(number), _metered_proof(store, result, number, common, size)
-            whole, lines = statement_file(core, proof), result.lines_of(number)
-            told = detail(json.loads(core), len(whole), lines, sums.play, venues, folder.sign)
-            yield payee, with_detail(whole, core, told)
+    venues, play_of = read_policy(folder), partial(daily.play, ticks_hz=result.meter.ticks_hz)
+    for number, payee in enumerate(result.payees):
+        core, proof = result.core_bytes(number), _metered_proof(store, result, number, common, size)
+        whole, lines = statement_file(core, proof), result.lines_of(number)
+        told = detail(json.loads(core), len(whole), lines, play_of, venues, folder.sign)
+        yield payee, with_detail(whole, core, told)
 
 
 def _metered_proof(

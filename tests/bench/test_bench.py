@@ -122,8 +122,8 @@ def test_what_takes_half_an_hour_runs_when_it_is_named(monkeypatch: pytest.Monke
 def test_settle_figures() -> None:
     figures = settle.measure(TINY)
     assert all(figure.section == "settle" and figure.value is not None and figure.value > 0 for figure in figures)
-    assert len({figure.name for figure in figures}) == len(figures) == 18
-    assert [figure.bound is not None for figure in figures].count(True) == 7
+    assert len({figure.name for figure in figures}) == len(figures) == 19
+    assert [figure.bound is not None for figure in figures].count(True) == 8
 
 
 def test_memory_by_segments() -> None:

@@ -14,33 +14,38 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from amos.protocol.closing import Closing
 from amos.protocol.ledger_limits import PPM
 from amos.protocol.readings import ACCRUALS, EARNING, FROZEN_LATE, STANDINGS
 from amos.protocol.record import U63
+from amos_ledger.settlement.accounts import Books, Earned
 from amos_ledger.settlement.apportion_numpy import Integers, Shares
 from amos_ledger.settlement.division import Division, Entries
-from amos_ledger.settlement.metered_statement import PAYABLE
+from amos_ledger.settlement.metered_statement import FORMAT, PAYABLE, moves, on_accounts
+from amos_ledger.settlement.money import decimal, minor_units
 from amos_ledger.settlement.part_columns import NEVER, Parts
 from amos_ledger.settlement.rights import RightsHistory
+from amos_ledger.settlement.statement import SPELLED
 from amos_ledger.settlement.stem_table import StemTable
 
-ENTRIES_AT_A_TIME, PAYEES_AT_A_TIME = 8192, 256
+ENTRIES_AT_A_TIME, PAYEES_AT_A_TIME = 8192, 64
 _DAY_S = 86_400
-_LINES, _POOL, _UNPAID = '"lines":0,', '"pool":0', ',"unpaid":0'
 
 _OPENED = tuple(
-    b'{"account":"%b","amount_micro":' % (STANDINGS[FROZEN_LATE] if standing == FROZEN_LATE else PAYABLE).encode()
+    b',{"account":"%b","amount_micro":' % (STANDINGS[FROZEN_LATE] if standing == FROZEN_LATE else PAYABLE).encode()
     for standing in EARNING
 )
 _REASONS = tuple("" if standing in EARNING else f'"reason":"{reason}",' for standing, reason in enumerate(STANDINGS))
 
 
 class _Texts(NamedTuple):
-    """Texts of entries side by side: where the share's ppm stands in each, and where it ends."""
+    """Texts of entries, `ENTRIES_AT_A_TIME` of them side by side: where each begins there, where the share's ppm stands
+    in it, and where it ends."""
 
-    octets: bytearray
-    cuts: Integers
-    ends: Integers
+    octets: list[bytes]
+    begins: npt.NDArray[np.int32]
+    cuts: npt.NDArray[np.int32]
+    ends: npt.NDArray[np.int32]
 
 
 class _Pieces:
@@ -48,100 +53,116 @@ class _Pieces:
 
     def __init__(self, texts: _Texts, shares: Shares, standings: npt.NDArray[Any], amounts: Integers | None) -> None:
         self._texts, self._shares, self._standings, self._amounts = texts, shares, standings, amounts
-        self._first, self._bounds, self._made = 0, [0], list[bytes | bytearray]()
+        self._first, self._bounds, self._made = 0, [0], list[bytes]()
 
-    def pieces(self, number: int) -> Sequence[bytes | bytearray]:
+    def pieces(self, number: int) -> list[bytes]:
         """Of that payee."""
         if not self._first <= number < self._first + len(self._bounds) - 1:
             self._make(number)
         at = number - self._first
-        return self._made[self._bounds[at] : self._bounds[at + 1]]
+        found = self._made[self._bounds[at] : self._bounds[at + 1]]
+        if found:
+            found[0] = found[0][1:]  # the comma in front of the first line
+        return found
 
     def _make(self, number: int) -> None:
         bounds = self._shares.starts[number : number + PAYEES_AT_A_TIME + 1]
         which = slice(int(bounds[0]), int(bounds[-1]))
-        entries, octets = self._shares.stems[which], self._texts.octets
-        cuts, ends = self._texts.cuts[entries].tolist(), self._texts.ends[entries].tolist()
-        begins = np.where(entries > 0, self._texts.ends[entries - 1], 0).tolist()
-        heads = [octets[begin:cut] for begin, cut in zip(begins, cuts, strict=True)]
-        tails = [octets[cut:end] for cut, end in zip(cuts, ends, strict=True)]
+        entries = self._shares.stems[which]
+        begins, cuts, ends = (column[entries].tolist() for column in self._texts[1:])
+        octets = list(map(self._texts.octets.__getitem__, (entries // ENTRIES_AT_A_TIME).tolist()))
+        heads = [text[begin:cut] for text, begin, cut in zip(octets, begins, cuts, strict=True)]
+        tails = [text[cut:end] for text, cut, end in zip(octets, cuts, ends, strict=True)]
         columns = [heads, _decimals(self._shares.ppm[which]), tails]
         if self._amounts is not None:
-            opened = map(_OPENED.__getitem__, self._standings[entries].tolist())
+            opened = list(map(_OPENED.__getitem__, self._standings[entries].tolist()))
             columns = [opened, _decimals(self._amounts[which]), *columns]
         self._first, self._bounds = number, ((bounds - bounds[0]) * len(columns)).tolist()
         self._made = list(chain.from_iterable(zip(*columns, strict=True)))
 
 
 class CoreTexts:
-    """Lines of all payees; `core` puts them into what else a payee is told."""
+    """Lines of all payees; `core` puts them between what else a payee is told."""
 
     def __init__(self, division: Division, table: StemTable, rights: RightsHistory) -> None:
         entries = division.entries
-        self._cuts, self._ends = (np.empty(len(entries.starts), np.int64) for _ in range(2))
-        octets = bytearray()
+        texts = _Texts([], *(np.empty(len(entries.starts), np.int32) for _ in range(3)))
         clocks = [f"T{s // 3600:02}:{s // 60 % 60:02}:{s % 60:02}Z" for s in range(_DAY_S)]
         for first in range(0, len(entries.starts), ENTRIES_AT_A_TIME):
-            self._spell(octets, slice(first, first + ENTRIES_AT_A_TIME), entries, table, rights, clocks)
-        texts = _Texts(octets, self._cuts, self._ends)
+            _spell(texts, slice(first, first + ENTRIES_AT_A_TIME), entries, table, rights, clocks)
         self._paid = _Pieces(texts, division.paid, entries.standings, division.of_lines)
         self._told = _Pieces(texts, division.told, entries.standings, None)
 
-    def core(self, number: int, pool: bytes, facts: str) -> bytes:
-        """The core of that payee: the pool's facts, the lines, and the payee's other facts, which are spelled with 0 in
-        the place of these (`with_places`)."""
-        front, _cut, rest = facts.partition(_LINES)
-        middle, _cut, rest = rest.partition(_POOL)
-        pieces = front.encode(), b'"lines":[', self._lines(number), b"],", middle.encode(), b'"pool":', pool
-        unpaid = b',"unpaid":[', self._unpaid(number), b"]", rest.removeprefix(_UNPAID).encode()
-        return b"".join(pieces + unpaid)
+    def core(self, number: int, pool: bytes, around: "Around") -> list[bytes]:
+        """Pieces of the core of that payee; `pool`: what is said of all of it."""
+        lines, unpaid = self._paid.pieces(number), self._told.pieces(number)
+        return [around.front.encode(), *lines, around.middle.encode(), pool, b',"unpaid":[', *unpaid, b"]}"]
 
-    def _lines(self, number: int) -> bytes:
-        """Each ends with a comma, but for the last."""
-        return b"".join(self._paid.pieces(number))[:-1]
 
-    def _unpaid(self, number: int) -> bytes:
-        return b"".join(self._told.pieces(number))[:-1]
+class Around(NamedTuple):
+    """What a core says in front of its lines, and between these and what it says of the pool."""
 
-    def _spell(
-        self,
-        octets: bytearray,
-        which: slice,
-        entries: Entries,
-        table: StemTable,
-        rights: RightsHistory,
-        clocks: Sequence[str],
-    ) -> None:
-        """Those entries: what stands in front of the share's ppm, and what stands behind it."""
-        starts, behind = entries.starts[which], entries.starts[which.stop : which.stop + 1]
-        parts = table.parts.chosen(np.arange(starts[0], behind[0] if len(behind) else table.parts.count))
-        frames, plays, first_s, last_s, play_ms = _of_parts(parts, starts - starts[0], clocks)
-        stems = table.parts.stems[starts]
-        named, devices = rights.texts(stems), table.cells[entries.stems[which]].tolist()
-        told = zip(
-            named, devices, first_s, frames, last_s, play_ms, plays, _opened(entries.standings[which]), strict=True
-        )
-        texts = [b""] * (2 * len(starts))
-        texts[::2] = [
-            f'{begin}"artist":{artist},"devices":{of},"first":"{first}","frames":[{played}],"isrc":{isrc},"last":"{last}"'
-            f',"play_ms":"{ms}","plays":{begun},"ppm":'.encode()
-            for (_title, artist, isrc), of, first, played, last, ms, begun, begin in told
-        ]
-        names = stems.tobytes().hex()
-        hexes = [names[at : at + 32] for at in range(0, len(names), 32)]
-        kinds = zip(named, hexes, entries.rights[which].tolist(), entries.standings[which].tolist(), strict=True)
-        texts[1::2] = [
-            f',{_REASONS[standing]}"rights":{serial},"stem":"{stem}","title":{texts_of[0]}}},'.encode()
-            for texts_of, stem, serial, standing in kinds
-        ]
-        stops = len(octets) + np.fromiter(map(len, texts), np.int64, len(texts)).cumsum()
-        self._cuts[which], self._ends[which] = stops[::2], stops[1::2]
-        octets += b"".join(texts)
+    front: str
+    middle: str
+
+
+def around(closing: Closing, books: Books, earned: Earned, times: Mapping[str, str]) -> Around:
+    """As `metered_statement.facts` has it, which makes an object of each fact."""
+    payee, amount_micro, frozen_late_micro = earned
+    minor = minor_units(amount_micro, closing.currency)
+    accounts = "".join(
+        f'"{name}":{{"closing_micro":{closing_micro},"opening_micro":{opening_micro}}},'
+        for name, opening_micro, closing_micro in sorted(on_accounts(books, earned))
+    )
+    front = (
+        f'{{"amount":"{decimal(amount_micro)}","amount_micro":{amount_micro},'
+        f'"balance":{{{accounts}"transfers":{SPELLED(moves(books, payee))}}},"currency":{SPELLED(closing.currency)},'
+        f'"earning_ms":"{times["earning_ms"]}","format":"{FORMAT}","frozen_late_micro":{frozen_late_micro},"lines":['
+    )
+    middle = (
+        f'],"minor_units":{{"digits":{minor.digits},"rest_micro":{minor.rest_micro},"whole":{minor.whole}}},'
+        f'"payee":{SPELLED(payee)},"period":{SPELLED(closing.period)},"play_ms":"{times["play_ms"]}","pool":'
+    )
+    return Around(front, middle)
+
+
+def _spell(
+    found: _Texts,
+    which: slice,
+    entries: Entries,
+    table: StemTable,
+    rights: RightsHistory,
+    clocks: Sequence[str],
+) -> None:
+    """Those entries: what stands in front of the share's ppm, and what stands behind it."""
+    starts, behind = entries.starts[which], entries.starts[which.stop : which.stop + 1]
+    parts = table.parts.chosen(np.arange(starts[0], behind[0] if len(behind) else table.parts.count))
+    frames, plays, first_s, last_s, play_ms = _of_parts(parts, starts - starts[0], clocks)
+    stems = table.parts.stems[starts]
+    named, devices = rights.texts(stems), table.cells[entries.stems[which]].tolist()
+    told = zip(named, devices, first_s, frames, last_s, play_ms, plays, _opened(entries.standings[which]), strict=True)
+    texts = [b""] * (2 * len(starts))
+    texts[::2] = [
+        f'{begin}"artist":{artist},"devices":{of},"first":"{first}","frames":[{played}],"isrc":{isrc},"last":"{last}"'
+        f',"play_ms":"{ms}","plays":{begun},"ppm":'.encode()
+        for (_title, artist, isrc), of, first, played, last, ms, begun, begin in told
+    ]
+    names = stems.tobytes().hex()
+    hexes = [names[at : at + 32] for at in range(0, len(names), 32)]
+    kinds = zip(named, hexes, entries.rights[which].tolist(), entries.standings[which].tolist(), strict=True)
+    texts[1::2] = [
+        f',{_REASONS[standing]}"rights":{serial},"stem":"{stem}","title":{texts_of[0]}}}'.encode()
+        for texts_of, stem, serial, standing in kinds
+    ]
+    stops = np.fromiter(map(len, texts), np.int32, len(texts)).cumsum(dtype=np.int32)
+    found.begins[which] = np.concatenate(([0], stops[1:-1:2]))
+    found.cuts[which], found.ends[which] = stops[::2], stops[1::2]
+    found.octets.append(b"".join(texts))
 
 
 def _opened(standings: npt.NDArray[Any]) -> list[str]:
     """What begins an entry that earns nothing; lines of others begin with the payee's amount."""
-    return ["," if standing in EARNING else "{" for standing in standings.tolist()]
+    return ["," if standing in EARNING else ",{" for standing in standings.tolist()]
 
 
 def _decimals(values: npt.NDArray[Any]) -> list[bytes]:
@@ -161,11 +182,6 @@ def ratio_text(numerator: int, denominator: int) -> str:
     """As `statement.fraction_text` has it."""
     common = gcd(numerator, denominator)
     return f"{numerator // common}/{denominator // common}"
-
-
-def with_places(facts: Mapping[str, object]) -> dict[str, object]:
-    """The facts with 0 where `CoreTexts.core` puts lines and what the pool is."""
-    return {**facts, "lines": 0, "pool": 0, "unpaid": 0}
 
 
 def _of_parts(

@@ -30,6 +30,7 @@ from amos_ledger.settlement.standing import (
 Whole = npt.NDArray[np.int64]
 
 DAY_S = 86_400
+UNDATED_DAY = -1
 PACKS_KEPT = 64
 """Whose stems' rights are remembered: packs that are played at one time, between two catalogues."""
 
@@ -53,6 +54,16 @@ class Taken:
     revoked: bool
 
 
+class DayPlay(NamedTuple):
+    """Frames of a stem under the same splits and in the same standing, on a day since 1970, or `UNDATED_DAY`."""
+
+    stem_id: bytes
+    rights: int
+    standing: int
+    day: int
+    frames: int
+
+
 class Judge:
     """Judges the rows of a period's segments by what the log says of rights and withdrawals."""
 
@@ -60,26 +71,11 @@ class Judge:
         self._rights, self._opt_outs = rights, opt_outs
         self._of_pack: dict[tuple[bytes, int], Whole] = {}
 
-    def parts(self, taken: Taken) -> dict[bytes, Played]:
-        """What sounded in the segment, by packed key. Raises `SettlementError` for a stem that no catalogue has,
-        `MessageError` for a row that its pack cannot have."""
+    def judged(self, taken: Taken) -> "Judged":
+        """The segment's rows. Raises `SettlementError` for a stem that no catalogue has, `MessageError` for a row that
+        its pack cannot have."""
         rows = self._sounding(taken)
-        return _summed(taken, self._kinds(taken, rows), rows) if len(rows.stems) else {}
-
-    def daily(self, taken: Taken) -> Iterator[tuple[bytes, int, int, int, int]]:
-        """(stem, rights, standing, day since 1970 or -1 of what is not dated, frames) of what sounded, added up. A row
-        belongs to the day, UTC, in which it began. Raises as `parts`."""
-        rows = self._sounding(taken)
-        if not len(rows.stems):
-            return
-        dated = rows.first_s is not None and rows.last_s is not None and _in_calendar(rows.first_s, rows.last_s)
-        days = rows.first_s // DAY_S if dated and rows.first_s is not None else np.full(len(rows.stems), -1)
-        kinds = np.vstack([self._kinds(taken, rows), days])
-        distinct, which = _distinct(kinds)
-        frames = np.zeros(distinct.shape[1], np.int64)
-        np.add.at(frames, which, rows.frames)
-        for (rights, standing, stem, day), total in zip(distinct.T.tolist(), frames.tolist(), strict=True):
-            yield taken.manifest.stems[stem].stem_id, rights, standing, day, total
+        return Judged(taken, rows, self._kinds(taken, rows) if len(rows.stems) else np.empty((3, 0), np.int64))
 
     def _sounding(self, taken: Taken) -> "_Rows":
         check_pack(taken.usage, taken.manifest)
@@ -167,6 +163,46 @@ def _sounding(usage: Usage, played_s: int | None) -> _Rows:
     return _Rows(stems[some], frames[some], begins[some], first_s[some], last_s[some])
 
 
+class Judged:
+    """What sounded in a segment, added up by kind: (rights, standing, stem's index in the pack)."""
+
+    def __init__(self, taken: Taken, rows: _Rows, kinds: Whole) -> None:
+        """`kinds`: of each row."""
+        self._taken, self._rows, self._kinds = taken, rows, kinds
+        self._distinct, self._which = _distinct(kinds) if kinds.shape[1] else (kinds, np.empty(0, np.int64))
+        self._frames = _added(rows.frames, self._which, self._distinct)
+
+    def parts(self) -> dict[bytes, Played]:
+        """What sounded, by packed key."""
+        return _summed(self._taken, self._distinct, self._which, self._frames, self._rows)
+
+    def daily(self) -> Iterator[DayPlay]:
+        """What sounded by day. A row belongs to the day, UTC, in which it began."""
+        rows = self._rows
+        if not len(rows.stems):
+            return
+        dated = rows.first_s is not None and rows.last_s is not None and _in_calendar(rows.first_s, rows.last_s)
+        days = rows.first_s // DAY_S if dated and rows.first_s is not None else np.full(1, UNDATED_DAY)
+        if days.min() == days.max():  # as of most segments
+            distinct, frames = self._distinct, self._frames
+            of_kinds = np.full(distinct.shape[1], days[0])
+        else:
+            kinds, which = _distinct(np.vstack([self._kinds, days]))
+            distinct, of_kinds, frames = kinds[:3], kinds[3], _added(rows.frames, which, kinds)
+        stems = self._taken.manifest.stems
+        for (rights, standing, stem), day, total in zip(
+            distinct.T.tolist(), of_kinds.tolist(), frames.tolist(), strict=True
+        ):
+            yield DayPlay(stems[stem].stem_id, rights, standing, day, total)
+
+
+def _added(values: Whole, which: Whole, distinct: Whole) -> Whole:
+    """Values of one kind added up."""
+    found = np.zeros(distinct.shape[1], np.int64)
+    np.add.at(found, which, values)
+    return found
+
+
 def _distinct(kinds: Whole) -> tuple[Whole, Whole]:
     """(the different columns, which of them each column is)."""
     alike = (kinds == kinds[:, :1]).all(axis=1)
@@ -178,14 +214,10 @@ def _distinct(kinds: Whole) -> tuple[Whole, Whole]:
     return distinct, which.reshape(-1)
 
 
-def _summed(taken: Taken, kinds: Whole, rows: _Rows) -> dict[bytes, Played]:
-    """Rows of one kind added up; `kinds` are (rights, standing, stem's index in the pack) of each row."""
-    usage, accrual = taken.usage, ACCRUALS.index(taken.accrual)
-    distinct, which = _distinct(kinds)
-    count = distinct.shape[1]
-    frames, plays = np.zeros(count, np.int64), np.zeros(count, np.int64)
-    np.add.at(frames, which, rows.frames)
-    np.add.at(plays, which, rows.begins)
+def _summed(taken: Taken, distinct: Whole, which: Whole, frames: Whole, rows: _Rows) -> dict[bytes, Played]:
+    """The kinds of which there are rows, by packed key; `frames` are those of each kind."""
+    usage, accrual, count = taken.usage, ACCRUALS.index(taken.accrual), distinct.shape[1]
+    plays = _added(rows.begins.astype(np.int64), which, distinct)
     first_s, last_s = np.full(count, UNIX_S_MAX), np.full(count, -1)
     if rows.first_s is not None and rows.last_s is not None and _in_calendar(rows.first_s, rows.last_s):
         np.minimum.at(first_s, which, rows.first_s)
@@ -204,4 +236,4 @@ def _summed(taken: Taken, kinds: Whole, rows: _Rows) -> dict[bytes, Played]:
 
 def _in_calendar(first_s: Whole, last_s: Whole) -> bool:
     """Whether all of it is in the years 1970 to 9999, which parts can say."""
-    return bool(first_s.min() >= 0 and last_s.max() <= UNIX_S_MAX)
+    return bool(first_s.min(initial=0) >= 0 and last_s.max(initial=0) <= UNIX_S_MAX)

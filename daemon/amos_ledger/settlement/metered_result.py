@@ -14,6 +14,7 @@ from fractions import Fraction
 from hashlib import sha256
 from heapq import merge
 from itertools import groupby
+from typing import Protocol
 
 import numpy as np
 
@@ -23,9 +24,9 @@ from amos.protocol.readings import sum_bytes
 from amos.protocol.segment import Usage
 from amos_ledger.settlement.accounts import Books, Earned
 from amos_ledger.settlement.apportionment import SettlementError
-from amos_ledger.settlement.core_texts import CoreTexts, facts_of_time, with_places
+from amos_ledger.settlement.core_texts import CoreTexts, around, facts_of_time
 from amos_ledger.settlement.division import Division
-from amos_ledger.settlement.judging import Judge, Taken
+from amos_ledger.settlement.judging import DayPlay, Judge, Taken
 from amos_ledger.settlement.meter import Meter, Watched, meter
 from amos_ledger.settlement.metered_statement import Counts, MeteredPool, core, facts
 from amos_ledger.settlement.part_columns import added
@@ -132,8 +133,8 @@ class MeteredResult:
         self._late = self._division.frozen_late()
         self._texts = CoreTexts(self._division, readings.table, rights)
         self._pool_text = SPELLED(self._pool.facts).encode()
-        leaves = map(self.core_bytes, range(len(self.payees)))
-        self.statements = HashedStatements(sha256(b"\0" + core).digest() for core in leaves)
+        leaves = (b"".join([b"\0", *self._core_pieces(number)]) for number in range(len(self.payees)))
+        self.statements = HashedStatements(sha256(leaf).digest() for leaf in leaves)
         self.closing.statements_root = self.statements.root
 
     @property
@@ -149,17 +150,22 @@ class MeteredResult:
     def core(self, number: int) -> dict[str, object]:
         """What the statement of that payee says."""
         lines, unpaid = self._division.lines(number), self._division.unpaid(number)
-        return core(self._facts(number), lines, unpaid, self.meter, self._rights)
+        said = facts(self._pool, self.books, self._earned(number), self._times(number))
+        return core(said, lines, unpaid, self.meter, self._rights)
 
     def core_bytes(self, number: int) -> bytes:
         """Its bytes, as `statement.core_bytes` makes them."""
-        return self._texts.core(number, self._pool_text, SPELLED(with_places(self._facts(number))))
+        return b"".join(self._core_pieces(number))
 
-    def _facts(self, number: int) -> dict[str, object]:
-        earned = self.payees[number], self.amounts[number], self._late[number]
-        of_payee = self._division.ticks[number], self._division.weights[number]
-        times = facts_of_time(*of_payee, self.meter.ticks_hz)
-        return facts(self._pool, self.books, earned, times)
+    def _core_pieces(self, number: int) -> list[bytes]:
+        said = around(self.closing, self.books, self._earned(number), self._times(number))
+        return self._texts.core(number, self._pool_text, said)
+
+    def _earned(self, number: int) -> Earned:
+        return self.payees[number], self.amounts[number], self._late[number]
+
+    def _times(self, number: int) -> dict[str, str]:
+        return facts_of_time(self._division.ticks[number], self._division.weights[number], self.meter.ticks_hz)
 
     def earned(self) -> list[Earned]:
         """What each payee is credited."""
@@ -175,6 +181,18 @@ class MeteredResult:
         return self._division.stem_rows(number)
 
 
+class ByDay(Protocol):
+    """Takes what sounded by day, while a period is worked out."""
+
+    def begin(self) -> None:
+        """Of a period of which nothing was taken, or whose segments are taken from the first one again."""
+        ...
+
+    def add(self, index: int, usage: Usage, play: Iterable[DayPlay]) -> None:
+        """What sounded in the segment at that leaf."""
+        ...
+
+
 def work_out_readings(
     terms: MeterTerms,
     segments: Iterable[Settled],
@@ -182,21 +200,41 @@ def work_out_readings(
     manifest_of: Callable[[bytes], Manifest | None],
     sums: Sums,
     watched: Watched | None = None,
+    by_day: ByDay | None = None,
     beside: Mapping[RollupKey, int] | None = None,
 ) -> tuple[MeteredResult, bytes]:
     """Settle the period over its segments, by ascending index; the result, and `rollup.digest_of` all that sounded.
 
     `devices` are (device, sequence) of the same segments, by device and number, read behind them. What is `watched` is
-    kept; what sounded `beside` these segments, known when they were read, is in the roll-up as well.
+    kept, and `by_day` is given what sounded; what did `beside` these segments, known when they were read, is in the
+    roll-up as well.
     Raises `SettlementError` for a pack without a manifest or a stem without splits.
     """
     rights = RightsHistory((since_s, said_in(data), data) for since_s, data in terms.catalogues)
     judge = Judge(rights, OptOutHistory(map(decode_opt_outs, terms.opt_outs)))
+    counts = Counts()
+    rates_hz: set[int] = set()
+    if by_day is not None:
+        by_day.begin()
+    for index, taken in _each_taken(terms, segments, manifest_of):
+        judged = judge.judged(taken)
+        parts = judged.parts()
+        rates_hz.update({taken.usage.rate_hz} if parts else ())
+        sums.add(parts)
+        counts.add(taken.accrual, taken.flags)
+        if by_day is not None:
+            by_day.add(index, taken.usage, judged.daily())
+    readings = meter(sums, devices, rates_hz, rights, watched)
+    return MeteredResult(terms, readings, rights, counts), _rollup(readings, beside or {})
+
+
+def _each_taken(
+    terms: MeterTerms, segments: Iterable[Settled], manifest_of: Callable[[bytes], Manifest | None]
+) -> Iterator[tuple[int, Taken]]:
+    """(leaf index, what is to be judged) of each segment."""
     closings = sorted((index, period) for period, index in terms.closed.items())
     indexes = [index for index, _period in closings]
     before = [frozenset(period for _index, period in closings[:count]) for count in range(len(closings) + 1)]
-    counts = Counts()
-    rates_hz: set[int] = set()
     for settled in segments:
         usage = settled.usage
         manifest = manifest_of(usage.pack)
@@ -207,13 +245,7 @@ def work_out_readings(
         why = accrual(usage, terms.period, closed_before, settled.flags)
         undated_s = terms.first_batch_s if settled.received_s is None else settled.received_s
         revoked = settled.index > terms.revoked.get(usage.device_id, settled.index)
-        taken = Taken(usage, manifest, settled.flags, why, settled.received_s, undated_s, revoked)
-        parts = judge.parts(taken)
-        rates_hz.update({usage.rate_hz} if parts else ())
-        sums.add(parts)
-        counts.add(why, settled.flags)
-    readings = meter(sums, devices, rates_hz, rights, watched)
-    return MeteredResult(terms, readings, rights, counts), _rollup(readings, beside or {})
+        yield settled.index, Taken(usage, manifest, settled.flags, why, settled.received_s, undated_s, revoked)
 
 
 def _rollup(readings: Meter, beside: Mapping[RollupKey, int]) -> bytes:

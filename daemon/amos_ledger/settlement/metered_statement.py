@@ -6,7 +6,7 @@ spelling of both.
 
 from base64 import b64encode
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -146,16 +146,24 @@ def facts(pool: MeteredPool, books: Books, earned: Earned, times: Mapping[str, s
 
 def balance(books: Books, earned: Earned) -> dict[str, object]:
     """What was on the payee's accounts, what moved, and what is on them with what the closing gives."""
+    accounts = {
+        name: {"opening_micro": opening_micro, "closing_micro": closing_micro}
+        for name, opening_micro, closing_micro in on_accounts(books, earned)
+    }
+    return {**accounts, "transfers": moves(books, earned[0])}
+
+
+def on_accounts(books: Books, earned: Earned) -> Iterator[tuple[str, int, int]]:
+    """(name, what was on it, what is on it with what the closing gives) of each of the payee's accounts."""
     payee, amount_micro, frozen_late_micro = earned
     given = {"payable": amount_micro - frozen_late_micro, "frozen_late": frozen_late_micro, "held": 0}
-    accounts = {
-        name: {
-            "opening_micro": books.opening.get(prefix + payee, 0),
-            "closing_micro": books.balance(prefix + payee) + given[name],
-        }
-        for name, prefix in OF_PAYEE.items()
-    }
-    moves = [
+    for name, prefix in OF_PAYEE.items():
+        yield name, books.opening.get(prefix + payee, 0), books.balance(prefix + payee) + given[name]
+
+
+def moves(books: Books, payee: str) -> list[dict[str, object]]:
+    """The transfers from or to an account of the payee."""
+    return [
         {
             "number": moved.number,
             "index": index,
@@ -169,7 +177,6 @@ def balance(books: Books, earned: Earned) -> dict[str, object]:
         }
         for index, moved in books.touching(payee)
     ]
-    return {**accounts, "transfers": moves}
 
 
 def statement_file(core: bytes, proof: MeteredProof) -> bytes:

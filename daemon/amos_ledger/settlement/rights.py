@@ -91,8 +91,8 @@ class RightsHistory:
         [texts] = self.texts(np.frombuffer(stem_id, np.uint8).reshape(1, -1))
         return Work(*map(json.loads, texts))
 
-    def texts(self, stem_ids: npt.NDArray[np.uint8]) -> list[list[str]]:
-        """[title, artist, code] of each stem as the last catalogue that has it tells them, spelled in JSON."""
+    def texts(self, stem_ids: npt.NDArray[np.uint8]) -> list[tuple[str, str, str]]:
+        """(title, artist, code) of each stem as the last catalogue that has it tells them, spelled in JSON."""
         return self._columns.texts(stem_ids)
 
 

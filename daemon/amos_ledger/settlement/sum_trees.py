@@ -97,6 +97,8 @@ def roots(leaves: Nodes, sizes: Whole) -> Nodes:
 class SumRoot:
     """The root of leaves that come by and by; keeps one node for each bit of their count."""
 
+    __slots__ = ("_peaks", "count")
+
     def __init__(self) -> None:
         self.count = 0
         self._peaks: list[Node] = []

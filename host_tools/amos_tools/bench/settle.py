@@ -54,15 +54,18 @@ def _readings(scale: float) -> list[Figure]:
         parts = f"readings {part['readings_s']:.2f} s, shares and cores {part['cores_s']:.2f} s"
         note = f"{parts}; {cpu_s / stems * 1e6:.0f} us a stem"
         bounds = (("at most", CLOSE_S_MAX), ("at most", CLOSE_BYTES_MAX / 1e6)) if largest else (None, None)
-        found.append(
-            Figure("settle", f"{name}, CPU", cpu_s, "s", bounds[0], f"{note}; {cpu_s / stems * 1e6:.0f} us a stem")
-        )
+        found.append(Figure("settle", f"{name}, CPU", cpu_s, "s", bounds[0], note))
         found.append(Figure("settle", f"{name}, memory", part["bytes"] / 1e6, "MB", bounds[1], "of all the program"))
     stems, payees = sizes[-1]
     name, each_ms = f"statement's file of {payees:,}, CPU", took[-1]["statement_s"] * 1e3
     found.append(Figure("settle", name, each_ms, "ms", None, f"{each_ms * payees / 1e3:.0f} s for all, not written"))
-    size = f"statement of 100 lines, {stems:,} stems"
-    return [*found, Figure("settle", size, took[-1]["statement_bytes"] / 1024, "KB", ("at most", STATEMENT_KB_MAX))]
+    size, most = f"statement of 100 lines, {stems:,} stems", ("at most", STATEMENT_KB_MAX)
+    for whose, name, note in (
+        ("that the payee leads", "statement_bytes", "their rows stand side by side"),
+        ("that others lead", "scattered_bytes", "each row has its own way to the root"),
+    ):
+        found.append(Figure("settle", f"{size} {whose}", took[-1][name] / 1024, "KB", most, note))
+    return found
 
 
 def _divided(stems: int, payees: int) -> tuple[float, int]:

@@ -1,6 +1,6 @@
 """Section `settle-large`: memory of settling and of full verification, by segments of the log.
 
-About half an hour of one core for a million segments, and some 5 GB of disk meanwhile.
+About a quarter of an hour of one core for a million segments, and some 5 GB of disk meanwhile.
 """
 
 import json

@@ -3,7 +3,8 @@ is all that its closing commits to. Run as a program.
 
 `python -m amos_tools.bench.settle_readings STEMS PAYEES` prints a JSON object: CPU seconds of each part, those of a
 statement's file afterwards, bytes at most in use until then, and the bytes of a statement of a hundred lines with the
-days and venues that have room in it.
+days and venues that have room in it. One payee leads the stems of its lines, so that their rows stand side by side;
+another has a share of a hundred that others lead, anywhere among all rows.
 """
 
 import json
@@ -26,6 +27,7 @@ from amos_tools.bench.settle_close import bytes_at_most
 PERIOD, INCOME_MICRO, RATE_HZ = "2026-11", 10**15, 44_100
 PPM_OF_THREE = (500_000, 300_000, 200_000)
 LINES = 100
+SCATTERED = "scattered"
 FILES = 500
 """So many of the statements are made, one after the other."""
 FIRST_DAY, DAYS = 20_758, 30
@@ -51,7 +53,9 @@ def main(stems: int, payees: int) -> None:
     sizes = {"readings_s": metered - began, "cores_s": done - metered, "bytes": bytes_at_most()}
     files = [_statement(result, number) for number in range(min(payees, FILES))]
     took_s = (time.process_time() - done) / len(files)
-    print(json.dumps(sizes | {"statement_s": took_s, "statement_bytes": len(files[0])}))
+    scattered = _statement(result, result.payees.index(SCATTERED))
+    of_files = {"statement_bytes": len(files[0]), "scattered_bytes": len(scattered)}
+    print(json.dumps(sizes | of_files | {"statement_s": took_s}))
 
 
 def _stem_id(number: int) -> bytes:
@@ -59,11 +63,15 @@ def _stem_id(number: int) -> bytes:
 
 
 def _works(stems: int, payees: int) -> Iterator[WorkSaid]:
-    """The first hundred stems have the first payee as their lead, and the others anybody."""
+    """The first hundred stems have the first payee as their lead, and the others anybody; a hundred of these have
+    `SCATTERED` behind it."""
+    apart = (stems - LINES) // LINES
     for number in range(stems):
         first = 0 if number < LINES else 1 + number % (payees - 3)
-        named = zip(range(first, first + 3), PPM_OF_THREE, strict=True)
-        splits = [(f"payee-{payee:06}", ppm) for payee, ppm in named]
+        named = [f"payee-{payee:06}" for payee in range(first, first + 3)]
+        if number >= LINES and (number - LINES) % apart == 0 and (number - LINES) // apart < LINES:
+            named[1] = SCATTERED
+        splits = list(zip(named, PPM_OF_THREE, strict=True))
         yield WorkSaid(_stem_id(number), f"Stem number {number}", "An Artist", "DEABC2600001", splits)
 
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from amos_tools.verify.errors import Difference, same
 from amos_tools.verify.light_figures import STANDINGS
 
-KEYS_IN_MEMORY = 40_000
+KEYS_IN_MEMORY = 16_000
 DAY_S = 86_400
 UNDATED = -1
 MERGING = "region"

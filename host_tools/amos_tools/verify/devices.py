@@ -14,7 +14,7 @@ from amos_tools.verify.opened import UsageSaid
 from amos_tools.verify.standing import Hours
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Sealed:
     """A segment as its successor refers to it. `end` is boot, session and end frame."""
 
@@ -22,7 +22,7 @@ class Sealed:
     end: tuple[int, int, int]
 
 
-@dataclass
+@dataclass(slots=True)
 class Run:
     """Segments with sequence numbers one after the other; only the last can still be followed."""
 
@@ -31,7 +31,7 @@ class Run:
     sealed: Sealed
 
 
-@dataclass
+@dataclass(slots=True)
 class Device:
     """A player as enrolled, and its chain as runs of sequence numbers, ascending.
 

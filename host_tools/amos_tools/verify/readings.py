@@ -116,6 +116,8 @@ class Readings:
 class NumberRuns:
     """Sequence numbers as runs [first, end), added in any order."""
 
+    __slots__ = ("ends", "firsts")
+
     def __init__(self) -> None:
         self.firsts: list[int] = []
         self.ends: list[int] = []

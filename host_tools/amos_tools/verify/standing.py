@@ -25,7 +25,7 @@ REASONS = ("over_time", "post_lease", "stem_lease", "post_opt_out", "revoked")
 """The last one since closings of version 3."""
 
 
-@dataclass
+@dataclass(slots=True)
 class Hours:
     """Real time of a device: since when it is enrolled, and how many milliseconds of play it has had of it."""
 

@@ -8,8 +8,8 @@ import sqlite3
 from collections.abc import Iterator
 from typing import NamedTuple
 
-KEYS_IN_MEMORY = 40_000
-"""About 20 MB; then they are added to the database."""
+KEYS_IN_MEMORY = 16_000
+"""About 8 MB; then they are added to the database."""
 
 
 class Kind(NamedTuple):
