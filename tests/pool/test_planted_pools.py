@@ -86,12 +86,12 @@ def a_number_of_the_other_pool(patch: Patch) -> None:
 
 
 def a_frame_more(patch: Patch) -> None:
-    parts = judging.Judge.parts
+    parts = judging.Judged.parts
 
-    def lying(self: Any, taken: Any) -> Any:
-        return {key: played._replace(frames=played.frames + 1) for key, played in parts(self, taken).items()}
+    def lying(self: Any) -> Any:
+        return {key: played._replace(frames=played.frames + 1) for key, played in parts(self).items()}
 
-    patch.setattr(judging.Judge, "parts", lying)
+    patch.setattr(judging.Judged, "parts", lying)
     patch.setattr(close_period, "_checked", lambda _store, drafted: drafted[0])
 
 

@@ -42,11 +42,11 @@ class _Everything:
 
 def frames_by(patch: Patch, change: Callable[[bytes, bytes, int], int]) -> None:
     """`change(stem, device, rate)`: how many frames more the ledger counts, of the first segment that has the stem."""
-    parts = judging.Judge.parts
+    parts = judging.Judged.parts
     done: Counter[tuple[bytes, bytes]] = Counter()
 
-    def lying(self: Any, taken: Any) -> Any:
-        found = dict(parts(self, taken))
+    def lying(self: Any) -> Any:
+        found = dict(parts(self))
         for packed, played in found.items():
             key = Key(*struct.unpack(">16s16sQBBBI", packed))
             more = change(key.stem_id, key.device_id, key.rate_hz)
@@ -55,7 +55,7 @@ def frames_by(patch: Patch, change: Callable[[bytes, bytes, int], int]) -> None:
                 found[packed] = played._replace(frames=played.frames + more)
         return found
 
-    patch.setattr(judging.Judge, "parts", lying)
+    patch.setattr(judging.Judged, "parts", lying)
     patch.setattr(metered_result, "_rollup", lambda *_sums: _Everything())
 
 

@@ -21,7 +21,7 @@ from amos.protocol.record import U63
 from amos_ledger.settlement.accounts import Books, Earned
 from amos_ledger.settlement.apportion_numpy import Integers, Shares
 from amos_ledger.settlement.division import Division, Entries
-from amos_ledger.settlement.metered_statement import FORMAT, PAYABLE, moves, on_accounts
+from amos_ledger.settlement.metered_statement import PAYABLE, format_of, moves, on_accounts
 from amos_ledger.settlement.money import decimal, minor_units
 from amos_ledger.settlement.part_columns import NEVER, Parts
 from amos_ledger.settlement.rights import RightsHistory
@@ -117,7 +117,7 @@ def around(closing: Closing, books: Books, earned: Earned, times: Mapping[str, s
     front = (
         f'{{"amount":"{decimal(amount_micro)}","amount_micro":{amount_micro},'
         f'"balance":{{{accounts}"transfers":{SPELLED(moves(books, payee))}}},"currency":{SPELLED(closing.currency)},'
-        f'"earning_ms":"{times["earning_ms"]}","format":"{FORMAT}","frozen_late_micro":{frozen_late_micro},"lines":['
+        f'"earning_ms":"{times["earning_ms"]}","format":"{format_of(closing)}","frozen_late_micro":{frozen_late_micro},"lines":['
     )
     middle = (
         f'],"minor_units":{{"digits":{minor.digits},"rest_micro":{minor.rest_micro},"whole":{minor.whole}}},'

@@ -125,12 +125,17 @@ def core(
     }
 
 
+def format_of(closing: Closing) -> str:
+    """The format of the statements of that closing."""
+    return FORMAT_OF_POOL if closing.version == VERSION else FORMAT
+
+
 def facts(pool: MeteredPool, books: Books, earned: Earned, times: Mapping[str, str]) -> dict[str, object]:
     """What one payee is told besides lines. `times`: how long the payee's stems earned, and the payee's part of it."""
     closing, (payee, amount_micro, frozen_late_micro) = pool.closing, earned
     minor = minor_units(amount_micro, closing.currency)
     return {
-        "format": FORMAT_OF_POOL if closing.version == VERSION else FORMAT,
+        "format": format_of(closing),
         "period": closing.period,
         "currency": closing.currency,
         "payee": payee,
