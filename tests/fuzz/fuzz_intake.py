@@ -36,6 +36,7 @@ from amos.protocol.topics import USAGE, device_topic
 from amos.protocol.usage_reader import open_usage
 from amos_ledger import registry
 from amos_ledger.folder import Folder
+from amos_ledger.intake import reading, segment_parse
 from amos_ledger.intake.reading import Message, asks_time
 from amos_ledger.intake.segment_parse import decode_usage, parse_segment
 from amos_ledger.ledger import Ledger
@@ -152,6 +153,14 @@ class Intake:
         self._seen = Seen()
         self._outcomes: list[str] = []
         self._batches = 0
+
+    @staticmethod
+    def forget() -> None:
+        """Empty what intake remembers of layouts and topics: it fills up over many rounds, and has bounds."""
+        for scalars in (segment_parse._HEAD, segment_parse._TAIL):
+            scalars._layouts.clear()
+        segment_parse._frame.cache_clear()
+        reading._parse_topic.cache_clear()
 
     def case(self) -> str:
         if not self._outcomes:
