@@ -80,10 +80,12 @@ def _check_period(store: Store, moved: Transfer) -> None:
         if moved.period not in store.closed_periods():
             raise TransferRefused(f"{moved.period}: expected a closed period, found one that gave nothing yet")
         return
-    latest = latest_in(store, moved.currency, moved.credit.removeprefix(POOLS))
+    pool = moved.credit.removeprefix(POOLS)
+    latest = latest_in(store, moved.currency, pool)
     if latest is not None and latest >= moved.period:
         raise PeriodClosed(
-            f"{moved.period}: expected an open period, found {latest} closed in {moved.currency}; name the next"
+            f"{moved.period}: expected an open period, found {latest} closed in {moved.currency} for pool {pool}; name the"
+            " next"
         )
 
 

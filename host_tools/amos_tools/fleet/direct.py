@@ -85,6 +85,7 @@ def direct(
             raise UsageError("expected players, or --all, and something that is wanted of them")
         tls, seed = (tls_ca, tls_certificate, tls_key), read_key(operator_key_file)
         with Desk(broker_of(broker, "auto", tls, username, password_file), crypto.public_key(seed)) as desk:
+            desk.members.check_own_key()
             members = _to_direct(_members(desk, target or [], everybody), changes, take_over)
             for member in members:
                 publish(desk, member, changes, seed)

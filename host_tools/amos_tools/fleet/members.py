@@ -97,6 +97,16 @@ class Members:
         refusals = courier.refusals or [] if courier is not None else []
         return next((refusal for refusal in refusals if refusal.device_id == member.device_id), None)
 
+    def check_own_key(self) -> None:
+        """Raises `FleetError` for a key that gave way: players take nothing by it, and what the next one signed would
+        be overwritten at the broker."""
+        for new_key, old_key in self._before.items():
+            if old_key == self.operator_key:
+                raise FleetError(
+                    f"the operator's key {old_key.hex()[:16]} gave way to {new_key.hex()[:16]}: expected that one's file"
+                    " as --operator-key-file"
+                )
+
     def _courier_came(self, site: str, payload: bytes) -> None:
         try:
             self.couriers[site] = decode_courier_status(payload)

@@ -157,6 +157,7 @@ def _read_plan(path: Path) -> Plan:
 
 
 def _made(plan: Plan, pack: Pack, desk: Desk) -> Rollout:
+    desk.members.check_own_key()
     rings = rings_of(plan, bytes.fromhex(pack.pack_id), desk.members)
     for device in (each for ring in rings for each in ring.devices):
         desk.members.of(device.site, bytes.fromhex(device.device_id)).check_key()

@@ -67,6 +67,7 @@ class Runner:
             self._connections, elapsed_ms = self._desk.connections, 0
             for watch in self._watches.values():
                 watch.begin_anew()
+        self._desk.members.check_own_key()
         phase, ring = self.rollout.phase, self.rollout.ring
         done = step(self.rollout, self._look(elapsed_ms), elapsed_ms)
         for line in done.told:

@@ -33,6 +33,8 @@ class Store:
     """The file's content, for the one who holds it."""
 
     def __init__(self, path: Path) -> None:
+        if not path.name:
+            raise StateError(f"{path}: expected a file's name")
         self.path = path
         self._asked = path.with_name(path.name + ".stop")
 
