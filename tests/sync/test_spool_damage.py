@@ -125,7 +125,10 @@ def line(tmp_path: Path) -> Iterator[PlayerThread]:
 @pytest.mark.parametrize(
     "damage",
     [
-        pytest.param("UPDATE entries SET payload = x'00ff' || substr(payload, 3) WHERE sequence = 40", id="a payload"),
+        pytest.param("UPDATE messages SET payload = x'00ff' || substr(payload, 3) WHERE id = 40", id="a payload"),
+        pytest.param("DELETE FROM messages WHERE id = 40", id="a message that is gone"),
+        pytest.param("DELETE FROM receipts WHERE id = 15", id="a receipt that is gone"),
+        pytest.param("DROP TABLE messages", id="all messages"),
         pytest.param("UPDATE entries SET message_sha256 = zeroblob(32) WHERE sequence = 40", id="a hash"),
         pytest.param("UPDATE entries SET sequence = 31000 WHERE sequence = 40", id="a number"),
         pytest.param("UPDATE entries SET state = 77 WHERE sequence = 40", id="a state"),
