@@ -98,6 +98,7 @@ def open_database(path: Path) -> sqlite3.Connection:
     try:
         database.execute("PRAGMA journal_mode = WAL")
         database.execute("PRAGMA synchronous = FULL")
+        database.execute("PRAGMA secure_delete = OFF")  # pages that are given back are not worth a write to a card
         bring_to_present(database, path)
     except BaseException:
         database.close()  # what a step began ends with it

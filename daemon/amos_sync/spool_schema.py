@@ -62,13 +62,10 @@ CREATE TABLE entries_split (
     leaf_index INTEGER, returned_unix_s INTEGER, carried_unix_s INTEGER,
     UNIQUE (device, sequence, segment_sha256)
 );
-INSERT INTO messages SELECT id, payload FROM entries WHERE {stays} ORDER BY id;
-INSERT INTO receipts SELECT id, receipt FROM entries
-    WHERE {stays} AND receipt IS NOT NULL AND state IN (5, 6) ORDER BY id;
-INSERT INTO entries_split SELECT id, device, sequence, segment_sha256, message_sha256, segment_bytes, message_bytes,
-    CASE WHEN {stays} THEN length(payload) + iif(state IN (5, 6), coalesce(length(receipt), 0), 0) ELSE 0 END,
-    state, sends, verdict, detail, CASE WHEN state IN (5, 6) THEN leaf_index END, returned_unix_s, carried_unix_s
-    FROM entries ORDER BY id;
+"""
+"""`held_bytes` are those of an entry's message and receipt, as long as they are there; a compact row has 0."""
+
+_SPLIT_DONE = """
 DROP TABLE entries;
 ALTER TABLE entries_split RENAME TO entries;
 CREATE INDEX entries_open ON entries (device, sequence) WHERE state != 6;
@@ -77,11 +74,6 @@ CREATE INDEX entries_compact ON entries (device) WHERE state = 6 AND held_bytes 
 CREATE INDEX entries_receipted ON entries (leaf_index) WHERE leaf_index IS NOT NULL AND held_bytes > 0;
 CREATE INDEX entries_carried ON entries (device, sequence) WHERE carried_unix_s IS NOT NULL;
 """
-"""`held_bytes` are those of an entry's message and receipt, as long as they are there; a compact row has 0. A receipt
-that came before the player was asked again is left behind: another one is on its way."""
-_ALL_STAYS = "payload IS NOT NULL"
-_OPEN_STAYS = "payload IS NOT NULL AND state != 6"
-"""Which messages are taken along; on a full disk what is only kept gives way."""
 
 
 def bring_to_present(database: sqlite3.Connection, path: Path) -> None:
@@ -98,26 +90,55 @@ def bring_to_present(database: sqlite3.Connection, path: Path) -> None:
         check(database)  # of a damaged file, pages that are in use might be given back
     try:
         try:
-            _step(database, version, _ALL_STAYS)
+            _step(database, version, keeps=True)
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode != sqlite3.SQLITE_FULL:
                 raise
             if database.in_transaction:
                 database.execute("ROLLBACK")
-            _step(database, version, _OPEN_STAYS)
-    except sqlite3.IntegrityError as error:
+            _step(database, version, keeps=False)  # what is only kept gives way
+    except (sqlite3.IntegrityError, TypeError) as error:
         raise SpoolDamaged(f"spool {path}: damaged: {error}") from error
+    database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()  # the log of a large step is as large as its tables
 
 
-def _step(database: sqlite3.Connection, version: int, stays: str) -> None:
+def _step(database: sqlite3.Connection, version: int, keeps: bool) -> None:
     database.execute("BEGIN IMMEDIATE")
     for number, step in enumerate((_SCHEMA, _KEPT_SCHEMA, _CARRIED_SCHEMA, _SPLIT_SCHEMA)[version:], version + 1):
-        for statement in step.replace("{stays}", stays).split(";\n"):
-            database.execute(statement)
+        _run(database, step)
         if number == 2:
             _note_leaves(database)
+    _split(database, keeps)
+    _run(database, _SPLIT_DONE)
     database.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
     database.execute("COMMIT")
+
+
+def _run(database: sqlite3.Connection, statements: str) -> None:
+    for statement in statements.split(";\n"):  # `executescript` would commit first
+        database.execute(statement)
+
+
+def _split(database: sqlite3.Connection, keeps: bool) -> None:
+    """In one pass: on a card a large spool takes a minute to read. A receipt that came before the ledger was asked
+    again stays behind: another one is on its way. Without `keeps` so does what is only kept."""
+    for *row, state, leaf_index, payload, receipt in database.execute(
+        "SELECT id, device, sequence, segment_sha256, message_sha256, segment_bytes, message_bytes, sends, verdict,"
+        " detail, returned_unix_s, carried_unix_s, state, leaf_index, payload, receipt FROM entries ORDER BY id"
+    ):
+        stays = payload is not None and (keeps or state != 6)
+        has_receipt = stays and receipt is not None and state in (5, 6)
+        held_bytes = (len(payload) if stays else 0) + (len(receipt) if has_receipt else 0)
+        database.execute(
+            "INSERT INTO entries_split (id, device, sequence, segment_sha256, message_sha256, segment_bytes,"
+            " message_bytes, sends, verdict, detail, returned_unix_s, carried_unix_s, state, leaf_index, held_bytes)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (*row, state, leaf_index if state in (5, 6) else None, held_bytes),
+        )
+        if stays:
+            database.execute("INSERT INTO messages VALUES (?, ?)", (row[0], payload))
+        if has_receipt:
+            database.execute("INSERT INTO receipts VALUES (?, ?)", (row[0], receipt))
 
 
 def _note_leaves(database: sqlite3.Connection) -> None:
