@@ -29,7 +29,15 @@ ROWS_LOST_MAX = 1000
 """Unreadable in a row, after which no more are looked for."""
 
 _CODES = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT)
-_WORDS = ("no such table", "no such column", "already exists", "duplicate column", "malformed", "ould not decode")
+_WORDS = (
+    "no such table",
+    "no such column",
+    "already exists",
+    "duplicate column",
+    "malformed",
+    "ould not decode",
+    "unsupported file format",
+)
 _UNREADABLE = (sqlite3.Error, ValueError, TypeError, OverflowError)
 """What reading a damaged file raises."""
 

@@ -99,6 +99,16 @@ def test_random_bytes_anywhere(filled: Path, tmp_path: Path, seed: int, file: st
     Spool(tmp_path / "spool").close()
 
 
+def test_a_format_that_sqlite_never_had_is_damage(filled: Path, tmp_path: Path) -> None:
+    shutil.copytree(filled, tmp_path / "spool")
+    with (tmp_path / "spool" / FILE_NAME).open("r+b") as file:
+        file.seek(44)
+        file.write(b"\xff\xff\xff\xff")
+    spool = Spool(tmp_path / "spool")
+    assert spool.mended is not None
+    spool.close()
+
+
 def test_what_is_whole_is_saved_with_its_name_at_the_broker(filled: Path, tmp_path: Path) -> None:
     shutil.copytree(filled, tmp_path / "spool")
     spool = Spool(tmp_path / "spool")
