@@ -6,14 +6,19 @@ SPOOL_BYTES_MAX = 256 * 1024 * 1024
 SPOOL_ENTRIES_MAX = 200_000
 """Entries not yet returned: each costs about 500 bytes of memory; 38 player-months."""
 
-RETURNED_ROWS_MAX = 10_000
-"""Compact rows of finished segments kept per device for the curious; the next start folds older ones into sums."""
+RETURNED_ROWS_MAX = 1_000
+"""Compact rows of finished segments kept per device for the curious, a week's; older ones are folded into sums: those
+of 200 players take some 60 MB."""
+
+LET_GO_AT_ONCE = 50
+"""Kept segments let go of, and compact rows folded, at a time, beside twice those that just came to them: what a
+start or an earlier version leaves too many gets fewer step by step, and no step holds up a player."""
 
 KEPT_DAYS = 35
 """How long a returned segment is kept for a ledger that has lost it: longer than a month's closing waits."""
 
 KEPT_BYTES_MAX = 64 * 1024 * 1024
-"""Of returned segments with their receipts: of one player, a year; the oldest go first."""
+"""Of returned segments and their receipts: of one player, half a year; the oldest go first."""
 
 HEAD_AGAIN_MS = (1_000, 3_600_000)
 """First and longest wait before a ledger that shows a lower tree head is shown the higher one again."""

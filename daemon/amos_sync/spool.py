@@ -14,7 +14,7 @@ for others while no player is told of it:
 
 Payloads stay until a player took a receipt that covers them, and for `KEPT_DAYS` more, with their receipts, within
 `KEPT_BYTES_MAX`: a ledger that is put back from a copy may have lost them, and the player no longer has them. Then a
-compact row remains. A full spool takes no more
+compact row remains, until there are many, and then a sum. A full spool takes no more
 segments (`full`), and still takes receipts, which make room. Any failure of SQLite is a `SpoolError`; then `rollback`.
 Where the disk itself is full (`SpoolDiskFull`), what is only kept gives way (`make_room`); a file that is damaged
 (`SpoolDamaged`) is set aside, and the players list what it had (`set_aside`).
@@ -32,14 +32,13 @@ from pathlib import Path
 from amos.edges.private_host import make_private_folders
 from amos_sync.errors import SpoolDamaged, SpoolError
 from amos_sync.limits import (
-    RETURNED_ROWS_MAX,
     SEQUENCE_MAX,
     SPOOL_BYTES_MAX,
     SPOOL_ENTRIES_MAX,
 )
 from amos_sync.outbox import Slot, State
 from amos_sync.spool_carried import CarriedEntries, Documents
-from amos_sync.spool_damage import check, save, set_aside
+from amos_sync.spool_damage import check, check_held, save, set_aside
 from amos_sync.spool_facts import SpoolFacts
 from amos_sync.spool_file import (
     FILE_NAME,
@@ -109,17 +108,17 @@ class Spool(SpoolFacts, SpoolKept):
         with named(f"open {self.folder / FILE_NAME}"):
             self._database = open_database(self.folder / FILE_NAME)
             check(self._database)
+            check_held(self._database)
             count = 0
             if saved is not None:
                 self._database.execute("BEGIN IMMEDIATE")
                 count = save(saved, self._database)
                 self._database.execute("COMMIT")
-            self._fold()
             self.carried = CarriedEntries(self._database, self._staging)
             self.documents = Documents(self._database, self._staging)
             self.client_id = self._client_id()
             self._count()
-            self._drop_old(int(time.time()))
+            self._let_go(int(time.time()))
             self.commit()
             keep_reserve(self.folder)
             self.slots()  # each state is one of those that there are
@@ -172,11 +171,11 @@ class Spool(SpoolFacts, SpoolKept):
 
     def payload(self, id: int) -> bytes:
         """The message to send: the same bytes each time."""
-        return self._blob("payload", id)
+        return self._blob("payload", "messages", id)
 
     def receipt(self, id: int) -> bytes:
         """The ledger's receipt of this entry."""
-        return self._blob("receipt", id)
+        return self._blob("receipt", "receipts", id)
 
     def message_bytes(self, id: int) -> int:
         """The size of what is sent."""
@@ -184,10 +183,10 @@ class Spool(SpoolFacts, SpoolKept):
             row = self._database.execute("SELECT message_bytes FROM entries WHERE id = ?", (id,)).fetchone()
         return int(row[0]) if row else 0
 
-    def _blob(self, column: str, id: int) -> bytes:
+    def _blob(self, column: str, table: str, id: int) -> bytes:
         with named("read"):
-            row = self._database.execute(f"SELECT {column} FROM entries WHERE id = ?", (id,)).fetchone()
-        if row is None or row[0] is None:
+            row = self._database.execute(f"SELECT {column} FROM {table} WHERE id = ?", (id,)).fetchone()
+        if row is None:
             raise SpoolError(f"spool: expected a {column} with entry {id}, found none; the file was changed by others")
         return bytes(row[0])
 
@@ -228,14 +227,18 @@ class Spool(SpoolFacts, SpoolKept):
     ) -> int:
         """Keep a pulled segment as the message that will carry it (`sha256` is the message's); the entry's id."""
         with self._staging():
+            self._forget_kept(device_id, sequence, segment_sha256)
+            size = len(message)
             cursor = self._database.execute(
                 "INSERT INTO entries (device, sequence, segment_sha256, message_sha256, segment_bytes, message_bytes,"
-                " state, payload) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (device, sequence, segment_sha256)"
+                " held_bytes, state) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (device, sequence, segment_sha256)"
                 " DO UPDATE SET message_sha256 = excluded.message_sha256, message_bytes = excluded.message_bytes,"
-                " state = excluded.state, payload = excluded.payload RETURNING id",
-                (device_id, sequence, segment_sha256, sha256, segment_bytes, len(message), state, message),
+                " held_bytes = excluded.held_bytes, state = excluded.state, leaf_index = NULL, returned_unix_s = NULL"
+                " RETURNING id",
+                (device_id, sequence, segment_sha256, sha256, segment_bytes, size, size, state),
             )
             id = int(cursor.fetchone()[0])
+            self._database.execute("INSERT INTO messages VALUES (?, ?)", (id, message))
         self.used_bytes += len(message)
         self.open_entries += 1
         return id
@@ -256,10 +259,14 @@ class Spool(SpoolFacts, SpoolKept):
         earlier one is forgotten."""
         with self._staging(waits=True):
             self._database.execute(
-                "UPDATE entries SET state = ?, sends = sends + ?, verdict = ?, detail = ?, receipt = ?, leaf_index = ?"
-                " WHERE id = ?",
-                (slot.state, slot.unnoted_sends, slot.verdict, detail, receipt, leaf_index, slot.id),
+                "UPDATE entries SET state = ?, sends = sends + ?, verdict = ?, detail = ?, leaf_index = ?,"
+                " held_bytes = message_bytes + ? WHERE id = ?",
+                (slot.state, slot.unnoted_sends, slot.verdict, detail, leaf_index, len(receipt or b""), slot.id),
             )
+            if receipt is None:
+                self._database.execute("DELETE FROM receipts WHERE id = ?", (slot.id,))
+            else:
+                self._database.execute("INSERT OR REPLACE INTO receipts VALUES (?, ?)", (slot.id, receipt))
         slot.unnoted_sends = 0
 
     def stage_returned(self, slots: list[Slot], now_unix_s: int | None = None) -> None:
@@ -267,30 +274,29 @@ class Spool(SpoolFacts, SpoolKept):
         now_unix_s = int(time.time()) if now_unix_s is None else now_unix_s
         with self._staging():
             for slot in slots:
-                (size,) = self._database.execute(
-                    "SELECT message_bytes FROM entries WHERE id = ?", (slot.id,)
+                size, held = self._database.execute(
+                    "UPDATE entries SET state = ?, returned_unix_s = ? WHERE id = ?"
+                    " RETURNING message_bytes, held_bytes",
+                    (slot.state, now_unix_s, slot.id),
                 ).fetchone()
-                self._database.execute(
-                    "UPDATE entries SET state = ?, returned_unix_s = ? WHERE id = ?", (slot.state, now_unix_s, slot.id)
-                )
                 self.used_bytes -= size
                 self.open_entries -= 1
-                self.kept_bytes += size
-        self._drop_old(now_unix_s)
+                self.kept_bytes += held
+        self._let_go(now_unix_s, len(slots))
 
     def receipted_from(self, leaf_index: int, turn: int) -> Receipted | None:
         """A segment receipted at this leaf or a later one, whose bytes are still here: the latest, and with each `turn`
         the one before. A receipt does not bind the index that it names, so the latest may be none in truth."""
-        of = "FROM entries WHERE payload IS NOT NULL AND receipt IS NOT NULL AND leaf_index >= ?"
+        of = "FROM entries WHERE held_bytes > 0 AND leaf_index >= ?"
         with named("read"):
             ((count,),) = self._database.execute(f"SELECT count(*) {of}", (leaf_index,))
             if not count:
                 return None
             row = self._database.execute(
-                f"SELECT device, leaf_index, payload, receipt {of} ORDER BY leaf_index DESC LIMIT 1 OFFSET ?",
+                f"SELECT id, device, leaf_index {of} ORDER BY leaf_index DESC LIMIT 1 OFFSET ?",
                 (leaf_index, turn % count),
             ).fetchone()
-        return Receipted(*row)
+        return Receipted(row[1], row[2], self.payload(row[0]), self.receipt(row[0]))
 
     @property
     def staged(self) -> bool:
@@ -328,10 +334,7 @@ class Spool(SpoolFacts, SpoolKept):
             "SELECT count(*), coalesce(sum(message_bytes), 0) FROM entries WHERE state != 6 AND carried_unix_s IS NULL"
         ).fetchone()
         self.open_entries, self.used_bytes = int(row[0]), int(row[1])
-        (kept,) = self._database.execute(
-            "SELECT coalesce(sum(message_bytes), 0) FROM entries WHERE state = 6 AND payload IS NOT NULL"
-        ).fetchone()
-        self.kept_bytes = int(kept)
+        self._count_kept()
 
     def _client_id(self) -> str:
         """The MQTT client id, kept so that the broker finds this courier's session again."""
@@ -339,26 +342,3 @@ class Spool(SpoolFacts, SpoolKept):
             "INSERT INTO facts VALUES ('client_id', ?) ON CONFLICT DO NOTHING", ("amos-" + secrets.token_hex(8),)
         )
         return str(self._database.execute("SELECT value FROM facts WHERE name = 'client_id'").fetchone()[0])
-
-    def _fold(self) -> None:
-        """Fold compact rows beyond `RETURNED_ROWS_MAX` per device into the device's sums."""
-        devices = self._database.execute(
-            "SELECT device, count(*) FROM entries WHERE state = 6 GROUP BY device HAVING count(*) > ?",
-            (RETURNED_ROWS_MAX,),
-        ).fetchall()
-        for device_id, count in devices:
-            self._database.execute("BEGIN IMMEDIATE")
-            (limit,) = self._database.execute(
-                "SELECT id FROM entries WHERE state = 6 AND device = ? ORDER BY id LIMIT 1 OFFSET ?",
-                (device_id, count - RETURNED_ROWS_MAX),
-            ).fetchone()
-            rows = "FROM entries WHERE state = 6 AND device = ?1 AND id < ?2"
-            self._database.execute(
-                "UPDATE devices SET (folded_segments, folded_segment_bytes, folded_message_bytes, folded_sends,"
-                " folded_sent_bytes) = (SELECT folded_segments + count(*), folded_segment_bytes + sum(segment_bytes),"
-                " folded_message_bytes + sum(message_bytes), folded_sends + sum(sends),"
-                f" folded_sent_bytes + sum(sends * message_bytes) {rows}) WHERE device = ?1",
-                (device_id, limit),
-            )
-            self._database.execute(f"DELETE {rows}", (device_id, limit))
-            self._database.execute("COMMIT")

@@ -114,9 +114,10 @@ class CarriedEntries:
         with self._staging():
             (id,) = self._database.execute(
                 "INSERT INTO entries (device, sequence, segment_sha256, message_sha256, segment_bytes, message_bytes,"
-                " state, payload, carried_unix_s) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
-                (device_id, sequence, *hashes, *sizes, PULL_STATE, message, int(time.time())),
+                " held_bytes, state, carried_unix_s) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
+                (device_id, sequence, *hashes, *sizes, sizes[1], PULL_STATE, int(time.time())),
             ).fetchone()
+            self._database.execute("INSERT INTO messages VALUES (?, ?)", (id, message))
         self.entries += 1
         self.bytes += sizes[1]
         return Slot(id, device_id, sequence, hashes[1], PULL_STATE, carried=True)
@@ -129,6 +130,8 @@ class CarriedEntries:
                     "DELETE FROM entries WHERE id = ? AND carried_unix_s IS NOT NULL RETURNING message_bytes", (id,)
                 ).fetchone()
                 if row is not None:
+                    self._database.execute("DELETE FROM messages WHERE id = ?", (id,))
+                    self._database.execute("DELETE FROM receipts WHERE id = ?", (id,))
                     self.entries -= 1
                     self.bytes -= int(row[0])
 

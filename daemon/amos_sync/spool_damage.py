@@ -11,6 +11,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, suppress
 from pathlib import Path
+from typing import Any
 
 from amos.protocol.cose import TYP_USAGE, parse_typed
 from amos.protocol.envelope_host import unwrap
@@ -28,7 +29,15 @@ ROWS_LOST_MAX = 1000
 """Unreadable in a row, after which no more are looked for."""
 
 _CODES = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT)
-_WORDS = ("no such table", "no such column", "already exists", "duplicate column", "malformed", "ould not decode")
+_WORDS = (
+    "no such table",
+    "no such column",
+    "already exists",
+    "duplicate column",
+    "malformed",
+    "ould not decode",
+    "unsupported file format",
+)
 _UNREADABLE = (sqlite3.Error, ValueError, TypeError, OverflowError)
 """What reading a damaged file raises."""
 
@@ -36,6 +45,11 @@ _COLUMNS = (
     "id, device, sequence, segment_sha256, message_sha256, segment_bytes, message_bytes, state, sends, payload,"
     " receipt, leaf_index, returned_unix_s, carried_unix_s"
 )
+_APART = {
+    "payload": "(SELECT payload FROM messages WHERE messages.id = entries.id)",
+    "receipt": "(SELECT receipt FROM receipts WHERE receipts.id = entries.id)",
+}
+"""Where they lie since schema 4."""
 
 
 def is_damage(error: Exception) -> bool:
@@ -51,6 +65,17 @@ def check(database: sqlite3.Connection) -> None:
     (found,) = database.execute("PRAGMA quick_check(1)").fetchone()
     if found != "ok":
         raise SpoolDamaged(f"spool: damaged: {str(found).splitlines()[-1][:200]}")
+
+
+def check_held(database: sqlite3.Connection) -> None:
+    """Raise `SpoolDamaged` unless each entry has the message and the receipt that it says it has."""
+    found = database.execute(
+        "SELECT entries.id FROM entries LEFT JOIN messages USING (id) LEFT JOIN receipts USING (id)"
+        " WHERE held_bytes != coalesce(length(payload), 0) + coalesce(length(receipt), 0)"
+        " OR (held_bytes > 0 AND message_bytes IS NOT length(payload)) LIMIT 1"
+    ).fetchone()
+    if found is not None:
+        raise SpoolDamaged(f"spool: damaged: entry {found[0]} lacks its message or its receipt")
 
 
 def set_aside(path: Path) -> Path:
@@ -76,20 +101,44 @@ def save(damaged: Path, database: sqlite3.Connection) -> int:
             row = old.execute("SELECT value FROM facts WHERE name = 'client_id'").fetchone()
             if row and isinstance(row[0], str) and row[0].startswith("amos-") and len(row[0]) == 21:
                 database.execute("INSERT INTO facts VALUES ('client_id', ?) ON CONFLICT DO NOTHING", row)
-        marks = ", ".join("?" * len(_COLUMNS.split(",")))
         for entry in _entries(old):
-            database.execute(f"INSERT INTO entries ({_COLUMNS}) VALUES ({marks}) ON CONFLICT DO NOTHING", entry)
+            _put(database, entry)
             device = (entry[1],)
             database.execute("INSERT INTO devices (device, port) VALUES (?, '') ON CONFLICT DO NOTHING", device)
             count += 1
     return count
 
 
-def _entries(old: sqlite3.Connection) -> Iterator[tuple[object, ...]]:
+def _put(database: sqlite3.Connection, entry: tuple[Any, ...]) -> None:
+    id, payload, receipt = entry[0], entry[9], entry[10]
+    row = (*entry[:9], *entry[11:], len(payload) + len(receipt or b""))
+    done = database.execute(
+        "INSERT INTO entries (id, device, sequence, segment_sha256, message_sha256, segment_bytes, message_bytes,"
+        " state, sends, leaf_index, returned_unix_s, carried_unix_s, held_bytes)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        " ON CONFLICT DO NOTHING",
+        row,
+    )
+    if done.rowcount:
+        database.execute("INSERT INTO messages VALUES (?, ?)", (id, payload))
+        if receipt is not None:
+            database.execute("INSERT INTO receipts VALUES (?, ?)", (id, receipt))
+
+
+def _columns_of(old: sqlite3.Connection) -> str:
+    """`_COLUMNS` as a spool of this version has them."""
+    with suppress(*_UNREADABLE):
+        if "payload" not in {row[1] for row in old.execute("PRAGMA table_info(entries)")}:
+            return ", ".join(_APART.get(name, name) for name in _COLUMNS.split(", "))
+    return _COLUMNS
+
+
+def _entries(old: sqlite3.Connection) -> Iterator[tuple[Any, ...]]:
+    columns = _columns_of(old)
     id, lost = 0, 0
     while lost < ROWS_LOST_MAX:
         try:
-            row = old.execute(f"SELECT {_COLUMNS} FROM entries WHERE id > ? ORDER BY id LIMIT 1", (id,)).fetchone()
+            row = old.execute(f"SELECT {columns} FROM entries WHERE id > ? ORDER BY id LIMIT 1", (id,)).fetchone()
         except _UNREADABLE:
             id, lost = id + 1, lost + 1
             continue
@@ -100,7 +149,7 @@ def _entries(old: sqlite3.Connection) -> Iterator[tuple[object, ...]]:
             yield row
 
 
-def _is_whole(row: tuple[object, ...]) -> bool:
+def _is_whole(row: tuple[Any, ...]) -> bool:
     """Whether each column says what the payload says, so that one that was damaged is not carried on."""
     _id, device, sequence, segment_sha256, message_sha256, segment_bytes, message_bytes, state, sends, payload = row[
         :10

@@ -1,4 +1,4 @@
-"""The courier's spool as a file: its lock, its tables, and how one of an earlier version is brought to the present."""
+"""The courier's spool as a file: its lock, its reserve, and what is said when the disk or the file fails."""
 
 import errno
 import fcntl
@@ -10,11 +10,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from amos.edges.private_host import claim_private, create_private
-from amos.protocol.errors import ProtocolError
-from amos.protocol.receipt import parse_receipt
 from amos_sync.errors import SpoolBusy, SpoolDamaged, SpoolDiskFull, SpoolError
 from amos_sync.limits import RESERVE_BYTES
 from amos_sync.spool_damage import is_damage
+from amos_sync.spool_schema import bring_to_present
 
 FILE_NAME = "spool.sqlite"
 LOCK_NAME = "spool.lock"
@@ -24,44 +23,6 @@ LOOKERS_S = 10.0
 FAULTS_FACT = "faults"
 PACK_DOCUMENT = "pack"
 """The manifest of the pack that the courier has for its players, as a document; its blobs' folder is a fact."""
-SCHEMA_VERSION = 3
-VERSIONS_MAX = 99
-"""Beyond it a number is damage, and no later version's."""
-
-_KEPT_SCHEMA = """
-ALTER TABLE entries ADD COLUMN leaf_index INTEGER;
-ALTER TABLE entries ADD COLUMN returned_unix_s INTEGER;
-CREATE INDEX entries_kept ON entries (returned_unix_s) WHERE state = 6 AND payload IS NOT NULL;
-CREATE INDEX entries_receipted ON entries (leaf_index) WHERE payload IS NOT NULL AND receipt IS NOT NULL;
-"""
-
-_CARRIED_SCHEMA = """
-ALTER TABLE entries ADD COLUMN carried_unix_s INTEGER;
-CREATE INDEX entries_carried ON entries (device, sequence) WHERE carried_unix_s IS NOT NULL;
-CREATE TABLE carried_devices (device BLOB PRIMARY KEY, site TEXT NOT NULL, unix_s INTEGER NOT NULL) WITHOUT ROWID;
-CREATE TABLE documents (
-    device BLOB NOT NULL, name TEXT NOT NULL, source INTEGER NOT NULL, payload BLOB NOT NULL,
-    PRIMARY KEY (device, name, source)
-) WITHOUT ROWID;
-"""
-
-_SCHEMA = """
-CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE devices (
-    device BLOB PRIMARY KEY, port TEXT NOT NULL, line_bytes INTEGER NOT NULL DEFAULT 0,
-    folded_segments INTEGER NOT NULL DEFAULT 0, folded_segment_bytes INTEGER NOT NULL DEFAULT 0,
-    folded_message_bytes INTEGER NOT NULL DEFAULT 0, folded_sends INTEGER NOT NULL DEFAULT 0,
-    folded_sent_bytes INTEGER NOT NULL DEFAULT 0
-) WITHOUT ROWID;
-CREATE TABLE entries (
-    id INTEGER PRIMARY KEY, device BLOB NOT NULL, sequence INTEGER NOT NULL, segment_sha256 BLOB NOT NULL,
-    message_sha256 BLOB NOT NULL, segment_bytes INTEGER NOT NULL, message_bytes INTEGER NOT NULL,
-    state INTEGER NOT NULL, sends INTEGER NOT NULL DEFAULT 0, verdict INTEGER, detail TEXT,
-    payload BLOB, receipt BLOB,
-    UNIQUE (device, sequence, segment_sha256)
-);
-CREATE INDEX entries_open ON entries (device, sequence) WHERE state != 6;
-"""
 
 
 @contextmanager
@@ -134,27 +95,12 @@ def open_database(path: Path) -> sqlite3.Connection:
     """The spool's file, made when it is absent, in the present version. Raises `SpoolError` for one that is later."""
     claim_private(path)  # what SQLite puts beside it takes its mode
     database = sqlite3.connect(path, isolation_level=None, timeout=10)
-    database.execute("PRAGMA journal_mode = WAL")
-    database.execute("PRAGMA synchronous = FULL")
-    (version,) = database.execute("PRAGMA user_version").fetchone()
-    if not 0 <= version <= VERSIONS_MAX:
-        raise SpoolDamaged(f"spool {path}: expected schema version {SCHEMA_VERSION}, found {version}")
-    if version < SCHEMA_VERSION:
-        steps = (_SCHEMA, _KEPT_SCHEMA, _CARRIED_SCHEMA)
-        database.executescript(f"BEGIN IMMEDIATE; {''.join(steps[version:])}")
-        if version < 2:
-            _note_leaves(database)
-        database.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-        database.execute("COMMIT")
-    elif version != SCHEMA_VERSION:
-        raise SpoolError(f"spool {path}: expected schema version {SCHEMA_VERSION}, found {version}")
+    try:
+        database.execute("PRAGMA journal_mode = WAL")
+        database.execute("PRAGMA synchronous = FULL")
+        database.execute("PRAGMA secure_delete = OFF")  # pages that are given back are not worth a write to a card
+        bring_to_present(database, path)
+    except BaseException:
+        database.close()  # what a step began ends with it
+        raise
     return database
-
-
-def _note_leaves(database: sqlite3.Connection) -> None:
-    """Version 1 kept receipts of segments on their way to players, without where they stand in the log."""
-    rows = database.execute("SELECT id, receipt FROM entries WHERE receipt IS NOT NULL").fetchall()
-    for id, receipt in rows:
-        with suppress(ProtocolError):
-            leaf_index = parse_receipt(receipt).leaf_index
-            database.execute("UPDATE entries SET leaf_index = ? WHERE id = ?", (leaf_index, id))

@@ -27,6 +27,7 @@ from amos_sync.report import reading
 from amos_sync.spool_carried import TO_STICK
 from amos_sync.spool_facts import LEDGERS, OPERATORS
 from amos_sync.spool_file import PACK_DOCUMENT
+from amos_sync.spool_schema import SCHEMA_VERSION
 from amos_sync.stick_folder import StickFolder
 
 SUFFIX = ".bundle"
@@ -143,13 +144,14 @@ class BundleExport:
 
 def names_of(database: sqlite3.Connection) -> tuple[str, bytes]:
     """(the courier's site, what tells it apart from others there). Raises `SpoolError` before its first run."""
+    (version,) = database.execute("PRAGMA user_version").fetchone()
     facts = dict(database.execute("SELECT name, value FROM facts WHERE name IN ('site', 'client_id')").fetchall())
-    if "site" not in facts or "client_id" not in facts:
+    if version != SCHEMA_VERSION or "site" not in facts or "client_id" not in facts:
         raise SpoolError("spool: its courier has not run in this version yet; start it once")
     return bytes.fromhex(facts["site"]).decode(), bytes.fromhex(facts["client_id"].removeprefix("amos-"))
 
 
-_OWN = "FROM entries WHERE carried_unix_s IS NULL AND state IN (1, 2, 3, 4) AND payload IS NOT NULL"
+_OWN = "FROM entries WHERE carried_unix_s IS NULL AND state IN (1, 2, 3, 4) AND held_bytes > 0"
 _ANSWERED = "FROM entries JOIN carried_devices USING (device) WHERE carried_unix_s IS NOT NULL AND state IN (3, 4, 5)"
 
 
@@ -200,7 +202,8 @@ def _taken(database: sqlite3.Connection) -> Iterator[_Counted]:
 
 def _answers(database: sqlite3.Connection) -> Iterator[_Counted]:
     rows = database.execute(
-        "SELECT device, sequence, message_sha256, state, verdict, detail, receipt, site"
+        "SELECT device, sequence, message_sha256, state, verdict, detail,"
+        " (SELECT receipt FROM receipts WHERE receipts.id = entries.id), site"
         f" {_ANSWERED} ORDER BY entries.id"
     )
     for device, sequence, message_sha256, state, verdict, detail, receipt, site in rows:
@@ -225,7 +228,8 @@ def _answered(site: str, device_id: bytes) -> Callable[[Exported], None]:
 
 
 def _segments(database: sqlite3.Connection) -> Iterator[_Counted]:
-    rows = database.execute(f"SELECT device, payload {_OWN} ORDER BY sequence, device")
+    payload_of = "(SELECT payload FROM messages WHERE messages.id = entries.id)"
+    rows = database.execute(f"SELECT device, {payload_of} {_OWN} ORDER BY sequence, device")
     for device, payload in rows:
         item = BundleItem(kind=bundles.USAGE, device_id=bytes(device), content=bytes(payload))
         yield _Counted(item, _played(bytes(device), bytes(payload)))

@@ -99,6 +99,16 @@ def test_random_bytes_anywhere(filled: Path, tmp_path: Path, seed: int, file: st
     Spool(tmp_path / "spool").close()
 
 
+def test_a_format_that_sqlite_never_had_is_damage(filled: Path, tmp_path: Path) -> None:
+    shutil.copytree(filled, tmp_path / "spool")
+    with (tmp_path / "spool" / FILE_NAME).open("r+b") as file:
+        file.seek(44)
+        file.write(b"\xff\xff\xff\xff")
+    spool = Spool(tmp_path / "spool")
+    assert spool.mended is not None
+    spool.close()
+
+
 def test_what_is_whole_is_saved_with_its_name_at_the_broker(filled: Path, tmp_path: Path) -> None:
     shutil.copytree(filled, tmp_path / "spool")
     spool = Spool(tmp_path / "spool")
@@ -115,6 +125,42 @@ def test_what_is_whole_is_saved_with_its_name_at_the_broker(filled: Path, tmp_pa
     spool.close()
 
 
+def as_schema_3(file: Path) -> None:
+    """The spool as the version before had it, with messages and receipts in the entries."""
+    new = sqlite3.connect(file)
+    new.executescript(
+        "DROP INDEX entries_kept; DROP INDEX entries_compact; DROP INDEX entries_receipted;"
+        " ALTER TABLE entries ADD COLUMN payload BLOB; ALTER TABLE entries ADD COLUMN receipt BLOB;"
+        " UPDATE entries SET payload = (SELECT payload FROM messages WHERE messages.id = entries.id),"
+        " receipt = (SELECT receipt FROM receipts WHERE receipts.id = entries.id);"
+        " ALTER TABLE entries DROP COLUMN held_bytes; DROP TABLE messages; DROP TABLE receipts;"
+        " PRAGMA user_version = 3"
+    )
+    new.close()
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        pytest.param("UPDATE entries SET message_bytes = 7 WHERE id = 40", id="found after the step"),
+        pytest.param("CREATE TABLE messages (id)", id="found in the step"),
+    ],
+)
+def test_of_a_damaged_one_of_schema_3_what_is_whole_is_saved(filled: Path, tmp_path: Path, damage: str) -> None:
+    """Its messages are looked for where that version had them, or where they lie after the step."""
+    shutil.copytree(filled, tmp_path / "spool")
+    file = tmp_path / "spool" / FILE_NAME
+    as_schema_3(file)
+    database = sqlite3.connect(file)
+    database.executescript(damage)
+    database.close()
+    spool = Spool(tmp_path / "spool")
+    count = 39 if "message_bytes" in damage else 40
+    assert spool.mended is not None and f"{count} segments of it are whole" in spool.mended
+    assert {hashlib.sha256(spool.payload(slot.id)).digest() == slot.message_sha256 for slot in spool.slots()} == {True}
+    spool.close()
+
+
 @pytest.fixture
 def line(tmp_path: Path) -> Iterator[PlayerThread]:
     line = PlayerThread(FakePlayer(SEED, SEGMENTS), f"unix:{tmp_path}/p")
@@ -125,7 +171,10 @@ def line(tmp_path: Path) -> Iterator[PlayerThread]:
 @pytest.mark.parametrize(
     "damage",
     [
-        pytest.param("UPDATE entries SET payload = x'00ff' || substr(payload, 3) WHERE sequence = 40", id="a payload"),
+        pytest.param("UPDATE messages SET payload = x'00ff' || substr(payload, 3) WHERE id = 40", id="a payload"),
+        pytest.param("DELETE FROM messages WHERE id = 40", id="a message that is gone"),
+        pytest.param("DELETE FROM receipts WHERE id = 15", id="a receipt that is gone"),
+        pytest.param("DROP TABLE messages", id="all messages"),
         pytest.param("UPDATE entries SET message_sha256 = zeroblob(32) WHERE sequence = 40", id="a hash"),
         pytest.param("UPDATE entries SET sequence = 31000 WHERE sequence = 40", id="a number"),
         pytest.param("UPDATE entries SET state = 77 WHERE sequence = 40", id="a state"),
