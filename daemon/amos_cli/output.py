@@ -44,7 +44,18 @@ class UsageError(Exception):
 
 def print_json(facts: Mapping[str, Any]) -> None:
     """The facts, as programs read them."""
-    print(json.dumps(facts, indent=1, ensure_ascii=False))
+    text = json.dumps(facts, indent=1, ensure_ascii=False)
+    if not _is_utf8(text):  # a file's name that is none
+        text = json.dumps(facts, indent=1)
+    print(text)
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def refuse(error: Exception, as_json: bool = False, code: int = Exit.FINDING) -> NoReturn:

@@ -222,7 +222,9 @@ def _income(books: Books, period: str, pool: str, stated_micro: int | None) -> i
     """What is divided besides the carry. Raises `IncomeDiffers`, `NoIncome`."""
     logged_micro = books.incomes.get((pool, period))
     if logged_micro is None and stated_micro is None:
-        raise NoIncome(f"{period}: expected the income of pool {pool}, stated or added before (amos pool add-income), found none")
+        raise NoIncome(
+            f"{period}: expected the income of pool {pool}, stated or added before (amos pool add-income), found none"
+        )
     if logged_micro is not None and stated_micro not in (None, logged_micro):
         raise IncomeDiffers(
             f"{period}: expected the income that was added, {decimal(logged_micro)}, found {decimal(stated_micro or 0)}"

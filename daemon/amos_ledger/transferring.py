@@ -84,8 +84,8 @@ def _check_period(store: Store, moved: Transfer) -> None:
     latest = latest_in(store, moved.currency, pool)
     if latest is not None and latest >= moved.period:
         raise PeriodClosed(
-            f"{moved.period}: expected an open period, found {latest} closed in {moved.currency} for pool {pool}; name the"
-            " next"
+            f"{moved.period}: expected an open period, found {latest} of pool {pool} closed in {moved.currency};"
+            " name the next"
         )
 
 

@@ -245,6 +245,7 @@ class Outbox:
             return None
         slot.verdict = None if slot.state is State.RECEIPTED else verdict
         slot.asked_ms = None
+        slot.together = False  # its company did it no harm
         if slot.state in (State.HELD, State.REFUSED):
             self._wait(slot, now_ms, WAIT_MS.get(verdict, FINAL_WAIT_MS), jitter_permille)
         return slot

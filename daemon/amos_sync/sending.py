@@ -29,12 +29,16 @@ class Sending:
         """Topic and payload of each message. Raises `SpoolError`."""
         messages = []
         for group in self._groups(now_ms):
-            if len(group) > 1:
-                self._together.sent(len(group))
-            elif group[0].together:
+            if len(group) == 1 and group[0].together:
                 self._together.overdue(now_ms)
+            payloads = join_several(self._payloads(group), self._bytes_max)
+            together = len(payloads) < len(group)  # a broker's limit may have kept them apart
+            if together:
+                self._together.sent(len(group))
+            for slot in group:
+                slot.together = together
             topic = topics.device_topic(self._site, group[0].device_id, topics.USAGE)
-            messages += [(topic, payload) for payload in join_several(self._payloads(group), self._bytes_max)]
+            messages += [(topic, payload) for payload in payloads]
         return messages
 
     def note_unanswered(self, now_ms: int) -> None:
@@ -61,6 +65,5 @@ class Sending:
             payload = self._spool.payload(slot.id)
             if hashlib.sha256(payload).digest() != slot.message_sha256:
                 raise SpoolDamaged(f"spool: segment {slot.sequence} is not what was written there")
-            slot.together = len(group) > 1
             payloads.append(payload)
         return payloads

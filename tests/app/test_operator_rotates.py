@@ -14,9 +14,13 @@ from amos.directives import Directives
 from amos.edges.two_slot_file import TwoSlotFile
 from amos.ledger_keys import KEPT_BYTES_MAX, LedgerKeys
 from amos.operator_keys import OperatorKeys
+from amos.protocol.directive import VERSION, Directive
+from amos.protocol.directive_host import sign_directive
+from amos_mqtt.broker import Broker
 from amos_tools.cli import app
 from amos_tools.demo.broker import start_broker
 from amos_tools.demo.processes import Processes
+from amos_tools.fleet.desk import Desk
 
 NEXT = [b"n" * 32, b"m" * 32]
 FIRST_KEY = crypto.public_key(OPERATOR)
@@ -35,6 +39,17 @@ def found(player: Player, ledger_key: bytes) -> tuple[bytes, Directives]:
     keys = OperatorKeys(FIRST_KEY, LedgerKeys(ledger_key), kept)
     directive = TwoSlotFile(str(player.folder / "directive"), DIRECTIVE_BYTES_MAX)
     return keys.key, Directives(keys, player.device_id, crypto.verify, directive)
+
+
+def obtrude(venue: Venue, port: int) -> None:
+    """The key that gave way directs, though no desk of ours would: whoever stole it has a desk of his own."""
+    with Desk(Broker("127.0.0.1", port), FIRST_KEY) as desk:
+        for player in venue.players:
+            directive = Directive(
+                version=VERSION, device_id=player.device_id, serial=2**40, issued_unix_s=1, volume_q15=32768
+            )
+            data = sign_directive(directive, crypto.key_id(FIRST_KEY), lambda text: crypto.sign(OPERATOR, text))
+            desk.direct(SITE, player.device_id, data)
 
 
 @pytest.mark.long
@@ -80,7 +95,7 @@ def test_players_follow_the_operator_and_obey_the_last_key_alone(tmp_path: Path,
         direct(2, 50, "--take-over")
         assert volumes() == [16384] * 2
         assert {found(player, venue.folder.public_key)[0] for player in venue.players} == {crypto.public_key(NEXT[1])}
-        direct(0, 100)
+        obtrude(venue, port)
         assert volumes() == [16384] * 2, "a key that gave way is worth nothing"
     assert "follows the operator's key" in courier_log() and "refused a directive: signature" in courier_log()
     assert "Traceback" not in courier_log() + (tmp_path / "ledger.log").read_text()

@@ -214,6 +214,16 @@ def test_what_an_earlier_key_signed_is_not_signed_again_unasked(desk: Desk) -> N
     assert read_directive(desk.at.sent[-1]).serial == NOW + 6
 
 
+def test_a_key_that_gave_way_rolls_nothing_out(desk: Desk) -> None:
+    """It would put its own over what the next key signs, while players take nothing by it."""
+    desk.run(nothing, nothing)
+    sent = desk.at.sent[:]
+    desk.at.members.came(topics.operator_rotation_topic(1), appointed(OPERATOR, Party(7), 1, role=OPERATOR_ROLE))
+    with pytest.raises(FleetError, match="gave way"):
+        desk.run(nothing, nothing)
+    assert desk.at.sent == sent
+
+
 def test_a_broker_that_is_away_is_said_and_caught_up_with(desk: Desk) -> None:
     desk.at.away = True
     desk.run(nothing, nothing)

@@ -158,10 +158,10 @@ def test_what_is_refused(closed: World) -> None:
     assert "expected the income in a further currency added" in said
     assert "closed in EUR, found 5.000000 CHF stated" in said
     said = settle(closed, "2025-09", "CHF", code=Exit.FINDING)
-    assert "NoIncome: 2025-09: expected its income, stated or added before" in said
+    assert "NoIncome: 2025-09: expected the income of pool communal, stated or added before" in said
     for currency in INCOMES:
         said = add(closed, "2025-09", currency, 9, code=Exit.FINDING)
-        assert f"found 2025-10 closed in {currency}; name the next" in said
+        assert f"found 2025-10 of pool communal closed in {currency}; name the next" in said
 
 
 FORGED: list[tuple[dict[str, Any], str]] = [

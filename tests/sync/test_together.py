@@ -2,6 +2,7 @@
 
 from hashlib import sha256
 
+from amos.protocol.answer import UNAVAILABLE
 from amos.protocol.ledger_limits import SEVERAL_MAX
 from amos_sync.limits import (
     TOGETHER_AGAIN_MS,
@@ -47,6 +48,18 @@ def test_what_is_sent_again_goes_alone() -> None:
     again = outbox.next_due_ms()
     assert again is not None
     assert numbers(outbox.send_together(again, 9, 0, 9, 64)) == [(A, [1]), (A, [2]), (A, [3, 4])]
+
+
+def test_what_the_ledger_could_not_take_just_then_was_answered_all_the_same() -> None:
+    """Its company did it no harm: when it goes again, that is no sign of a ledger that takes one at a time."""
+    outbox = outbox_with((A, 2))
+    (group,) = outbox.send_together(0, 1, 0, 2, 64)
+    for slot in group:
+        slot.together = True
+        outbox.answered(slot, UNAVAILABLE, 5, 0)
+    again = outbox.next_due_ms()
+    assert again is not None
+    assert not any(slot.together for group in outbox.send_together(again, 9, 0, 9, 64) for slot in group)
 
 
 def test_one_message_asks_and_all_others_go_alone_until_it_is_answered() -> None:

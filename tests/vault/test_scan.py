@@ -10,6 +10,7 @@ import soundfile
 from typer.testing import CliRunner, Result
 
 from amos_tools.vault.cli import app
+from amos_tools.vault.errors import MissingFacts
 from amos_tools.vault.hints_in_file import guesses_of_chunks, guesses_of_name
 from amos_tools.vault.sidecar import read_sheet
 
@@ -88,6 +89,17 @@ def test_a_scan_guesses_beats_from_length_and_says_how_sure_it_is(tmp_path: Path
     assert (
         "# " in (tmp_path / "stems.csv").read_text() and "from its name (0.90)" in (tmp_path / "stems.csv").read_text()
     )
+
+
+def test_a_file_whose_name_begins_as_a_comment_is_no_comment(tmp_path: Path) -> None:
+    loop(tmp_path / "#1 kick_120bpm.wav", 0.5)
+    loop(tmp_path / "#drums" / "kick_120bpm.wav", 0.5)
+    (tmp_path / "stems.csv").touch()
+    assert "2 rows added" in run("scan", tmp_path).output
+    assert "0 rows added" in run("scan", tmp_path).output
+    for name in ("#1 kick_120bpm.wav", "#drums/kick_120bpm.wav"):
+        with pytest.raises(MissingFacts, match="artist"):  # the row is found, and waits for a person
+            read_sheet(tmp_path / "stems.csv").facts_for(tmp_path / name, tmp_path)
 
 
 def test_consent_and_splits_are_never_guessed(tmp_path: Path) -> None:

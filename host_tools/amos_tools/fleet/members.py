@@ -103,8 +103,8 @@ class Members:
         for new_key, old_key in self._before.items():
             if old_key == self.operator_key:
                 raise FleetError(
-                    f"the operator's key {old_key.hex()[:16]} gave way to {new_key.hex()[:16]}: expected that one's file"
-                    " as --operator-key-file"
+                    f"the operator's key {old_key.hex()[:16]} gave way to {new_key.hex()[:16]}: expected the file of"
+                    " that one as --operator-key-file"
                 )
 
     def _courier_came(self, site: str, payload: bytes) -> None:

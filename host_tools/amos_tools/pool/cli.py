@@ -127,7 +127,7 @@ def settle(
         copies = _copy(settled, out, force)
     if as_json:
         return print_json(_data(settled, copies) | {"asked": asked})
-    if running and settled.closed.fresh:
+    if running and settled.closed.fresh and settled.closed.result.closing.readings_of is None:
         print(
             f"notice: {period} is not over; it is closed now, and what is played in it from here on counts for the next"
         )

@@ -17,7 +17,7 @@ COLUMNS = ("file", *REQUIRED_FIELDS, "key", "tempo", "beats")
 
 def unstated(files: Sequence[Path], folder: Path, sheet: Path) -> list[Path]:
     """The files that neither a row of the sheet nor a `name.json` beside speaks of. Raises `BadSidecar`."""
-    layout = read_layout(sheet) if sheet.exists() else Layout(COLUMNS, ",", frozenset())
+    layout = read_layout(sheet) if sheet.exists() and sheet.read_bytes() else Layout(COLUMNS, ",", frozenset())
     named = [path for path in files if nfc(path.relative_to(folder).as_posix()) not in layout.files]
     return [path for path in named if not path.with_suffix(".json").exists()]
 
@@ -31,6 +31,7 @@ def add_rows(scanned: Sequence[Scanned], folder: Path, sheet: Path) -> None:
     layout = read_layout(sheet) if there else Layout(COLUMNS, ",", frozenset())
     text = io.StringIO(newline="")
     writer = csv.writer(text, delimiter=layout.separator, lineterminator="\n")
+    quoting = csv.writer(text, delimiter=layout.separator, lineterminator="\n", quoting=csv.QUOTE_ALL)
     if not there:
         writer.writerow(COLUMNS)
     elif not there.endswith(b"\n"):
@@ -40,7 +41,9 @@ def add_rows(scanned: Sequence[Scanned], folder: Path, sheet: Path) -> None:
         cells = {"file": name, "title": _title(file.path)}
         cells |= {field: file.text(field) for field in ("key", "tempo", "beats", "role")}
         text.write(f"# {explained(file)}\n")
-        writer.writerow([cells.get(column, "") for column in layout.columns])
+        row = [cells.get(column, "") for column in layout.columns]
+        # Bare, a name that begins with # would be a comment.
+        (quoting if row[0].lstrip().startswith("#") else writer).writerow(row)
     write_whole(sheet, there + text.getvalue().encode())
 
 

@@ -174,7 +174,7 @@ class Vault:
     def _prepare(self, path: Path, facts: StatedFacts, anew: bool = False) -> "Made":
         """`anew`: a stem of its own, whatever the vault took in of the same file before."""
         check_splits(str(path), facts.splits)
-        if carries_mark(path):
+        if path.is_file() and carries_mark(path):
             raise errors.EngineOutput(path, "origin", "a recording by people", "the provenance of engine output")
         audio = read_audio(path, self.rate_hz)
         samples = to_float(audio.samples)

@@ -69,6 +69,7 @@ def start(
                 raise StateError(f"{state}: expected a free name, found a file (rollout continue goes on with one)")
             with desk:
                 rollout = _made(made, pack, desk)
+                store.seen_to_it()  # somebody may have asked a roll-out of this name before to stop
                 store.save(rollout)
                 _run(desk, store, rollout, seed, as_json)
     _end(rollout, as_json)
