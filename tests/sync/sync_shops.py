@@ -40,13 +40,14 @@ class Shop:
         command += [f"127.0.0.1:{self._port}", "--spool", str(self.spool), "--ledger-key", LEDGER_KEY.hex(), *devices]
         with self.spool.with_suffix(".log").open("ab") as log:
             self._process = subprocess.Popen([*command, *self._options], stderr=log)
-        wait_until(self._is_named, lambda: f"{self.name} does not start")
+        wait_until(self._is_up, lambda: f"{self.name} does not start")
 
-    def _is_named(self) -> bool:
-        """Whether its courier came so far that sticks can be brought to it, even if it is killed the next moment."""
+    def _is_up(self) -> bool:
+        """Whether its courier came so far that sticks can be brought to it, even if it is killed the next moment. A
+        spool of before has its names already, while this courier is still coming up."""
         try:
             with reading(self.spool) as database:
-                return bool(names_of(database))
+                return bool(names_of(database)) and bool(self.report()["running"])
         except SpoolError:
             return False
 

@@ -241,14 +241,14 @@ def test_what_an_earlier_key_signed_is_signed_again_when_that_is_asked_for(
     ledger.publish(told, rotation(OPERATOR_SEED, b"P" * 32, 1), retain=True)
     try:
         with running(place):
-            done = amos("direct", SITE, "--volume", "50", *desk)
+            done = amos("direct", f"{SITE}/{player.device_id.hex()}", "--volume", "50", *desk)
             assert done.exit_code == Exit.FINDING and "by an earlier key of the operator's" in done.output
-            done = amos("direct", SITE, "--volume", "50", "--take-over", *desk)
+            done = amos("direct", f"{SITE}/{player.device_id.hex()}", "--volume", "50", "--take-over", *desk)
             assert done.exit_code == 0 and done.stdout.endswith(": follows\n"), done.output
             current = player.directives.current
             assert current is not None and current.serial > 4 and (player.tier, current.volume_q15) == (3, 16384)
             assert current.pause is not None and player.directives.operator.key == crypto.public_key(b"P" * 32)
-            done = amos("direct", SITE, "--take-over", *desk)
+            done = amos("direct", f"{SITE}/{player.device_id.hex()}", "--take-over", *desk)
             assert done.exit_code == 0 and player.directives.current is current, "there is nothing left to take over"
     finally:
         for name in (topic, told):
