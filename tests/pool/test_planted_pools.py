@@ -254,7 +254,7 @@ def test_orders_that_have_no_meaning_are_refused_and_change_nothing(world: World
     with world.folder.open_store() as store:
         assert store.size() == before
     settle(world, HOTEL)
-    with pytest.raises(PeriodClosed, match="expected an open period, found 2025-09 closed in EUR"):
+    with pytest.raises(PeriodClosed, match="expected an open period, found 2025-09 of pool hotels closed in EUR"):
         income(world, HOTEL, 1)
     income(world, COMMUNAL, 1)
 

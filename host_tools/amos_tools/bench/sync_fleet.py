@@ -19,8 +19,8 @@ from amos_tools.demo.broker import free_port, start_mosquitto
 from amos_tools.demo.processes import DemoError, Process, Processes, amos_command
 from amos_tools.processor_time import tree_s
 
-PLAYERS, PLAYERS_MIN, SEGMENT_BYTES, BEAT_S = 200, 20, 1500, 60.0
-"""With fewer than twenty for a few seconds a courier takes less than one tick of the clock by which CPU is counted."""
+PLAYERS, PLAYERS_MIN, SEGMENT_BYTES, BEAT_S = 200, 50, 1500, 60.0
+"""With fewer than fifty for a few seconds a courier takes less than one tick of the clock by which CPU is counted."""
 
 SHARE_S = 60.0
 QUICK_BEAT_S, QUICK_S = 4.0, 60.0
