@@ -153,7 +153,8 @@ def test_a_rollout_stops_by_itself_where_a_player_refuses_and_goes_back(
         assert code == 1 and "with --serial 3" in refused["refusal"]["sentence"]
         again = build_again(packs[1], 9, tmp_path / "web" / "pack-9")
         place = ["--pack", tmp_path / "web" / "pack-9", "--pack-place", f"{web}/pack-9"]
-        code, facts, _said = rollout("back", state, *place, "--wait-s", "6", *desk)
+        code, facts, said = rollout("back", state, *place, "--wait-s", "6", *desk)
+        assert (code, facts.get("phase")) == (1, "returning"), (facts, said)
         assert [players[number].wait_for_pack(bytes.fromhex(again)) for number in (0, 1)]
         health = {player["device_id"]: player["health"] for ring in facts["rings"] for player in ring["players"]}
         assert (code, facts["phase"], facts["serial"], health[device_id(1)]) == (1, "returning", 9, "plays")
