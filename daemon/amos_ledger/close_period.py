@@ -9,21 +9,22 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
-from amos.crypto import key_id, verify
-from amos.protocol.closing import COMMUNAL, VERSION, VERSION_LISTED, Closing, open_closing, sign_closing
+from amos.crypto import key_id
+from amos.protocol.closing import COMMUNAL, VERSION, VERSION_LISTED, Closing, sign_closing
 from amos.protocol.rotation import LEDGER
 from amos.protocol.transfer import carry_of
 from amos_ledger.accounts import accounts, incomes_of
-from amos_ledger.errors import LedgerError, PeriodClosed, PoolRefused
+from amos_ledger.closings import check_open, closed_before_leaf, closing_in, latest_in, opened
+from amos_ledger.errors import LedgerError, PeriodClosed
 from amos_ledger.listed_period import work_out_listed
-from amos_ledger.pool_segments import PeriodSegments, played_pools
+from amos_ledger.pool_segments import PeriodSegments
 from amos_ledger.readings_work import PlayedSums
 from amos_ledger.settlement.accounts import Accounts, Books, Earned
 from amos_ledger.settlement.meter import Watched
 from amos_ledger.settlement.metered_result import ByDay, MeteredResult, MeterTerms, work_out_readings
 from amos_ledger.settlement.money import INCOME_UNITS_MAX, MICRO, decimal
 from amos_ledger.settlement.period_result import PeriodResult
-from amos_ledger.store.store import PERIOD_LETTERS, Store
+from amos_ledger.store.store import Store
 
 SignBy = Callable[[bytes, bytes], bytes]
 """(key of the ledger's, message) → signature."""
@@ -102,7 +103,7 @@ def close_period(
         ground = _ground(store, *wanted)
         drafted = _work_out(store, ground.terms, by_day=by_day)
         with store.transaction():
-            if _closing_in(store, period, currency, pool) is None and _ground(store, *wanted) == ground:
+            if closing_in(store, period, currency, pool) is None and _ground(store, *wanted) == ground:
                 return _append(store, sign_by, _checked(store, drafted))
     with store.transaction():
         closed = _closed_before(store, *wanted, by_day)
@@ -121,9 +122,9 @@ def result_from_log(
     found = next((item for item in store.closings() if item.title == title), None)
     if found is None:
         return None
-    closing = _opened(store, found.leaf_index, found.entry)
+    closing = opened(store, found.leaf_index, found.entry)
     first = found.leaf_index if closing.readings_of is None else closing.readings_of
-    closed = _closed_before_leaf(store, first)
+    closed = closed_before_leaf(store, first)
     result: MeteredResult | PeriodResult
     if closing.version <= VERSION_LISTED:
         result = work_out_listed(store, closing, closed, found.leaf_index)
@@ -141,7 +142,7 @@ def result_from_log(
 def _closed_before(
     store: Store, period: str, income_micro: int | None, currency: str, pool: str, by_day: ByDay | None
 ) -> ClosedNow | None:
-    named, first = _closing_in(store, period, currency, pool), _closing_in(store, period, pool=pool)
+    named, first = closing_in(store, period, currency, pool), closing_in(store, period, pool=pool)
     if named is None and (first is None or income_micro is None):
         return None
     if named is None:
@@ -163,7 +164,7 @@ def _ground(store: Store, period: str, income_micro: int | None, currency: str, 
     with store.snapshot():
         check_open(store, pool)
         closings = store.closings()
-        closed = _closed_before_leaf(store, store.size())
+        closed = closed_before_leaf(store, store.size())
         earlier = [item for item in store.periods() if item < period and item not in closed]
         if earlier:
             raise EarlierPeriodOpen(
@@ -172,7 +173,7 @@ def _ground(store: Store, period: str, income_micro: int | None, currency: str, 
         if store.documents.latest_serial() is None:
             raise NoCatalogue("catalogue: expected one published to this ledger, found none")
         books = accounts_at(store, currency, store.size()).books()
-        if _closing_in(store, period, pool=pool) is None:
+        if closing_in(store, period, pool=pool) is None:
             _check_currency(store, period, currency, pool)
         _check_order(store, books, period, currency, pool)
         carry_micro, income_micro = books.balance(carry_of(pool)), _income(books, period, pool, income_micro)
@@ -184,21 +185,12 @@ def _ground(store: Store, period: str, income_micro: int | None, currency: str, 
         previous = closings[-1].leaf_index if closings else None
         first = closed.get(period)
         if first is not None:
-            closed = _closed_before_leaf(store, first)
+            closed = closed_before_leaf(store, first)
             _check_readings(store, first)
         named = _named(store, pool, first)
         terms = _terms(store, period, money, previous, closed, first or store.size(), books, first, named)
         placings = store.placings.last_number()
         return _Ground(terms, store.period_usage.count(period), store.transfers.last_number(), placings)
-
-
-def check_open(store: Store, pool: str) -> None:
-    """Raise `PoolRefused` for a pool that no entry opened."""
-    known = [COMMUNAL, *store.placings.pools(store.size())]
-    if pool not in known:
-        raise PoolRefused(
-            f"pool: expected one that is open ({', '.join(known)}), found {pool}; amos pool open opens it"
-        )
 
 
 def _named(store: Store, pool: str, first: int | None) -> str | None:
@@ -207,7 +199,7 @@ def _named(store: Store, pool: str, first: int | None) -> str | None:
     if first is None:
         several = bool(store.placings.pools(store.size()))
     else:
-        several = _opened(store, first, store.log.entry(first)).version == VERSION
+        several = opened(store, first, store.log.entry(first)).version == VERSION
     return pool if several or pool != COMMUNAL else None
 
 
@@ -268,81 +260,16 @@ def _check_order(store: Store, books: Books, period: str, currency: str, pool: s
 
 def _check_readings(store: Store, first: int) -> None:
     """A closing that lists its leaves has no readings by which another could divide."""
-    closing = _opened(store, first, store.log.entry(first))
+    closing = opened(store, first, store.log.entry(first))
     if closing.version <= VERSION_LISTED:
         raise PeriodClosed(
             f"{closing.period}: expected an open period, found one that a version before 4 closed; name the next"
         )
 
 
-def latest_in(store: Store, currency: str, pool: str) -> str | None:
-    """The last period for which the pool is closed in the currency."""
-    found = (item for item in _all(store) if (item.currency, _pool_of(item)) == (currency, pool))
-    return max((item.period for item in found), default=None)
-
-
-def title_in(store: Store, period: str, currency: str, pool: str = COMMUNAL) -> str:
-    """The title of the pool's closing of the period in this currency, also of one to come."""
-    named = _closing_in(store, period, currency, pool)
-    if named is not None:
-        return named.title()
-    if pool != COMMUNAL:
-        return f"{period}-{pool}-{currency}"
-    return period if _closing_in(store, period) is None else f"{period}-{currency}"
-
-
-def title_of_pool(store: Store, period: str, pool: str) -> str | None:
-    """The title of the first closing of the pool for the period; None where there is none."""
-    found = _closing_in(store, period, pool=pool)
-    return None if found is None else found.title()
-
-
-def waiting_pools(store: Store, period: str) -> list[str]:
-    """The pools of a settled period in which something was played, or for which income waits, and which are not closed
-    for it in any currency."""
-    if not store.placings.last_number() or _closing_in(store, period) is None:
-        return []
-    size = store.size()
-    open_ = [name for name in (COMMUNAL, *store.placings.pools(size)) if title_of_pool(store, period, name) is None]
-    played = played_pools(store, period) if open_ else set()
-    return [name for name in open_ if name in played or incomes_of(store, period, size, name)]
-
-
-def _closing_in(store: Store, period: str, currency: str | None = None, pool: str | None = None) -> Closing | None:
-    """The first closing of the period in this currency and of this pool; None: in any."""
-    for item in _all(store):
-        if item.period == period and currency in (None, item.currency) and pool in (None, _pool_of(item)):
-            return item
-    return None
-
-
-def _pool_of(closing: Closing) -> str:
-    return closing.pool or COMMUNAL
-
-
-def _all(store: Store) -> list[Closing]:
-    return [_opened(store, item.leaf_index, item.entry) for item in store.closings()]
-
-
-def _closed_before_leaf(store: Store, size: int) -> dict[str, int]:
-    """Period → leaf index of its first closing, of those among the first entries."""
-    found: dict[str, int] = {}
-    for item in store.closings():
-        if item.leaf_index < size:
-            found.setdefault(item.title[:PERIOD_LETTERS], item.leaf_index)
-    return found
-
-
-def _opened(store: Store, index: int, entry: bytes) -> Closing:
-    """The closing at that leaf, by the ledger's key that was in force."""
-    line = store.rotations.line(LEDGER, store.public_key)
-    closing: Closing = line.open_at(index, entry, open_closing, verify)
-    return closing
-
-
 def accounts_at(store: Store, currency: str, size: int) -> Accounts:
     """The accounts of that currency after the first `size` entries of the log."""
-    closings = [(item.leaf_index, _opened(store, item.leaf_index, item.entry)) for item in store.closings()]
+    closings = [(item.leaf_index, opened(store, item.leaf_index, item.entry)) for item in store.closings()]
     return accounts(store, currency, closings, partial(_earned_in, store), size)
 
 
@@ -366,7 +293,7 @@ def _kept_earned(store: Store, closing: Closing) -> list[Earned] | None:
 def _keep_earned(store: Store) -> None:
     """Keep what each closing gave, of those where it is not kept yet: it takes long to work out."""
     for item in store.closings():
-        closing = _opened(store, item.leaf_index, item.entry)
+        closing = opened(store, item.leaf_index, item.entry)
         if _kept_earned(store, closing) is None:
             earned = _earned_in(store, closing)
             with store.transaction():

@@ -7,7 +7,8 @@ sounded in it to both trees. The period is worked out once more to find them.
 from base64 import b64encode
 
 from amos.protocol.segment import Usage
-from amos_ledger.close_period import ClosedNow, result_from_log, title_of_pool
+from amos_ledger.close_period import ClosedNow, result_from_log
+from amos_ledger.closings import title_of_pool
 from amos_ledger.errors import NoProof
 from amos_ledger.folder import Folder
 from amos_ledger.log import tree

@@ -24,7 +24,8 @@ from amos.protocol.errors import ProtocolError
 from amos.protocol.merkle import leaf_hash
 from amos.protocol.rotation import LEDGER
 from amos_ledger.audit import follow_now
-from amos_ledger.close_period import ClosedNow, close_period, waiting_pools
+from amos_ledger.close_period import ClosedNow, close_period
+from amos_ledger.closings import waiting_pools
 from amos_ledger.detail_work import DailySums
 from amos_ledger.errors import StorageFailed
 from amos_ledger.folder import Folder

@@ -21,7 +21,8 @@ from amos.protocol.transfer import (
     pool_named,
     sign_transfer,
 )
-from amos_ledger.close_period import accounts_at, check_open, latest_in
+from amos_ledger.close_period import accounts_at
+from amos_ledger.closings import check_open, latest_in
 from amos_ledger.errors import LedgerError, PeriodClosed, StorageFailed
 from amos_ledger.folder import Folder
 from amos_ledger.heads import checked_store

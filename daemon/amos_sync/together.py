@@ -2,8 +2,9 @@
 
 A ledger of an earlier version takes one alone and refuses several, so the first message with several is a small one
 that asks: until a segment of it has an answer, all others go alone. Then as many go together as a quick answer allows:
-a slow line that is given too much has everything sent twice. Whatever goes wrong with several, a line that breaks or an
-answer that does not come, all go alone for a while, which is what every ledger and every broker has taken before.
+a slow line that is given too much has everything sent twice. Where no answer comes to several, all go alone for a
+while, which is what every ledger and every broker has taken before; where the line breaks under them, half as many are
+tried on the next.
 """
 
 from amos.protocol.ledger_limits import SEVERAL_MAX

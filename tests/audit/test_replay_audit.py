@@ -73,7 +73,7 @@ def bar(packs: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Venue:
     venue.play(packs[0], 11, told(INPUTS))
     venue.lose_power(packs[0], 3, 80)
     for pack in (packs[0], packs[1], packs[0]):
-        venue.play(pack, 1)
+        venue.play(pack, 2)  # of one minute, chance may make fewer rows than the test wants to see
     return venue
 
 
@@ -98,7 +98,7 @@ def test_what_a_player_signed_is_what_its_scores_decide_and_how_it_sounds(
     sums = found["totals"]
     assert found["agrees"] and (sums["agree"], sums["differ"], sums["not_replayed"]) == (6, 0, 0)
     assert (sums["sessions"], sums["pcm_compared"], sums["pcm_not_compared"]) == (5, 5, 1)
-    assert all(session["rows"] > 20 for session in found["devices"][0]["sessions"])
+    assert all(session["rows"] > 50 for session in found["devices"][0]["sessions"])
     by_id = run(world, f"--device={bar.device().identity.device_id.hex()}", *world.words(*packs))
     assert by_id.startswith("yes: 6 of 6 segments of 1 device are what their scores decide\n")
 

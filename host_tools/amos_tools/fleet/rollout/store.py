@@ -64,7 +64,7 @@ class Store:
         return self._asked.exists()
 
     def seen_to_it(self) -> None:
-        """It is stopped, and that is saved. Raises OSError."""
+        """Nobody asks it to stop any more: it has, and that is saved, or it has not begun. Raises OSError."""
         self._asked.unlink(missing_ok=True)
         sync_folder(self._asked)
 
