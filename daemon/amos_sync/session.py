@@ -297,6 +297,8 @@ class Session:
     def _bring_pack(self, status: Status) -> Generator[Ticket | Pause, Response | None, bool]:
         """Send a slice of the pack that there is for the player, if it plays another, or what it found spoilt of this
         one; whether more is to be sent."""
+        if self._directed.next(self._events.directives(self), self._clock_ms()) is not None:
+            return True  # one that came meanwhile goes first: the player takes no pack but the one that it names
         cached = self._events.pack(self)
         plays = cached is not None and cached.pack.pack_id == status.pack
         if cached is None or (plays and not status.spoilt_blobs):

@@ -2,6 +2,7 @@
 
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sync_journals import FakePlayer
@@ -11,6 +12,7 @@ from test_courier_packs import Venue as PackVenue
 from test_courier_packs import venue as pack_venue  # noqa: F401 (a fixture)
 
 from amos.protocol import topics
+from amos.protocol.link import Status
 from amos_sync import session
 from amos_sync.directed_packs import DirectedPacks
 from amos_sync.directives import Directives
@@ -70,6 +72,31 @@ def test_a_directed_pack_alone_is_brought(pack_venue: PackVenue, tmp_path: Path)
     pack_venue.run(lambda: player.directives.serial == 1)
     shelve(tmp_path / "packs", directed)
     pack_venue.run(lambda: player.plays() == directed.id)
+
+
+def test_a_pack_comes_after_the_directive_that_names_it(
+    pack_venue: PackVenue,  # noqa: F811
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Also where the pack is at hand already and the directive comes in the middle of a look: the player would refuse
+    the pack, and be offered it again ten minutes later."""
+    player, first, second = pack_venue.player, Pack(1), Pack(2, "abcdefx")
+    courier = pack_venue.start(shelve(tmp_path / "packs", first))
+    assert courier.directives.came(player.device_id, signed(player, 1, pack=first.id))
+    pack_venue.run(lambda: player.plays() == first.id and player.directives.serial == 1)
+    shelve(tmp_path / "packs", second)
+    pack_venue.run(lambda: courier.packs.common is not None and courier.packs.common.pack.pack_id == second.id)
+    came, pull_page = [], session.Session._pull_page
+
+    def meanwhile(talk: session.Session, status: Status) -> Any:
+        if not came:
+            came.append(courier.directives.came(player.device_id, signed(player, 2, pack=second.id)))
+        return pull_page(talk, status)
+
+    monkeypatch.setattr(session.Session, "_pull_page", meanwhile)
+    pack_venue.run(lambda: player.plays() == second.id)
+    assert came == [True] and not pack_venue.heard("does not take")
 
 
 def test_a_courier_that_knows_the_operator_fetches_a_pack_from_where_the_directive_says(
