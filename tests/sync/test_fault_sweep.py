@@ -17,6 +17,8 @@ from sweep_venue import Venue
 SEED = os.environ.get("AMOS_SWEEP_SEED", "1")
 RUNS = int(os.environ.get("AMOS_SWEEP_RUNS", "200"))
 SAMPLE_RUNS = 2
+NOTING = ["-X", "heapsize=1200k"]
+"""Taking notes needs up to 80 KB, which is all that a player leaves of the smallest board's heap here."""
 RUNS_OF_A_VENUE = 10
 """After which another begins, so that what is checked stays short, and first starts are met."""
 
@@ -76,7 +78,7 @@ def go_through(venue: Venue, numbers: list[int], found: Found) -> None:
 @pytest.fixture
 def make(mosquitto: list[str], micropython: list[str], tmp_path: Path) -> Callable[[Path], Venue]:
     pack = make_pack(tmp_path)
-    return lambda folder: Venue(folder, mosquitto, micropython, pack)
+    return lambda folder: Venue(folder, mosquitto, micropython + NOTING, pack)
 
 
 @pytest.mark.long
