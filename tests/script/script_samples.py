@@ -23,6 +23,7 @@ def stem(
     artist: str = "Ilse Maren",
     opt_in: bool = True,
     title: str | None = None,
+    tags: tuple[tuple[str, str], ...] = (),
 ) -> StemFacts:
     digest = hashlib.sha256(f"{role} {number}".encode()).digest()
     return StemFacts(
@@ -40,6 +41,7 @@ def stem(
         loudness_mlufs=-20_000,
         opt_in=opt_in,
         splits=(Split("ilse-maren", PPM),),
+        tags=tags,
     )
 
 

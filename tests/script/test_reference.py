@@ -14,7 +14,13 @@ TEXT = resources.files("amos_tools.script").joinpath("REFERENCE.md").read_text(e
 BLOCKS = re.findall(r"```aimi\n(.*?)```", TEXT, re.DOTALL)
 GRAMMAR = re.findall(r"```ebnf\n(.*?)```", TEXT, re.DOTALL)[0]
 LINES_MAX = 200
-REPERTOIRE = [*VAULT, stem("melody", 50, artist="Noor Adeyemi"), stem("pads", 51, artist="Tomas Reyes")]
+REPERTOIRE = [
+    *VAULT,
+    stem("melody", 50, artist="Noor Adeyemi"),
+    stem("pads", 51, artist="Tomas Reyes"),
+    stem("pads", 52, tags=(("mood", "Dusk, warm"), ("vocal", "no"))),
+    stem("pads", 53, tags=(("mood", "dusk"), ("vocal", "yes"))),
+]
 
 
 def whole(block: str) -> str:

@@ -110,7 +110,8 @@ def warn_idle_rules(program: Program, facts: AvoidFacts, problems: Problems) -> 
     """Warn of rules that are relaxed and nowhere stated."""
     if program.relax is None:
         return
-    conditions = {condition.kind for pool in program.pools.values() for condition in pool.conditions}
+    steps = (step for pool in program.pools.values() for step in pool.steps)
+    conditions = {step.kind for step in steps if isinstance(step, tree.Condition)}
     stated = {
         RELAX_ARTIST: facts.artist_plays is not None,
         RELAX_HOURS: facts.stem_seconds is not None,

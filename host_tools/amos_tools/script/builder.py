@@ -69,20 +69,18 @@ class Builder(Transformer[Token, Any]):
         return tree.Clock(self._span(keyword), self._number(rate), self._number(tempo), meter, key)
 
     def pool(self, parts: Parts) -> tree.Pool:
-        conditions = tuple(part for part in parts if isinstance(part, tree.Condition))
-        return tree.Pool(self._span(parts[0]), self._text(parts[1]), conditions)
+        return tree.Pool(self._span(parts[0]), self._text(parts[1]), tuple(parts[-1]))
 
-    def role_is(self, parts: Parts) -> tree.Condition:
-        return tree.Condition("role", self._span(parts[0]), self._text(parts[1]))
+    def role_is(self, parts: Parts) -> list[tree.Condition]:
+        return self.named(parts)
 
-    def artist_is(self, parts: Parts) -> tree.Condition:
-        return tree.Condition("artist", self._span(parts[0]), self._text(parts[1]))
+    def named(self, parts: Parts) -> list[tree.Condition]:
+        kind, value = parts
+        return [tree.Condition(str(kind), self._over(self._span(kind), self._span(value)), self._text(value))]
 
-    def key_fits(self, parts: Parts) -> tree.Condition:
-        return tree.Condition("key", self._over(self._span(parts[0]), self._span(parts[1])))
-
-    def tempo_fits(self, parts: Parts) -> tree.Condition:
-        return tree.Condition("tempo", self._over(self._span(parts[0]), self._span(parts[1])))
+    def fits(self, parts: Parts) -> list[tree.Condition]:
+        kind, word = parts
+        return [tree.Condition(str(kind), self._over(self._span(kind), self._span(word)))]
 
     def slider(self, parts: Parts) -> tree.Slider:
         keyword, name, lo, hi, _start, start, *options = parts

@@ -7,6 +7,7 @@ from amos.score.draw import SECTION_LANE
 from amos.score.score import FADE_FRAMES_MAX, GRID_BEATS_MAX, LAYERS_MAX, Layer
 from amos_tools.script import tree
 from amos_tools.script.avoidance import PoolUse
+from amos_tools.script.conditions import role_exists
 from amos_tools.script.expressions import Expressions
 from amos_tools.script.pools import Pools
 from amos_tools.script.problems import Problems
@@ -53,7 +54,7 @@ class Layers:
             if ("pool", play.pool.value) not in self._program.broken:
                 problems.unknown(play.pool.span, "pool", play.pool.value, self._program.pools)
             stems = None
-            self._pools.role_exists(play.role)
+            role_exists(play.role, problems)
         else:
             stems = self._pools.of(play)
         count = self._count(options.get("count"))

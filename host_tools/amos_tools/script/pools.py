@@ -1,21 +1,18 @@
 """Which stems a pool holds, and the table of all stems a score can reach."""
 
 from array import array
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from amos.protocol.limits import STEMS_MAX
 from amos.score.score import POOLS_MAX, RELAX_KEY, RELAX_TEMPO, Pool
 from amos_cli.names import nearest
 from amos_tools.script import tree
-from amos_tools.script.fits import key_fits, tempo_fits
-from amos_tools.script.hints import ROLE_ALIASES
+from amos_tools.script.conditions import Conditions, Test, role_exists
 from amos_tools.script.problems import Problems
 from amos_tools.script.program import Program
 from amos_tools.script.units import ClockFacts
 from amos_tools.stems import ROLES, StemFacts
-
-_Test = tuple[str, Callable[[StemFacts], bool]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +46,6 @@ class Pools:
         problems: Problems,
     ):
         self._problems = problems
-        self._clock = clock
         self._relax = relax
         known = [stem for stem in {stem.stem_id: stem for stem in stems}.values() if stem.opt_in]
         known.sort(key=lambda stem: (ROLES.index(stem.role), stem.stem_id))
@@ -59,7 +55,9 @@ class Pools:
         self._announced = {stem.title: stem for stem in reversed(known) if stem.title in titles}
         self._all = known
         self._stems = [stem for stem in known if stem.title not in titles]
-        self._declared = {name: self._select(pool) for name, pool in program.pools.items()}
+        self._declared = {
+            name: self._select(pool, Conditions(self._stems, clock, problems)) for name, pool in program.pools.items()
+        }
         self._names: dict[tuple[str, str], int] = {}
         self._table: list[StemFacts] | None = None
 
@@ -75,76 +73,35 @@ class Pools:
             stems = [stem for stem in stems if wanted != (stem.title if option.kind == "stem" else stem.artist)]
         return stems
 
-    def _select(self, pool: tree.Pool) -> _Held | None:
+    def _select(self, pool: tree.Pool, conditions: Conditions) -> _Held | None:
         """Stems that meet all conditions, or None with errors noted."""
-        tests = [self._test(condition) for condition in pool.conditions]
+        tests = conditions.tests(pool)
+        if tests is None:
+            return None
         found = self._stems
         story = [f"the vault has {len(found)} stems with opt-in"]
-        for condition, test in zip(pool.conditions, tests, strict=True):
-            if test is None:
-                return None
-            words, holds = test
-            found = [stem for stem in found if holds(stem)]
-            story.append(f"{len(found)} of them {words}")
+        for test in tests:
+            found = [stem for stem in found if test.holds(stem, None)]
+            story.append(f"{len(found)} of them {test.are}")
             if not found:
-                self._problems.error(condition.span, f"pool `{pool.name.value}` is empty", notes=[", ".join(story)])
+                self._problems.error(test.span, f"pool `{pool.name.value}` is empty", notes=[", ".join(story)])
                 return None
-        return _Held(found, self._but("key", RELAX_KEY, pool, tests), self._but("tempo", RELAX_TEMPO, pool, tests))
+        return _Held(found, self._but("key", RELAX_KEY, tests), self._but("tempo", RELAX_TEMPO, tests))
 
-    def _but(self, kind: str, rule: int, pool: tree.Pool, tests: Sequence[_Test | None]) -> list[StemFacts]:
+    def _but(self, kind: str, rule: int, tests: Sequence[Test]) -> list[StemFacts]:
         """Stems that meet all conditions but those of `kind`, if the script relaxes them."""
-        kinds = [condition.kind for condition in pool.conditions]
-        if rule not in self._relax or kind not in kinds:
+        if rule not in self._relax:
             return []
-        others = [test[1] for test, name in zip(tests, kinds, strict=True) if test and name != kind]
-        these = [test[1] for test, name in zip(tests, kinds, strict=True) if test and name == kind]
         return [
             stem
             for stem in self._stems
-            if all(holds(stem) for holds in others) and not all(holds(stem) for holds in these)
+            if all(test.holds(stem, kind) for test in tests) and not all(test.holds(stem, None) for test in tests)
         ]
-
-    def _test(self, condition: tree.Condition) -> _Test | None:
-        clock = self._clock
-        if condition.kind == "key":
-            key = clock.key
-            if key is None:
-                expected = ["`key` in the clock line"]
-                self._problems.error(condition.span, "the clock names no key to fit", expected=expected)
-                return None
-            return f"fit {key}", lambda stem: key_fits(stem, key)
-        if condition.kind == "tempo":
-            return f"fit {clock.tempo_mbpm / 1000:g} bpm", lambda stem: tempo_fits(stem, clock.tempo_mbpm)
-        assert condition.value is not None
-        wanted = condition.value.value
-        if condition.kind == "role":
-            return (f"are {wanted}", lambda stem: stem.role == wanted) if self.role_exists(condition.value) else None
-        artists = {stem.artist for stem in self._stems}
-        if wanted not in artists:
-            self._problems.error(
-                condition.value.span,
-                f"no stem with opt-in is by “{wanted}”",
-                suggestion=nearest(wanted, artists),
-            )
-            return None
-        return f"are by {wanted}", lambda stem: stem.artist == wanted
-
-    def role_exists(self, role: tree.Text) -> bool:
-        """Whether `role` is one of the seven; notes an error if not."""
-        if role.value in ROLES:
-            return True
-        self._problems.error(
-            role.span,
-            f"`{role.value}` is not a role",
-            expected=[f"`{name}`" for name in ROLES],
-            suggestion=nearest(role.value, ROLES) or ROLE_ALIASES.get(role.value.lower()),
-        )
-        return False
 
     def of(self, play: tree.Play) -> list[StemFacts] | None:
         """Stems of a layer: those of its pool that have its role. None with an error noted if there are none."""
         pool = self._declared.get(play.pool.value)
-        if not self.role_exists(play.role) or pool is None:
+        if not role_exists(play.role, self._problems) or pool is None:
             return None
         found = pool.of_role(play.role.value).stems
         if not found:

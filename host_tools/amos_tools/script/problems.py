@@ -127,10 +127,10 @@ class Problems:
             suggestion=nearest(found, names),
         )
 
-    def warn(self, span: Span, message: str, *, notes: Iterable[str] = ()) -> None:
+    def warn(self, span: Span, message: str, *, suggestion: str | None = None, notes: Iterable[str] = ()) -> None:
         """Note something that is legal but probably not meant."""
         if len(self.warnings) < PROBLEMS_MAX:
-            self.warnings.append(self._problem("warning", span, message, (), None, tuple(notes)))
+            self.warnings.append(self._problem("warning", span, message, (), suggestion, tuple(notes)))
 
     def _problem(
         self,

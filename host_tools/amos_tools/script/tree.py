@@ -81,7 +81,7 @@ class Clock:
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """What stems of a pool must be: kind is role, artist, key or tempo."""
+    """What stems of a pool must be: kind is role, artist, title, tag, key or tempo."""
 
     kind: str
     span: Span
@@ -92,7 +92,8 @@ class Condition:
 class Pool:
     span: Span
     name: Text
-    conditions: tuple[Condition, ...]
+    steps: tuple[Condition | Op, ...]
+    """In postfix order: conditions, and the operations `and`, `or` and `not`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,9 @@ STATEMENTS = (
 _WORDS = (
     *STATEMENTS,
     "seed", "device", "tempo", "meter", "key", "major", "minor", "stems", "where", "and", "or", "not", "role", "artist",
-    "fits", "start", "scope", "slew", "target", "peak", "voices", "duck", "from", "count", "every", "chance", "gain",
-    "enter", "bar", "beat", "end", "fade", "when", "any", "at", "power", "linear", "via", "stem", "keep", "plays",
-    "hours", "set", "exact", "weight", "swap", "length", "hit", "cue", "tail", "for", "priority",
+    "title", "tag", "fits", "start", "scope", "slew", "target", "peak", "voices", "duck", "from", "count", "every",
+    "chance", "gain", "enter", "bar", "beat", "end", "fade", "when", "any", "at", "power", "linear", "via", "stem",
+    "keep", "plays", "hours", "set", "exact", "weight", "swap", "length", "hit", "cue", "tail", "for", "priority",
 )  # fmt: skip
 
 _UNITS = {
