@@ -56,6 +56,7 @@ def starter_stems() -> list[StemFacts]:
             artist=piece.artist,
             opt_in=piece.opt_in,
             title=piece.title,
+            tags=piece.tags,
         )
         for number, piece in enumerate(PIECES)
     ]

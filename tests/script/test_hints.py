@@ -62,7 +62,7 @@ MISTAKES = [
     ("bloom 3 when intensity", "bloom 3 if intensity", "a condition follows `when`"),
     ("rest 1", "rest if intensity > 0.2", "a condition follows `when`"),
     ("every 8 bars", "every 1/2 bar", "in beats: `every 2 beats`"),
-    ("pads and key", "pads or role tops and key", "all its conditions"),
+    ("role pads and key", "mood warm and key", 'tag "dusk"'),
     ("-> any at bar", "-> any at once", "without `at`"),
     ("any -> any", "* -> *", "`any` stands for every section"),
     ("section drift", "section slow drift", "a name is one word"),

@@ -41,4 +41,5 @@ def _facts(piece: Piece) -> StatedFacts:
         key=piece.key,
         tempo_mbpm=TEMPO_BPM * 1000,
         beats=piece.bars * BEATS_PER_BAR,
+        tags=piece.tags,
     )

@@ -26,6 +26,8 @@ _NOOR = (Split("noor-adeyemi", 1_000_000),)
 _JUNE = (Split("june-okafor", 750_000), Split("kite-publishing", 250_000))
 _TOMAS_NOOR = (Split("tomas-reyes", 500_000), Split("noor-adeyemi", 500_000))
 _PILOTS = (Split("harbour-pilots", 1_000_000),)
+_WEATHER = (("place", "outdoors, weather"),)
+_NIGHT = (("mood", "night, quiet"),)
 _TRIO = (Split("ilse-maren", 333_334), Split("june-okafor", 333_333), Split("noor-adeyemi", 333_333))
 
 
@@ -41,6 +43,7 @@ class Piece:
     splits: tuple[Split, ...]
     make: Callable[[], Signal]
     opt_in: bool = True
+    tags: tuple[tuple[str, str], ...] = ()
 
 
 PADS = (
@@ -52,7 +55,7 @@ PADS = (
           lambda: pad(((53, 60, 65, 69, 72),), 4, 1300, cents=18, dark=1.9, bright=1.15)),
     Piece("Night Glass", "Noor Adeyemi", "pads", "D minor", 8, _NOOR,
           lambda: pad(((62, 69, 72, 76), (65, 67, 72, 74), (65, 69, 74, 79), (60, 67, 72, 74)), 8, 1400,
-                      cents=14, dark=2.6, bright=1.7)),
+                      cents=14, dark=2.6, bright=1.7), tags=_NIGHT),
 )  # fmt: skip
 
 BASSES = (
@@ -135,9 +138,9 @@ MELODIES = (
 )  # fmt: skip
 
 TEXTURES = (
-    Piece("Rain on Slate", "Noor Adeyemi", "fx", None, 8, _NOOR, lambda: rain(8, 6100)),
+    Piece("Rain on Slate", "Noor Adeyemi", "fx", None, 8, _NOOR, lambda: rain(8, 6100), tags=_WEATHER),
     Piece("Old Record", "Tomas Reyes", "fx", None, 4, _TOMAS, lambda: record(4, 6200)),
-    Piece("Porch Chimes", "June Okafor", "fx", "D minor", 8, _JUNE, lambda: chimes(8, 6300)),
+    Piece("Porch Chimes", "June Okafor", "fx", "D minor", 8, _JUNE, lambda: chimes(8, 6300), tags=_WEATHER),
 )
 
 SIGNALS = (
