@@ -7,13 +7,19 @@ import pytest
 from rollout_examples import BACK, GOES, a_rollout
 from typer.testing import CliRunner, Result
 
+from amos import crypto
+from amos.protocol import topics
+from amos.protocol.rotation import OPERATOR
 from amos_cli.output import Exit
 from amos_tools.cli import app
+from amos_tools.fleet.members import Members
 from amos_tools.fleet.rollout.decide import stop
 from amos_tools.fleet.rollout.pack_folder import pack_of
 from amos_tools.fleet.rollout.state import Health, Pack, Phase
 from amos_tools.fleet.rollout.store import Store
 from pack_examples import Pack as Made
+from protocol_examples import Party, a_directive, a_status, signed_directive
+from rotation_examples import appointed
 
 PLAN = 'pack = "packs"\n[[ring]]\npercent = 100\n'
 
@@ -65,6 +71,38 @@ def test_start_wants_a_free_name_a_whole_plan_a_pack_and_a_broker(place: Path) -
         assert json.loads(done.stdout)["refusal"]["name"] == "UnreachableError" and not (place / "new").exists()
     done = rollout("start", place / "plan.toml", "--state", place / "state", *desk(place))
     assert done.exit_code == Exit.FINDING and "rollout continue goes on with one" in done.stderr
+
+
+class DeskAtHand:
+    """A desk whose broker has what `members` says, and takes nothing."""
+
+    members: Members
+
+    def __init__(self, *_where: object) -> None:
+        pass
+
+    def __enter__(self) -> "DeskAtHand":
+        return self
+
+    def __exit__(self, *_ended: object) -> None:
+        pass
+
+
+def test_start_names_the_players_that_an_earlier_key_directed(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seed, before = b"o" * 32, Party(3)
+    DeskAtHand.members = members = Members(crypto.public_key(seed))
+    rotation = appointed(before, Party(ord("o")), 1, role=OPERATOR)
+    members.came(topics.operator_rotation_topic(1), rotation)
+    for number in range(3):
+        device = bytes((number,)) * 16
+        members.came(topics.device_topic("bar", device, topics.STATUS), a_status(device, bytes(32)).encode())
+    directive = signed_directive(a_directive(bytes(16), 9), before)
+    members.came(topics.device_topic("bar", bytes(16), topics.DIRECTIVE), directive)
+    monkeypatch.setattr("amos_tools.fleet.rollout.run_commands.Desk", DeskAtHand)
+    done = rollout("start", place / "plan.toml", "--state", place / "new", "--dry-run", *desk(place), "--json")
+    assert done.exit_code == 0 and len(json.loads(done.stdout)["rings"][0]["players"]) == 3
+    assert "bar/00000000: is sent nothing: what is wanted of it is signed by an earlier key" in done.stderr
+    assert "--take-over" in done.stderr and "bar/01010101" not in done.stderr
 
 
 def test_a_file_that_is_none_is_refused_and_one_that_is_absent_is_a_wrong_command(place: Path) -> None:

@@ -10,12 +10,28 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rollout_examples import BACK, EARLIER, GOES, LIMITS, SERIAL, a_device, a_rollout, before, plays
 
-from amos_tools.fleet.rollout.decide import STEP_MS_MAX, go_on, has_enough, judge, look, step, stop, why_to_stop
+from amos_tools.fleet.rollout.decide import (
+    REASON_LETTERS_MAX,
+    STEP_MS_MAX,
+    go_on,
+    has_enough,
+    judge,
+    look,
+    step,
+    stop,
+    why_to_stop,
+)
 from amos_tools.fleet.rollout.seen import Seen
 from amos_tools.fleet.rollout.state import Device, Health, Pack, Phase, Rollout, facts_of, rollout_of
+from amos_tools.fleet.rollout.words import sentences
 
 PACK = GOES.pack_id
 OTHER = "5" * 64
+
+
+def held(**more: object) -> Seen:
+    """A player whose directive at the broker an earlier key of the operator's signed."""
+    return replace(before(), wanted_serial=None, wanted_pack=None, by_earlier_key=True, **more)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -51,6 +67,14 @@ OTHER = "5" * 64
         (before(serial=SERIAL, pack_refused=(OTHER, SERIAL, "old")), {}, Health.TAKING, None),
         (before(pack_refused=(PACK, SERIAL, "old")), {}, Health.TAKING, None),
         (plays(pack_refused=(PACK, SERIAL, "old")), {}, Health.PLAYS, None),
+        (held(), {}, Health.REFUSES, "amos fleet direct --take-over"),
+        (held(), {"pack": None, "serial": 0}, Health.REFUSES, "amos fleet direct --take-over"),
+        (held(refused="signature"), {"refusal_before": "signature"}, Health.REFUSES, "--take-over"),
+        (held(connected=False), {}, Health.ABSENT, "--take-over"),
+        (held(connected=False), {"met": True}, Health.AWAY, "--take-over"),
+        (held(unheard_ms=15_000), {"met": True}, Health.VANISHED, "nothing heard"),
+        (held(), {"forgiven": True}, Health.FORGIVEN, None),
+        (held(serial=SERIAL, pack=PACK), {}, Health.PLAYS, None),  # it took it before the key changed
     ],
 )
 def test_how_a_player_bears_the_pack(
@@ -164,6 +188,60 @@ def test_who_waited_too_long_while_it_was_there_refuses_and_absence_is_no_waitin
     assert rollout.phase is Phase.STOPPED
 
 
+def test_who_has_a_directive_by_an_earlier_key_counts_as_refusing_and_holds_up_nobody() -> None:
+    rollout = a_rollout(4)
+    one, *others = rollout.rings[0].devices
+    seen = told(rollout, before(wanted_serial=None, wanted_pack=None)) | {one.key: held()}
+    done = step(rollout, seen, 1000)
+    assert done.sends == others and rollout.phase is Phase.ROLLING, "it is no share of those that were sent it"
+    send(done.sends)
+    assert step(rollout, told(rollout, plays()) | {one.key: held()}, 1000).sends == [] and one.met
+    assert (one.health, one.pack, one.waited_ms) == (Health.REFUSES, None, 0)
+    assert len(one.reason or "") < REASON_LETTERS_MAX and str(one.reason).endswith("--take-over`"), one.reason
+    assert one.name in sentences(rollout)[-1] and "--take-over" in sentences(rollout)[-1]
+    assert step(rollout, told(rollout, plays()) | {one.key: held(connected=False)}, 1000).sends == []
+    assert one.health is Health.AWAY and "--take-over" in sentences(rollout)[-1]
+    # Three of four are enough, and one of four is too few to stop it.
+    step(rollout, told(rollout, plays()) | {one.key: held()}, 10_000)
+    assert rollout.phase is Phase.DONE
+
+
+def test_too_many_with_a_directive_by_an_earlier_key_stop_it_and_once_taken_over_they_get_it() -> None:
+    rollout = a_rollout(2)
+    one, other = rollout.rings[0].devices
+    seen = told(rollout, before()) | {one.key: held()}
+    send(step(rollout, seen, 1000).sends)
+    step(rollout, seen, 1000)
+    assert rollout.phase is Phase.STOPPED and "1 of 2 players" in (rollout.why or "") and other.pack == PACK
+    assert one.name in (rollout.why or "") and "--take-over" in (rollout.why or "")
+    rollout = a_rollout(4)
+    one = rollout.rings[0].devices[0]
+    send(step(rollout, told(rollout, before()) | {one.key: held()}, 1000).sends)
+    taken_over = before(wanted_serial=SERIAL - 1, wanted_pack=EARLIER.pack_id)
+    assert step(rollout, told(rollout, plays()) | {one.key: taken_over}, 1000).sends == [one]
+    assert one.health is Health.NOT_SENT and one.reason is None
+
+
+def test_back_passes_by_who_has_a_directive_by_an_earlier_key_and_says_so() -> None:
+    rollout = a_rollout(3)
+    send(step(rollout, {}, 0).sends)
+    one, *others = rollout.rings[0].devices
+    stop(rollout, "enough")
+    rollout.back, rollout.phase = BACK, Phase.RETURNING
+    done = step(rollout, told(rollout, plays()) | {one.key: held()}, 1000)
+    assert done.sends == others
+    send(done.sends, BACK)
+    are_back = told(rollout, plays(SERIAL + 1, BACK))
+    assert not step(rollout, are_back | {one.key: held()}, 1000).sends
+    assert rollout.phase is Phase.RETURNING and one.health is Health.REFUSES
+    assert [device.health for device in others] == [Health.PLAYS] * 2
+    taken_over = plays(SERIAL + 1)
+    assert step(rollout, are_back | {one.key: taken_over}, 1000).sends == [one]
+    send([one], BACK)
+    step(rollout, are_back | {one.key: plays(one.serial, BACK)}, 1000)
+    assert rollout.phase is Phase.RETURNED
+
+
 def test_back_goes_to_all_who_were_sent_it_and_to_nobody_else() -> None:
     rollout = a_rollout(3, 1)
     send(step(rollout, {}, 0).sends)
@@ -199,6 +277,7 @@ SEEN = st.builds(
     silent=TEXTS,
     silent_ms=st.integers(0, 10_000),
     unheard_ms=st.integers(0, 20_000),
+    by_earlier_key=st.sampled_from([False, False, False, True]),
 )
 GOOD = st.just(plays(1 << 40))
 MOMENTS = st.lists(
@@ -233,6 +312,7 @@ def test_what_holds_whatever_players_say_and_clocks_do(moments: list[tuple[int, 
         assert not over or facts_of(rollout) == was, "one that is over goes on"
         assert rollout.ring in (ring, ring + 1), "a ring was left out"
         assert all(any(device in each.devices for each in rollout.begun) for device in done.sends)
+        assert not any(seen[device.key].by_earlier_key for device in done.sends), "a thief's would be signed again"
         for number in range(rollout.ring):
             soak_ms = rollout.rings[number].limits.soak_s * 1000
             assert soak_ms <= rollout.rings[number].soaked_ms <= listened_ms[number], "passed without its soak"
@@ -259,7 +339,7 @@ def test_a_liar_counts_as_one_at_most(all_seen: list[Seen], lie: Seen, liar: int
 
 @given(SEEN, st.booleans())
 def test_what_was_said_before_the_directive_counts_for_nothing(seen: Seen, met: bool) -> None:
-    earlier = replace(seen, serial=SERIAL - 1, connected=True)
+    earlier = replace(seen, serial=SERIAL - 1, connected=True, by_earlier_key=False)
     device = replace(a_device(1, sent=True), met=met, refusal_before=seen.refused)
     health, _reason = judge(device, earlier, PACK, LIMITS)
     assert health in (Health.TAKING, Health.ABSENT, Health.AWAY, Health.VANISHED, Health.ELSEWHERE)

@@ -129,20 +129,14 @@ def test_a_player_at_two_sites_is_one_where_the_operator_directed_it() -> None:
     assert sorted(each.site for each in ring.devices) == ["a", "c"]
 
 
-def test_what_an_earlier_key_of_the_operators_signed_is_neither_gone_on_from_nor_dropped() -> None:
-    members, device = members_of(("a", 1)), bytes.fromhex(f"{1:032x}")
+def test_who_has_a_directive_by_an_earlier_key_has_a_place_in_a_ring_as_any_other() -> None:
+    members, device = members_of(("a", 1), ("b", 1), ("b", 2)), bytes.fromhex(f"{1:032x}")
     before = Party(3)
-    topic, directive = (
-        topics.device_topic("a", device, topics.DIRECTIVE),
-        signed_directive(a_directive(device, 9), before),
-    )
-    members.came(topic, directive)
+    directive = signed_directive(a_directive(device, 9), before)
+    members.came(topics.device_topic("a", device, topics.DIRECTIVE), directive)
     members.came(topics.operator_rotation_topic(1), appointed(before, OPERATOR, 1, role=OPERATOR_ROLE))
-    whole = a_plan('pack = "x"\n[[ring]]\npercent = 100\n')
-    with pytest.raises(FleetError, match="signed by an earlier key of the operator's"):
-        rings_of(whole, bytes(32), members)
-    members.came(topic, signed_directive(a_directive(device, 10), OPERATOR))
-    assert len(rings_of(whole, bytes(32), members)) == 1
+    (ring,) = rings_of(a_plan('pack = "x"\n[[ring]]\npercent = 100\n'), bytes(32), members)
+    assert {each.key for each in ring.devices} == {("a", f"{1:032x}"), ("b", f"{2:032x}")}
 
 
 def test_a_ring_of_names_has_somebody_and_a_share_that_is_used_up_has_no_ring() -> None:

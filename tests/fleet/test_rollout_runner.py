@@ -192,26 +192,51 @@ def test_what_was_wanted_before_stays_and_serials_rise_whatever_the_wall_clock_s
     assert (directive.serial, directive.volume_q15, (directive.pack or b"").hex()) == (NOW + 502, 9, BACK.pack_id)
 
 
-def test_what_an_earlier_key_signed_is_not_signed_again_unasked(desk: Desk) -> None:
-    """The operator's key gives way to another while it runs, or before: what is retained might be a thief's."""
-    desk.run(nothing, nothing)
-    sent, topic = desk.at.sent[:], topics.device_topic("cafe", DEVICE, topics.DIRECTIVE)
-    after = Party(7)
-    rotation = appointed(OPERATOR, after, 1, role=OPERATOR_ROLE)
+def rotated(desk: Desk, after: Party, *retained: tuple[bytes, bytes]) -> None:
+    """The operator's key gave way to that of `after`; the broker has these directives by device."""
     desk.at.members = Members(crypto.public_key(after.seed))
-    for there, data in ((topics.operator_rotation_topic(0), rotation), (topic, sent[-1])):
-        desk.at.members.came(there, data)
-    runner: Any = desk.at.then(nothing, nothing)
+    desk.at.members.came(topics.operator_rotation_topic(0), appointed(OPERATOR, after, 1, role=OPERATOR_ROLE))
+    for device, data in retained:
+        desk.at.members.came(topics.device_topic("cafe", device, topics.DIRECTIVE), data)
+
+
+def test_what_an_earlier_key_signed_is_not_signed_again_unasked_and_holds_up_nobody(desk: Desk) -> None:
+    """What is retained might be a thief's; everybody else gets the pack."""
+    devices = [bytes(15) + bytes((number,)) for number in range(3)]
+    desk.store.save(a_rollout(3))
+    rotated(desk, after := Party(7), (devices[1], signed_directive(a_directive(devices[1], 9), OPERATOR)))
+    made: Any = desk.at.then(nothing, nothing, nothing)
+    rollout = desk.store.load()
+    with suppress(KilledError):
+        Runner(made, desk.store, rollout, after.seed, desk.said.append).run()
+    assert [read_directive(data).device_id for data in desk.at.sent] == [devices[0], devices[2]]
+    held = desk.store.load().rings[0].devices[1]
+    assert held.data == "" and rollout.phase is Phase.ROLLING
+    desk.at.members.came(
+        topics.device_topic("cafe", devices[1], topics.DIRECTIVE), signed_directive(a_directive(devices[1], 10), after)
+    )
+    with suppress(KilledError):
+        Runner(made.then(nothing), desk.store, rollout, after.seed, desk.said.append).run()
+    assert read_directive(desk.at.sent[-1]).device_id == devices[1]
+
+
+def test_back_takes_over_nothing_that_an_earlier_key_signed(desk: Desk) -> None:
+    """The operator's key gives way to another while it runs: what was sent is by the earlier one."""
+    devices = [bytes(15) + bytes((number,)) for number in range(2)]
+    desk.store.save(a_rollout(2))
+    desk.run(nothing, nothing)
+    sent = list(zip(devices, desk.at.sent[:], strict=True))
+    rotated(desk, after := Party(7), *sent)
     rollout = desk.store.load()
     rollout.back, rollout.phase = BACK, Phase.RETURNING
-    with pytest.raises(FleetError, match="--take-over"):
-        Runner(runner, desk.store, rollout, after.seed, desk.said.append).run()
-    assert desk.at.sent == sent
-    taken_over = a_directive(DEVICE, NOW + 5, pack=bytes.fromhex(GOES.pack_id))
-    desk.at.members.came(topic, signed_directive(taken_over, after))
+    taken_over = signed_directive(a_directive(devices[0], NOW + 5, pack=bytes.fromhex(GOES.pack_id)), after)
+    desk.at.members.came(topics.device_topic("cafe", devices[0], topics.DIRECTIVE), taken_over)
+    made: Any = desk.at
     with suppress(KilledError):
-        Runner(runner.then(nothing, nothing), desk.store, rollout, after.seed, desk.said.append).run()
-    assert read_directive(desk.at.sent[-1]).serial == NOW + 6
+        Runner(made.then(nothing, nothing), desk.store, rollout, after.seed, desk.said.append).run()
+    directive = read_directive(desk.at.sent[-1])
+    assert len(desk.at.sent) == 3 and (directive.device_id, directive.serial) == (devices[0], NOW + 6)
+    assert "--take-over" in str(rollout.rings[0].devices[1].reason)
 
 
 def test_a_key_that_gave_way_rolls_nothing_out(desk: Desk) -> None:

@@ -23,7 +23,7 @@ from amos_sync.notes import Notes
 from amos_tools.cli import app
 from amos_tools.fleet.errors import FleetError
 from amos_tools.fleet.members import Members
-from amos_tools.fleet.show import player_facts
+from amos_tools.fleet.show import key_notices, player_facts
 from amos_tools.fleet.wanted import Changes, facts_of, hours_of, next_directive, position_of, volume_of
 from protocol_examples import Party, a_directive, a_status, signed_directive
 
@@ -127,11 +127,28 @@ def test_what_an_earlier_key_signed_is_told_apart_in_any_order_and_followed_back
         (member,) = members.all()
         assert member.wanted is None and not member.forged and member.earlier is not None
         assert member.earlier.serial == 9 and player_facts(member)["earlier"] == {"serial": 9}
+        (said,) = key_notices(members)
+        assert said.startswith("an earlier key of the operator's signed what is wanted of 1 player (bar/00010203)")
+        assert "--take-over" in said
         before = Members(OPERATOR_KEY)
         for topic, data in told:
             before.came(topic, data)
         before.came(directive[0], signed_directive(a_directive(DEVICE, 9), Party(ord("Q"))))
         assert before.all()[0].forged, "whoever has the old key can name a next one"
+        (said,) = key_notices(before)
+        assert f"key {OPERATOR_KEY.hex()[:16]} gave way to {crypto.public_key(second).hex()[:16]}" in said, said
+    assert key_notices(Members(OPERATOR_KEY)) == []
+
+
+def test_many_players_with_a_directive_by_an_earlier_key_are_one_sentence() -> None:
+    members = Members(crypto.public_key(b"P" * 32))
+    members.came(topics.operator_rotation_topic(1), rotation(OPERATOR_SEED, b"P" * 32, 1))
+    for number in range(9):
+        device = bytes((number,)) * 16
+        data = signed_directive(a_directive(device, 9), OPERATOR)
+        members.came(topics.device_topic("bar", device, topics.DIRECTIVE), data)
+    (said,) = key_notices(members)
+    assert "of 9 players (bar/00000000, bar/01010101, bar/02020202 and 6 more)" in said
 
 
 @contextmanager
@@ -243,6 +260,12 @@ def test_what_an_earlier_key_signed_is_signed_again_when_that_is_asked_for(
         with running(place):
             done = amos("direct", f"{SITE}/{player.device_id.hex()}", "--volume", "50", *desk)
             assert done.exit_code == Exit.FINDING and "by an earlier key of the operator's" in done.output
+            for command in ("show", "packs"):
+                look = [command, "--broker", f"127.0.0.1:{venue.port}", "--operator-key"]
+                said = amos(*look, crypto.public_key(b"P" * 32).hex()).stdout.splitlines()[-1]
+                assert said.startswith("an earlier key of the operator's signed what is wanted of 1 player"), said
+                facts = json.loads(amos(*look, OPERATOR_KEY.hex(), "--json").stdout)
+                assert "gave way to" in facts["notices"][0], facts
             done = amos("direct", f"{SITE}/{player.device_id.hex()}", "--volume", "50", "--take-over", *desk)
             assert done.exit_code == 0 and done.stdout.endswith(": follows\n"), done.output
             current = player.directives.current

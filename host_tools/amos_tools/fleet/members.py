@@ -14,6 +14,11 @@ from amos_tools.fleet.errors import FleetError
 
 DEVICE_DIGITS = 32
 
+BY_EARLIER_KEY = (
+    "what is wanted of it is signed by an earlier key of the operator's; look at it with `amos fleet show`, then sign"
+    " it again with `amos fleet direct --take-over`"
+)
+
 
 @dataclass
 class Member:
@@ -49,10 +54,7 @@ class Member:
     def check_key(self) -> None:
         """Raises `FleetError`: what an earlier key signed may be a thief's, so nobody signs it again unasked."""
         if self.earlier is not None:
-            raise FleetError(
-                f"{self.name}: what is wanted of it is signed by an earlier key of the operator's; look at it with"
-                " `amos fleet show`, then sign it again with `amos fleet direct --take-over`"
-            )
+            raise FleetError(f"{self.name}: {BY_EARLIER_KEY}")
 
 
 @dataclass
@@ -97,15 +99,19 @@ class Members:
         refusals = courier.refusals or [] if courier is not None else []
         return next((refusal for refusal in refusals if refusal.device_id == member.device_id), None)
 
+    @property
+    def gave_way_to(self) -> bytes | None:
+        """The key that the operator's gave way to, None where it did not."""
+        return next((new for new, old in self._before.items() if old == self.operator_key), None)
+
     def check_own_key(self) -> None:
         """Raises `FleetError` for a key that gave way: players take nothing by it, and what the next one signed would
         be overwritten at the broker."""
-        for new_key, old_key in self._before.items():
-            if old_key == self.operator_key:
-                raise FleetError(
-                    f"the operator's key {old_key.hex()[:16]} gave way to {new_key.hex()[:16]}: expected the file of"
-                    " that one as --operator-key-file"
-                )
+        if self.gave_way_to is not None:
+            old, new = self.operator_key.hex()[:16], self.gave_way_to.hex()[:16]
+            raise FleetError(
+                f"the operator's key {old} gave way to {new}: expected the file of that one as --operator-key-file"
+            )
 
     def _courier_came(self, site: str, payload: bytes) -> None:
         try:

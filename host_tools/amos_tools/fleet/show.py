@@ -29,6 +29,7 @@ from amos_tools.fleet.options import (
 from amos_tools.fleet.wanted import facts_of
 
 NONE = bytes(32)
+NAMES_SHOWN_MAX = 3
 
 
 def show(
@@ -44,9 +45,10 @@ def show(
 ) -> None:
     """Show what is wanted of each player, and what its status says."""
     with fleet_refusals(as_json):
-        members = _heard(broker, operator_key, (tls_ca, tls_certificate, tls_key), username, password_file).all()
+        heard = _heard(broker, operator_key, (tls_ca, tls_certificate, tls_key), username, password_file)
+    members, notices = heard.all(), key_notices(heard)
     if as_json:
-        return print_json({"players": [player_facts(member) for member in members]})
+        return print_json({"players": [player_facts(member) for member in members], "notices": notices})
     table = Table("player", "state", "output", "tier", "wanted", "directive")
     for member in members:
         status = member.status
@@ -54,7 +56,7 @@ def show(
         wanted = _in_words(member)
         output, tier = ("", "") if status is None else (OUTPUTS[status.output], str(status.tier))
         table.add_row(member.name, state, output, tier, escape(wanted), escape(_how_far(member)))
-    print_table(table)
+    _print(table, notices)
 
 
 def packs(
@@ -71,16 +73,36 @@ def packs(
     """Show which pack is wanted of each player, and which it has."""
     with fleet_refusals(as_json):
         heard = _heard(broker, operator_key, (tls_ca, tls_certificate, tls_key), username, password_file)
-    members = heard.all()
+    members, notices = heard.all(), key_notices(heard)
     rows = [pack_facts(member, heard.pack_refusal(member)) for member in members]
     if as_json:
-        return print_json({"players": rows})
+        return print_json({"players": rows, "notices": notices})
     table = Table("player", "wanted", "actual", "state")
     for member, row in zip(members, rows, strict=True):
         shown = [(row[name] or "-")[:16] for name in ("wanted", "actual")]
         refusal = f": {printable(row['refusal'])}" if row["refusal"] else ""
         table.add_row(member.name, *shown, escape(row["state"] + refusal))
-    print_table(table)
+    _print(table, notices)
+
+
+def key_notices(members: Members) -> list[str]:
+    """What an operator should know of keys before all else, in a sentence each."""
+    notices = []
+    if members.gave_way_to is not None:
+        old, new = members.operator_key.hex()[:16], members.gave_way_to.hex()[:16]
+        notices.append(
+            f"the operator's key {old} gave way to {new}: players take nothing by it, and what the next one signed is"
+            " shown as not this operator's; expected that one as --operator-key"
+        )
+    names = [member.name for member in members.all() if member.earlier is not None]
+    if names:
+        more = f" and {len(names) - NAMES_SHOWN_MAX} more" if len(names) > NAMES_SHOWN_MAX else ""
+        players = f"{len(names)} player{'s' if len(names) > 1 else ''} ({', '.join(names[:NAMES_SHOWN_MAX])}{more})"
+        notices.append(
+            f"an earlier key of the operator's signed what is wanted of {players}, and roll-outs pass them by; look at"
+            " it, then sign it again with `amos fleet direct --take-over`"
+        )
+    return notices
 
 
 def player_facts(member: Member) -> dict[str, Any]:
@@ -141,6 +163,12 @@ def _how_far(member: Member) -> str:
     if member.earlier is not None:
         return "by an earlier key of the operator's; sign it again with --take-over"
     return "none" if member.wanted is None else printable(said(member))
+
+
+def _print(table: Table, notices: list[str]) -> None:
+    print_table(table)
+    for notice in notices:
+        print(notice)
 
 
 def _heard(broker: str, operator_key: str, tls: Any, username: str | None, password_file: Any) -> Members:

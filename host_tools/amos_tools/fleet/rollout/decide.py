@@ -2,7 +2,8 @@
 
 A ring is begun once the one before is passed. It is passed when enough of its players that were heard of played the
 pack for its soak. Every ring that was begun is watched until the end: the first in which too many refuse, are silent or
-have vanished stops the roll-out, and a stopped one sends nothing.
+have vanished stops the roll-out, and a stopped one sends nothing. A player whose directive an earlier key of the
+operator's signed, which may be a thief's, is sent nothing and counts as one that refuses.
 """
 
 from collections import Counter
@@ -11,6 +12,7 @@ from dataclasses import dataclass, field
 
 from amos_cli.durations import in_words
 from amos_sync.limits import STATUS_MS
+from amos_tools.fleet.members import BY_EARLIER_KEY
 from amos_tools.fleet.rollout.seen import Seen
 from amos_tools.fleet.rollout.state import Device, Health, Limits, Phase, Ring, Rollout
 
@@ -79,8 +81,9 @@ def go_on(rollout: Rollout) -> None:
 def look(device: Device, seen: Seen, rollout: Rollout, limits: Limits, elapsed_ms: int) -> None:
     """Note how the player bears the pack."""
     pack = rollout.target.pack_id
-    if device.pack is not None:
+    if device.pack is not None or seen.by_earlier_key:
         device.met = device.met or seen.connected
+    if device.pack is not None:
         plays = seen.connected and _follows(device, seen) and seen.pack == pack
         device.waited_ms = 0 if plays else device.waited_ms + (elapsed_ms if seen.connected else 0)
     device.health, reason = judge(device, seen, pack, limits)
@@ -91,19 +94,19 @@ def judge(device: Device, seen: Seen, pack: str, limits: Limits) -> tuple[Health
     """How the player bears the pack, and why it is said so."""
     if device.forgiven:
         return Health.FORGIVEN, None
-    if device.pack != pack:
+    if device.pack != pack and not seen.by_earlier_key:
         return Health.NOT_SENT, None
     if is_elsewhere(device, seen, pack):
         return Health.ELSEWHERE, "the operator directed it to another pack"
     if device.met and seen.unheard_ms >= limits.vanish_after_s * 1000:
         return Health.VANISHED, f"nothing heard of it for {in_words(seen.unheard_ms // 1000)}"
     if not seen.connected or seen.unheard_ms >= UNHEARD_MS:
-        return (Health.AWAY if device.met else Health.ABSENT), None
-    if _follows(device, seen) and seen.pack == pack:
+        return (Health.AWAY if device.met else Health.ABSENT), (BY_EARLIER_KEY if seen.by_earlier_key else None)
+    if device.pack == pack and _follows(device, seen) and seen.pack == pack:
         if seen.silent is not None and seen.silent_ms >= limits.silent_for_s * 1000:
             return Health.SILENT, f"{seen.silent} for {in_words(seen.silent_ms // 1000)}"
         return (Health.PLAYS if seen.silent is None else Health.FALTERS), seen.silent
-    refusal = _refusal(device, seen, pack)
+    refusal = BY_EARLIER_KEY if seen.by_earlier_key else _refusal(device, seen, pack)
     if refusal is None and device.waited_ms >= limits.take_s * 1000:
         refusal = f"{'has' if _follows(device, seen) else 'does not follow'} the directive"
         refusal += f", and does not play the pack after {in_words(limits.take_s)}: amos courier status there says why"
@@ -116,7 +119,9 @@ def is_elsewhere(device: Device, seen: Seen, pack: str) -> bool:
 
 
 def why_to_stop(ring: Ring) -> str | None:
-    """What is wrong in the ring, in one clause; None: it may go on."""
+    """What is wrong in the ring, in one clause; None: it may go on, or some of it have yet to be sent the pack."""
+    if any(device.health is Health.NOT_SENT for device in ring.devices):
+        return None
     if all(device.health is Health.ELSEWHERE for device in ring.devices):
         return "the operator directed every player of the ring to another pack"
     counted = [device for device in ring.devices if device.health not in COUNT_FOR_NOTHING]
@@ -165,8 +170,7 @@ def _return(rollout: Rollout, seen: Mapping[Key, Seen], done: Step) -> Step:
     got = [device for ring in rollout.begun for device in ring.devices if device.pack is not None]
     left = [device for device in got if not is_elsewhere(device, seen.get(device.key, _NOBODY), rollout.pack.pack_id)]
     done.sends = _unsent(rollout, seen, left)
-    at_ease = (Health.PLAYS, Health.ABSENT, Health.ELSEWHERE)
-    if not done.sends and all(device.health in at_ease for device in left):
+    if not done.sends and all(map(_is_at_ease, left)):
         rollout.phase = Phase.RETURNED
         done.told.append(f"every player that was heard of is back, with pack {rollout.target.serial}")
     return done
@@ -178,8 +182,15 @@ def _unsent(rollout: Rollout, seen: Mapping[Key, Seen], devices: Iterable[Device
     return [
         device
         for device in devices
-        if device.pack != pack or (seen.get(device.key, _NOBODY).wanted_serial or 0) < device.serial
+        if (device.pack != pack or (seen.get(device.key, _NOBODY).wanted_serial or 0) < device.serial)
+        and not seen.get(device.key, _NOBODY).by_earlier_key
     ]
+
+
+def _is_at_ease(device: Device) -> bool:
+    """Whether nothing more is to be done about it: the directive waits for one that is absent, unless none was sent."""
+    waits = device.health is Health.ABSENT and device.reason is None
+    return waits or device.health in (Health.PLAYS, Health.ELSEWHERE)
 
 
 def _follows(device: Device, seen: Seen) -> bool:

@@ -33,6 +33,7 @@ from amos_tools.fleet.rollout.rings import rings_of
 from amos_tools.fleet.rollout.runner import Runner
 from amos_tools.fleet.rollout.state import Health, Pack, Phase, Rollout
 from amos_tools.fleet.rollout.store import StateError, Store, stopped
+from amos_tools.fleet.rollout.words import passed_by
 
 Place = Annotated[str | None, typer.Option(metavar="URL", help="Where couriers find that pack.")]
 
@@ -62,6 +63,7 @@ def start(
         if dry_run:
             with desk:
                 rollout = _made(made, pack, desk)
+                _say_all(passed_by(rollout, desk.members), as_json)
             return tell(rollout, as_json)
         store = Store(state)
         with store.held():
@@ -160,18 +162,19 @@ def _read_plan(path: Path) -> Plan:
 def _made(plan: Plan, pack: Pack, desk: Desk) -> Rollout:
     desk.members.check_own_key()
     rings = rings_of(plan, bytes.fromhex(pack.pack_id), desk.members)
-    for device in (each for ring in rings for each in ring.devices):
-        desk.members.of(device.site, bytes.fromhex(device.device_id)).check_key()
     return Rollout(pack, rings)
 
 
 def _run(desk: Desk, store: Store, rollout: Rollout, seed: bytes, as_json: bool, wait_s: float | None = None) -> None:
-    def say(line: str) -> None:
-        typer.echo(printable(line, 1000), err=as_json)
-
     ring = rollout.rings[rollout.ring]
-    say(f"pack {rollout.target.serial}: {rollout.phase}, ring {ring.name}, {len(ring.devices)} players")
-    Runner(desk, store, rollout, seed, say).run(wait_s)
+    begins = f"pack {rollout.target.serial}: {rollout.phase}, ring {ring.name}, {len(ring.devices)} players"
+    _say_all([begins, *passed_by(rollout, desk.members)], as_json)
+    Runner(desk, store, rollout, seed, lambda line: _say_all([line], as_json)).run(wait_s)
+
+
+def _say_all(lines: list[str], as_json: bool) -> None:
+    for line in lines:
+        typer.echo(printable(line, 1000), err=as_json)
 
 
 def _end(rollout: Rollout, as_json: bool) -> None:

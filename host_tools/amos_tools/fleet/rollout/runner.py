@@ -33,6 +33,7 @@ class Runner:
         self._desk = desk
         self._store = store
         self._seed = seed
+        self._key = crypto.public_key(seed)
         self._say = say
         self._watches: dict[Key, Watch] = {}
         self._stepped_s = self._saved_s = time.monotonic()
@@ -87,19 +88,21 @@ class Runner:
                 member = self._member(device)
                 connected = member.status is not None and not self._desk.members.is_offline(member.site)
                 watch.hear(member.status if connected else None, elapsed_ms)
-                seen[device.key] = self._seen(member, watch, connected)
+                seen[device.key] = self._seen(device, watch, connected)
         return seen
 
     def _member(self, device: Device) -> Member:
         return self._desk.members.of(device.site, bytes.fromhex(device.device_id))
 
-    def _seen(self, member: Member, watch: Watch, connected: bool) -> Seen:
+    def _seen(self, device: Device, watch: Watch, connected: bool) -> Seen:
+        member = self._member(device)
         status, wanted = member.status, member.wanted
         refusal = self._desk.members.pack_refusal(member)
         refused = status.directive_refused if status is not None else None
         return Seen(
             wanted_serial=None if wanted is None else wanted.serial,
             wanted_pack=None if wanted is None or wanted.pack is None else wanted.pack.hex(),
+            by_earlier_key=member.earlier is not None and self._kept(device) is None,
             connected=connected,
             serial=None if status is None else status.directive_serial,
             pack=None if status is None else status.pack.hex(),
@@ -113,24 +116,23 @@ class Runner:
     def _sign(self, device: Device) -> None:
         """Have it a directive that names the target, unless it has one, in the serials after all that it was sent."""
         target, member = self.rollout.target, self._member(device)
-        key = crypto.public_key(self._seed)
-        kept = self._kept(device, key)
+        kept = self._kept(device)
         if device.pack == target.pack_id and kept is not None:
             return
-        member.check_key()
         known = [directive for directive in (member.wanted, kept) if directive is not None]
         before = max(known, key=lambda directive: directive.serial, default=None)
         values = {"pack": bytes.fromhex(target.pack_id), "pack_place": target.place}
         directive = next_directive(before, member.device_id, Changes(values), int(time.time()))
         refused = member.status.directive_refused if member.status is not None else None
         device.refusal_before = None if refused is None else refused[:TEXT_LETTERS_MAX]
-        device.data = sign_directive(directive, crypto.key_id(key), lambda text: crypto.sign(self._seed, text)).hex()
+        operator = crypto.key_id(self._key)
+        device.data = sign_directive(directive, operator, lambda text: crypto.sign(self._seed, text)).hex()
         device.serial, device.pack, device.waited_ms = directive.serial, target.pack_id, 0
 
-    def _kept(self, device: Device, key: bytes) -> Directive | None:
+    def _kept(self, device: Device) -> Directive | None:
         """What it was sent; None also of what an earlier key of the operator's signed."""
         try:
-            return open_directive(bytes.fromhex(device.data), key, crypto.verify) if device.data else None
+            return open_directive(bytes.fromhex(device.data), self._key, crypto.verify) if device.data else None
         except ProtocolError:
             return None
 

@@ -29,6 +29,7 @@ class Seen:
     pack_refused                 which pack, under which directive, and why, as its courier says
     silent, silent_ms            why it plays nothing, and for how long; None: it plays, or pauses
     unheard_ms                   for how long nothing was heard of it, of the time that the desk listened
+    by_earlier_key               an earlier key of the operator's signed what the broker retains, and this one nothing
     """
 
     wanted_serial: int | None = None
@@ -41,6 +42,7 @@ class Seen:
     silent: str | None = None
     silent_ms: int = 0
     unheard_ms: int = 0
+    by_earlier_key: bool = False
 
 
 @dataclass(frozen=True)

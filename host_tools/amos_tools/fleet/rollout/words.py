@@ -8,7 +8,8 @@ from rich.table import Table
 
 from amos.protocol.printable_host import printable
 from amos_cli.durations import in_words
-from amos_tools.fleet.rollout.state import Health, Phase, Ring, Rollout
+from amos_tools.fleet.members import BY_EARLIER_KEY, Members
+from amos_tools.fleet.rollout.state import Device, Health, Phase, Ring, Rollout
 
 TROUBLE = (Health.REFUSES, Health.SILENT, Health.VANISHED)
 TROUBLED_SHOWN_MAX = 20
@@ -45,6 +46,11 @@ def _ring(rollout: Rollout, number: int, ring: Ring) -> dict[str, Any]:
     }
 
 
+def is_troubled(device: Device) -> bool:
+    """Whether somebody has to see to it."""
+    return device.health in TROUBLE or device.reason == BY_EARLIER_KEY
+
+
 def state_of(rollout: Rollout, number: int) -> str:
     """How far a ring is: waits, on or passed."""
     if number > rollout.ring:
@@ -69,8 +75,17 @@ def sentences(rollout: Rollout) -> list[str]:
     """Where it stands, and which players are in trouble."""
     lines = [f"pack {rollout.target.serial} ({rollout.target.pack_id[:16]}): {rollout.phase}"]
     lines += [printable(rollout.why, 1000)] if rollout.why else []
-    devices = [device for ring in rollout.begun for device in ring.devices if device.health in TROUBLE]
-    lines += [
-        f"{device.name}: {device.health}: {printable(device.reason or '')}" for device in devices[:TROUBLED_SHOWN_MAX]
-    ]
-    return lines + ([f"and {len(devices) - TROUBLED_SHOWN_MAX} more"] if len(devices) > TROUBLED_SHOWN_MAX else [])
+    devices = [device for ring in rollout.begun for device in ring.devices if is_troubled(device)]
+    return lines + _first([f"{device.name}: {device.health}: {printable(device.reason or '')}" for device in devices])
+
+
+def passed_by(rollout: Rollout, members: Members) -> list[str]:
+    """Which players of any ring are sent nothing, and what is to be done."""
+    devices = [device for ring in rollout.rings for device in ring.devices]
+    known = [members.of(device.site, bytes.fromhex(device.device_id)) for device in devices]
+    return _first([f"{member.name}: is sent nothing: {BY_EARLIER_KEY}" for member in known if member.earlier])
+
+
+def _first(lines: list[str]) -> list[str]:
+    more = len(lines) - TROUBLED_SHOWN_MAX
+    return lines[:TROUBLED_SHOWN_MAX] + ([f"and {more} more"] if more > 0 else [])
