@@ -28,7 +28,7 @@ class DirectedInputs:
             self._directives.remembered(self._volume_serial)
             self._worker.submit(self._directives.note)
         if self.news or self.watches:
-            inputs = self.due(session.time.minute(session.frame) if self.watches else None)
+            inputs = self.due(session.time.week_minute(session.frame) if self.watches else None)
             if session.tell(inputs):
                 self.given(inputs)
 
@@ -52,12 +52,12 @@ class DirectedInputs:
 
     @property
     def watches(self) -> bool:
-        """Whether the time of day decides something."""
+        """Whether the time of the week decides something."""
         return self._pausing or bool(self.hours)
 
-    def due(self, minute: "int | None") -> list:
-        """Inputs (kind, value) to give now; `minute` of the day, or None while that is unknown. Call `given` with them
-        once they are given."""
+    def due(self, week_minute: "int | None") -> list:
+        """Inputs (kind, value) to give now; `week_minute` from Monday's midnight, or None while that is unknown. Call
+        `given` with them once they are given."""
         inputs = []
         directive = self._directives.current
         if directive is not None and self.news:
@@ -67,8 +67,8 @@ class DirectedInputs:
                 for index, slider in enumerate(self._sliders):
                     if slider.name == position.name:
                         inputs.append((INPUT_SLIDER + index, position.position_q15))
-        if minute is not None or not self.hours:
-            pausing = any([hours.holds(minute) for hours in self.hours])
+        if week_minute is not None or not self.hours:
+            pausing = any([hours.holds(week_minute) for hours in self.hours])
             if pausing != self._pausing:
                 inputs.append((INPUT_PAUSE, 1 if pausing else 0))
         return inputs

@@ -1,6 +1,7 @@
 """Directives on a player's process: it starts anew once when an operator asks, keeps what holds, and says so."""
 
 import sys
+import time
 from collections.abc import Generator
 from pathlib import Path
 
@@ -10,7 +11,8 @@ from test_app import SEED, pack
 from test_tier_told import Venue
 
 from amos import crypto
-from amos.protocol.link import OFFER_DIRECTIVE, Response
+from amos.protocol.directive import Hours
+from amos.protocol.link import OFFER_DIRECTIVE, STATE_PAUSED, STATE_PLAYING, Response
 from amos.protocol.link_courier import CourierLink, Ticket
 from amos.protocol.link_courier_offer import offer
 from amos.protocol.link_courier_talk import Pause
@@ -34,6 +36,11 @@ def direct(line: str, serial: int, **wanted: object) -> str | None:
     refusal = converse(line, steps, 60)
     assert refusal is None or isinstance(refusal, str)
     return refusal
+
+
+def closed_on(*days: int) -> Hours:
+    """Silence all day on these, Monday 0."""
+    return Hours(from_minute=0, until_minute=0, weekdays=sum(1 << day % 7 for day in days))
 
 
 def boot_of(line: str) -> int | None:
@@ -76,5 +83,10 @@ def test_a_player_follows_starts_anew_once_and_keeps_it(
         assert direct(venue.line, 5, restart=4) is None
         status = ask_status(venue.line)
         assert (status.boot, status.directive_serial, status.tier) == (boot + 1, 5, 6)
+        today = time.localtime().tm_wday
+        assert direct(venue.line, 6, version=2, pause=[closed_on(today, today + 1)]) is None
+        wait_until(lambda: ask_status(venue.line).state == STATE_PAUSED, "silence on a day that is closed")
+        assert direct(venue.line, 7, version=2, pause=[closed_on(today + 3)]) is None
+        wait_until(lambda: ask_status(venue.line).state == STATE_PLAYING, "music on one that is not")
     finally:
         venue.kill()

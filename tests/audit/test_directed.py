@@ -67,8 +67,9 @@ def brought(player: Player, folder: Path) -> bytes:
 
 def hours_now() -> list[Hours]:
     """Silence that began and lasts for two minutes of the session, which passes faster than the time of day."""
-    minute = time.gmtime().tm_hour * 60 + time.gmtime().tm_min
-    return [Hours(from_minute=(minute + 1439) % 1440, until_minute=(minute + 3) % 1440)]
+    now = time.gmtime()
+    minute, weekdays = now.tm_hour * 60 + now.tm_min, 1 << now.tm_wday | 1 << (now.tm_wday - 1) % 7
+    return [Hours(from_minute=(minute + 1439) % 1440, until_minute=(minute + 3) % 1440, weekdays=weekdays)]
 
 
 def acts(other: Path) -> list[tuple[int, Callable[[Player], None]]]:
@@ -79,7 +80,7 @@ def acts(other: Path) -> list[tuple[int, Callable[[Player], None]]]:
         (6, lambda player: directed(player, 1, volume_q15=9_000)),
         (12, lambda player: directed(player, 2, volume_q15=9_000, sliders=[slider])),
         (18, lambda player: directed(player, 3, volume_q15=20_000, tier=TIER + 1, sync=3)),
-        (24, lambda player: directed(player, 4, volume_q15=20_000, pause=hours_now())),
+        (24, lambda player: directed(player, 4, version=2, volume_q15=20_000, pause=hours_now())),
         (40, lambda player: directed(player, 5, volume_q15=20_000, sliders=[slider])),
         (50, lambda player: directed(player, 6, volume_q15=20_000, pack=pack_id)),
         (52, lambda player: brought(player, other) and None),

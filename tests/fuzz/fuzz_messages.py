@@ -48,6 +48,7 @@ SIGNED = (
     ("opt-outs", "publisher", TYP_OPT_OUTS, open_opt_outs),
     ("anchor", "ledger", TYP_ANCHOR, open_anchor),
     ("directive", "operator", TYP_DIRECTIVE, open_directive),
+    ("directive-weekly", "operator", TYP_DIRECTIVE, open_directive),
 )
 """Example, who signs it, its type, and what opens it."""
 

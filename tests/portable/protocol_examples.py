@@ -260,7 +260,9 @@ def a_status(device: bytes, pack: bytes) -> Status:
 
 def a_directive(device: bytes, serial: int, **wanted) -> Directive:
     """One that wants nothing but what is named."""
-    return Directive(version=1, device_id=device, serial=serial, issued_unix_s=1767225600, **wanted)
+    facts = {"version": 1, "device_id": device, "serial": serial, "issued_unix_s": 1767225600}
+    facts.update(wanted)
+    return Directive(**facts)
 
 
 def signed_directive(directive: Directive, operator: Party) -> bytes:
@@ -503,6 +505,11 @@ class Examples:
             sync=4,
         )
         self.messages["directive"] = signed_directive(self.records["directive"], operator)
+        nights = Hours(from_minute=1320, until_minute=420, weekdays=31)
+        sundays = Hours(from_minute=0, until_minute=0, weekdays=64)
+        self.records["hours-weekly"] = nights
+        self.records["directive-weekly"] = a_directive(self.device.id, 5, version=2, pause=[hours, nights, sundays])
+        self.messages["directive-weekly"] = signed_directive(self.records["directive-weekly"], operator)
 
     def _closed(self) -> None:
         ledger = self.ledger

@@ -256,6 +256,21 @@ def test_hours_pause_at_their_edges_alone():
     assert not session.watches
 
 
+def test_hours_of_weekdays_pause_at_their_edges_alone():
+    player = directives()
+    session = DirectedInputs(player, None, Score())
+    sunday = Hours(from_minute=0, until_minute=0, weekdays=1 << 6)
+    nights = Hours(from_minute=1320, until_minute=420, weekdays=0b0011111)
+    player.take(signed(1, version=2, pause=[sunday, nights]), None)
+    edges = []
+    for minute in range(60, 10080 + 60):
+        edges += [(minute, value) for kind, value in told(session, minute % 10080) if kind == INPUT_PAUSE]
+    days = [(day * 1440, value) for day in range(5) for value in (1, 0)]
+    nightly = [(day + (1320 if value else 1860), value) for day, value in days]
+    assert edges[:-2] == nightly and edges[-2:] == [(6 * 1440, 1), (7 * 1440, 0)]
+    assert player.current.version == 2 and directives().serial is None
+
+
 def test_staff_may_do_what_the_setting_says_and_no_more():
     everybody, nobody, some = Staff("all", 0, 100), Staff("none", 0, 100), Staff("skip,volume", 20, 50)
     for kind, value in ((INPUT_SKIP, 0), (INPUT_LIKE, 1), (INPUT_PAUSE, 1), (INPUT_VOLUME, 1), (INPUT_SLIDER + 3, 1)):

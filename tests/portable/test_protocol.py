@@ -61,6 +61,10 @@ def test_signed_messages_open_to_the_facts_that_were_signed():
         ("catalogue", open_catalogue(MESSAGES["catalogue"], publisher.public_key, crypto.verify)),
         ("opt-outs", open_opt_outs(MESSAGES["opt-outs"], publisher.public_key, crypto.verify)),
         ("directive", open_directive(MESSAGES["directive"], EXAMPLES.operator.public_key, crypto.verify)),
+        (
+            "directive-weekly",
+            open_directive(MESSAGES["directive-weekly"], EXAMPLES.operator.public_key, crypto.verify),
+        ),
         ("anchor", open_anchor(MESSAGES["anchor"], EXAMPLES.ledger.public_key, crypto.verify)),
         ("closing", open_closing(MESSAGES["closing"], EXAMPLES.ledger.public_key, crypto.verify)),
     ):
@@ -92,7 +96,14 @@ def test_a_directive_that_contradicts_itself_is_refused():
     assert Directive.decode(directive_with(volume_q15=1, restart=1, sync=None)).restart == 1
     for changes in (
         {"version": 0},
-        {"version": 2},
+        {"version": 2},  # which names weekdays
+        {"pause": [{1: 0, 2: 60, 3: 1}]},  # which version 1 does not have
+        {"version": 2, "pause": [{1: 0, 2: 60, 3: 0}]},
+        {"version": 2, "pause": [{1: 0, 2: 60, 3: 127}]},
+        {"version": 2, "pause": [{1: 0, 2: 60, 3: 128}]},
+        {"version": 2, "pause": [{1: 0, 2: 60, 3: 1}, {1: 60, 2: 60}]},
+        {"version": 2, "pause": [{1: 0, 2: 1440, 3: 64}]},
+        {"version": 3, "pause": [{1: 0, 2: 60, 3: 1}]},
         {"device_id": bytes(15)},
         {"serial": 0},
         {"serial": 3},  # below the one that asked for a seal
@@ -133,8 +144,27 @@ def test_hours_hold_from_a_minute_until_another_also_past_midnight():
         (0, 1439, (0, 1438), (1439,)),
     ):
         hours = Hours(from_minute=first, until_minute=until)
-        assert [hours.holds(minute) for minute in inside] == [True] * len(inside)
-        assert [hours.holds(minute) for minute in outside] == [False] * len(outside)
+        for day in range(7):
+            assert [hours.holds(day * 1440 + minute) for minute in inside] == [True] * len(inside)
+            assert [hours.holds(day * 1440 + minute) for minute in outside] == [False] * len(outside)
+
+
+def test_hours_of_weekdays_begin_on_these_and_end_on_them_or_the_next():
+    monday, thursday, friday, saturday, sunday = [day * 1440 for day in (0, 3, 4, 5, 6)]
+    for first, until, weekdays, edges in (
+        (120, 360, 1 << 3, ((thursday + 120, thursday + 360),)),
+        (1320, 420, 0b0011111, [(day * 1440 + 1320, day * 1440 + 1860) for day in range(5)]),
+        (1320, 420, 1 << 6, ((0, monday + 420), (sunday + 1320, 10080))),
+        (0, 0, 1 << 6, ((sunday, 10080),)),
+        (0, 0, 1 | 1 << 6, ((0, 1440), (sunday, 10080))),
+        (360, 360, 1 << 6, ((0, 360), (sunday + 360, 10080))),
+        (1200, 0, 1 << 4, ((friday + 1200, saturday),)),
+        (0, 1439, 1 << 4, ((friday, saturday - 1),)),
+    ):
+        hours = Hours(from_minute=first, until_minute=until, weekdays=weekdays)
+        for minute in range(10080):
+            inside = any([begin <= minute < end for begin, end in edges])
+            assert hours.holds(minute) == inside, (first, until, weekdays, minute)
 
 
 def test_identity_is_the_signature_over_context_and_nonce():

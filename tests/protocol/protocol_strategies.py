@@ -223,6 +223,7 @@ def directives(draw: st.DrawFn) -> Directive:
     fixed = {
         "version": st.just(1),
         "serial": st.just(serial),
+        "pause": st.none() | st.lists(hours(), max_size=4),
         "volume_q15": st.none() | st.integers(1, 32768),
         "sliders": st.sampled_from([None, [named[name] for name in sorted(named)]]),
         "restart": asked,
@@ -231,13 +232,17 @@ def directives(draw: st.DrawFn) -> Directive:
     made = draw(fields(Directive, **fixed))
     if made["pack"] is None:
         made["pack_place"] = made["pack_from_unix_s"] = None
+    if any(each.weekdays is not None for each in made["pause"] or ()):
+        made["version"] = 2
     return Directive(**made)
 
 
 def hours() -> st.SearchStrategy[Hours]:
-    """Hours of two different minutes."""
-    pairs = st.lists(st.integers(0, 1439), min_size=2, max_size=2, unique=True)
-    return pairs.map(lambda pair: Hours(from_minute=pair[0], until_minute=pair[1]))
+    """Hours of two different minutes, or of weekdays."""
+    minutes = st.integers(0, 1439)
+    daily = st.lists(minutes, min_size=2, max_size=2, unique=True)
+    weekly = st.builds(Hours, from_minute=minutes, until_minute=minutes, weekdays=st.integers(1, 126))
+    return daily.map(lambda pair: Hours(from_minute=pair[0], until_minute=pair[1])) | weekly
 
 
 def opt_out_lists() -> st.SearchStrategy[OptOuts]:

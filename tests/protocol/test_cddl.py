@@ -69,6 +69,7 @@ RULES = {
     "transfer-to-pool": "signed-transfer",
     "licence-pool": "signed-licence-pool",
     "directive": "signed-directive",
+    "directive-weekly": "signed-directive",
     "rotation": "signed-rotation",
     "rotation-ledger": "signed-rotation",
     "ruling-lifting": "signed-ruling",
@@ -96,7 +97,7 @@ def accepts(rule: str, message: bytes) -> bool:
 
 
 def rule_of(record: str) -> str:
-    if record.startswith(("response", "enrolment", "rotation", "closing", "transfer")):
+    if record.startswith(("response", "enrolment", "rotation", "closing", "transfer", "directive", "hours")):
         return record.partition("-")[0]
     return record
 
@@ -225,6 +226,10 @@ OUT_OF_BOUNDS = [
     ("closing", 3, "eur"),
     ("closing-listed", 10, ["2"]),
     ("closing", 11, bytes(31)),
+    ("directive-weekly", 1, 3),
+    ("hours", 2, 1440),
+    ("hours-weekly", 3, 0),
+    ("hours-weekly", 3, 127),
     ("request-challenge", 2, 15),
     ("answer-accepted", 2, 2),
     ("answer-refused", 2, 0),

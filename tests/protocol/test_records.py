@@ -104,6 +104,7 @@ def opener(name: str) -> Callable[[bytes, Verify], object]:
         "rotation": (open_rotation, EXAMPLES.operator),
         "transfer": (open_transfer, EXAMPLES.ledger),
         "directive": (open_directive, EXAMPLES.operator),
+        "directive-weekly": (open_directive, EXAMPLES.operator),
     }
     function, party = opened[name]
     return lambda data, verify: function(data, party.public_key, verify)
@@ -112,7 +113,7 @@ def opener(name: str) -> Callable[[bytes, Verify], object]:
 SIGNED = (
     "usage", "manifest", "catalogue", "enrolment", "enrolment-rotated", "key-history", "opt-outs", "anchor", "closing",
     "revocation", "ruling", "licence-pool", "forgone", "loss", "receipt", "rotation", "transfer",
-    "directive",
+    "directive", "directive-weekly",
 )  # fmt: skip
 PLAIN: dict[str, Callable[[bytes], Record]] = {
     name: decode

@@ -87,7 +87,7 @@ RECORDS: dict[str, tuple[type[Record], str]] = {
     "transfer": (Transfer, "transfer"),
     "directive": (Directive, "directive"),
     "position": (Position, "position"),
-    "hours": (Hours, "hours"),
+    "hours": (Hours, "hours-weekly"),
 }
 WIDTHS = {U8: "uint8", U16: "uint16", U32: "uint32", U63: "count", UNIX_S_MAX: "unix-s", UNIX_MS_MAX: "unix-ms"}
 COLUMNS = {"B": "uint8", "H": "uint16", "I": "uint32", "i": "int32"}

@@ -131,6 +131,26 @@ def test_hours_of_silence_begin_and_end_by_the_players_own_clock(pack: PackFolde
     assert rows(usages) == replay(pack, usages)
 
 
+def test_hours_of_a_weekday_pause_on_that_day_alone_and_a_replay_says_the_same(
+    pack: PackFolder, tmp_path: Path
+) -> None:
+    venue, unix_minute = Directed(pack, tmp_path / "player"), NOON_MS // 60000
+    today, minute = 1 << (unix_minute // 1440 + 3) % 7, unix_minute % 1440
+    edges = {"from_minute": minute + 1, "until_minute": minute + 3}
+    venue.wall.wall_ms = unix_minute * 60000
+    venue.direct(1, version=2, pause=[Hours(weekdays=126 & ~today or 126, **edges)])
+    venue.play(120)
+    assert not venue.session.paused, "it is another day"
+    venue.wall.wall_ms = unix_minute * 60000
+    venue.finish()
+    venue.begin()
+    venue.direct(2, version=2, pause=[Hours(weekdays=today, **edges)])
+    venue.play(240)
+    usages = venue.finish()
+    assert told(usages, INPUT_PAUSE) == [(INPUT_PAUSE, 1), (INPUT_PAUSE, 0)]
+    assert rows(usages) == replay(pack, usages)
+
+
 def test_an_operator_who_asks_for_it_has_what_was_played_sealed_once(pack: PackFolder, tmp_path: Path) -> None:
     venue = Directed(pack, tmp_path / "player")
     venue.play(3)

@@ -11,11 +11,17 @@ from amos.protocol.limits import DIRECTIVE_BYTES_MAX, SMALL_TEXT_BYTES_MAX
 from amos.protocol.record import U8, U63, UNIX_S_MAX, Record
 
 VERSION = 1
+WEEKDAYS_VERSION = 2
+"""Of a directive whose hours name weekdays: players that know version 1 alone go on taking all others."""
+
 _UNITY = const(32768)
 _DAY_MINUTES = const(1440)
 _SLIDERS_MAX = const(16)
 """As many as are told in one answer of the link."""
 _HOURS_MAX = const(8)
+_WEEKDAYS_MAX = const(126)
+"""All but all seven, which is said by naming none."""
+
 _PLACE_BYTES_MAX = const(256)
 
 
@@ -30,23 +36,46 @@ class Position(Record):
 
 
 class Hours(Record):
-    """A part of each day in the player's own zone, from a minute until another; past midnight where that is lower."""
+    """A part of days in the player's own zone, from a minute until another; past midnight where that is not higher.
+
+    weekdays   those on which it begins, Monday's bit the lowest; None: each day, and then the minutes differ
+    """
 
     NAME = "hours"
-    FIELDS = ((1, "from_minute", "uint", _DAY_MINUTES - 1), (2, "until_minute", "uint", _DAY_MINUTES - 1))
+    FIELDS = (
+        (1, "from_minute", "uint", _DAY_MINUTES - 1),
+        (2, "until_minute", "uint", _DAY_MINUTES - 1),
+        (3, "weekdays", "uint?", _WEEKDAYS_MAX),
+    )
 
     from_minute: int
     until_minute: int
+    weekdays: "int | None"
 
     def fault(self) -> "str | None":
-        same = self.from_minute == self.until_minute
-        return "until_minute: expected another than from_minute, found the same" if same else None
+        if self.weekdays == 0:
+            return "weekdays: expected 1 to %d, found 0" % _WEEKDAYS_MAX
+        if self.weekdays is None and self.from_minute == self.until_minute:
+            return "until_minute: expected another than from_minute, found the same"
+        return None
 
-    def holds(self, minute: int) -> bool:
-        """Whether this minute of the day is in it."""
+    def holds(self, week_minute: int) -> bool:
+        """Whether this minute of the week, counted from Monday's midnight, is in it."""
+        day, minute = week_minute // _DAY_MINUTES, week_minute % _DAY_MINUTES
         if self.from_minute < self.until_minute:
-            return self.from_minute <= minute < self.until_minute
-        return minute >= self.from_minute or minute < self.until_minute
+            return self.from_minute <= minute < self.until_minute and self._begins_on(day)
+        if minute >= self.from_minute:
+            return self._begins_on(day)
+        return minute < self.until_minute and self._begins_on(day - 1)
+
+    def _begins_on(self, day: int) -> bool:
+        return self.weekdays is None or self.weekdays >> day % 7 & 1 == 1
+
+
+def version_of(pause: "list[Hours] | None") -> int:
+    """Of the directive with these hours."""
+    named = any([hours.weekdays is not None for hours in pause or ()])
+    return WEEKDAYS_VERSION if named else VERSION
 
 
 class Directive(Record):
@@ -84,8 +113,9 @@ class Directive(Record):
     sync: "int | None"
 
     def fault(self) -> "str | None":
-        if self.version != VERSION:
-            return "version: expected %d, found %d" % (VERSION, self.version)
+        version = version_of(self.pause)
+        if self.version != version:
+            return "version: expected %d, found %d" % (version, self.version)
         if not self.serial:
             return "serial: expected at least 1, found 0"
         if self.volume_q15 == 0:

@@ -55,13 +55,14 @@ class SessionTime:
     def _is_off(self, unix_ms: int, now_ms: int, dated: tuple) -> bool:
         return abs(unix_ms - dated[0] - (now_ms - dated[1])) > _DRIFT_S_MAX * 1000
 
-    def minute(self, frame: int) -> "int | None":
-        """Of the local day, or None while the date is unknown."""
+    def week_minute(self, frame: int) -> "int | None":
+        """Of the local week, from Monday's midnight, or None while the date is unknown."""
         self.date(frame)
         if self.dated is None:
             return None
         since_ms = self.now_ms(frame) - self.dated[1]
-        return self._clock.local((self.dated[0] + since_ms) // 1000)[2] // 60
+        _day, weekday, second = self._clock.local((self.dated[0] + since_ms) // 1000)
+        return weekday * 1440 + second // 60
 
     def news(self, frame: int, frames_ahead: int, anyway: bool) -> "int | None":
         """The VM's clock value `frames_ahead` of `frame`, when a day has begun since the last, when the VM's own
