@@ -10,6 +10,7 @@ import typer
 
 from amos import crypto
 from amos.crypto.key_text import key_of_hex
+from amos.protocol.directive import WEEKDAYS_VERSION
 from amos.protocol.directive_host import sign_directive
 from amos.protocol.limits import MANIFEST_BYTES_MAX
 from amos_cli.config import Config
@@ -30,7 +31,12 @@ from amos_tools.fleet.options import (
     Wait,
     fleet_refusals,
 )
-from amos_tools.fleet.wanted import Changes, hours_of, next_directive, position_of, volume_of
+from amos_tools.fleet.pause_hours import hours_of
+from amos_tools.fleet.wanted import Changes, next_directive, position_of, volume_of
+
+NO_WEEKDAYS = "it knows no weekdays yet: update it, or give hours without"
+_OF_VERSION_1 = "hours: expected no further fields"
+"""How a player that knows directives of version 1 alone begins to refuse weekdays."""
 
 Percent = Annotated[int | None, typer.Option(min=0, max=100, help="The gain, in percent.")]
 PackName = Annotated[
@@ -48,7 +54,11 @@ def direct(
     volume: Percent = None,
     slider: Annotated[list[str] | None, typer.Option(metavar="NAME=PERCENT", help="Where a slider stands.")] = None,
     pause: Annotated[
-        list[str] | None, typer.Option(metavar="HH:MM-HH:MM", help="Silence, each day by the player's clock.")
+        list[str] | None,
+        typer.Option(
+            metavar="[DAYS] HH:MM-HH:MM",
+            help="Silence by the player's clock, each day or as in 'mon-fri 22:00-07:00'; 'sun' is all Sunday.",
+        ),
     ] = None,
     pack: PackName = None,
     pack_place: Annotated[str | None, typer.Option(metavar="URL", help="Where couriers find that pack.")] = None,
@@ -161,7 +171,12 @@ def said(member: Member) -> str:
         return "follows"
     if member.status is None:
         return "is not connected; the directive waits for it at the broker"
-    return f"refuses: {refusal(member)}" if refusal(member) else "has not answered yet"
+    refused = refusal(member)
+    if refused is None:
+        return "has not answered yet"
+    weekly = member.wanted is not None and member.wanted.version == WEEKDAYS_VERSION
+    hint = f": {NO_WEEKDAYS}" if weekly and refused.startswith(_OF_VERSION_1) else ""
+    return f"refuses: {refused}{hint}"
 
 
 def _tell(members: list[Member], as_json: bool) -> None:

@@ -3,8 +3,9 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from amos.protocol.directive import VERSION, Directive, Hours, Position
+from amos.protocol.directive import Directive, Position, version_of
 from amos_tools.fleet.errors import FleetError
+from amos_tools.fleet.pause_hours import text_of
 
 FIELDS = ("tier", "volume", "sliders", "pause", "pack")
 """What a directive may leave to the player, by its name at the desk."""
@@ -45,7 +46,8 @@ def next_directive(before: Directive | None, device_id: bytes, changes: Changes,
         kept |= {"pack_place": None, "pack_from_unix_s": None}
     serial = now_unix_s if before is None else max(now_unix_s, before.serial + 1)
     kept |= changes.values
-    kept |= {"version": VERSION, "device_id": device_id, "serial": serial, "issued_unix_s": now_unix_s}
+    kept |= {"version": version_of(kept.get("pause")), "serial": serial}
+    kept |= {"device_id": device_id, "issued_unix_s": now_unix_s}
     kept |= {name: serial for name, asked in (("restart", changes.restart), ("sync", changes.sync)) if asked}
     directive = Directive(**kept)
     fault = directive.fault()
@@ -57,19 +59,6 @@ def next_directive(before: Directive | None, device_id: bytes, changes: Changes,
 def volume_of(percent: int) -> int:
     """The gain in Q15."""
     return max(percent * _UNITY // 100, 1)
-
-
-def hours_of(text: str) -> Hours:
-    """`02:00-06:00`. Raises `FleetError`."""
-    minutes = []
-    for part in text.split("-"):
-        hour, _colon, minute = part.partition(":")
-        if not (len(hour) == len(minute) == 2 and part.replace(":", "", 1).isascii() and (hour + minute).isdigit()):
-            raise FleetError(f"--pause: expected HH:MM-HH:MM, as in 02:00-06:00, found {text[:40]!r}")
-        minutes.append(int(hour) * 60 + int(minute) if int(minute) < 60 else 1440)
-    if len(minutes) != 2 or max(minutes) >= 1440 or minutes[0] == minutes[1]:
-        raise FleetError(f"--pause: expected two different times of a day, as in 02:00-06:00, found {text[:40]!r}")
-    return Hours(from_minute=minutes[0], until_minute=minutes[1])
 
 
 def position_of(text: str) -> Position:
@@ -84,14 +73,13 @@ def position_of(text: str) -> Position:
 
 def facts_of(directive: Directive) -> dict[str, Any]:
     """A directive as people read it."""
-    clock = [f"{minute // 60:02}:{minute % 60:02}" for hours in directive.pause or () for minute in _edges(hours)]
     volume = directive.volume_q15
     facts = {
         "serial": directive.serial,
         "tier": directive.tier,
         "volume_percent": None if volume is None else round(volume * 100 / _UNITY),
         "sliders": {slider.name: round(slider.position_q15 * 100 / _UNITY) for slider in directive.sliders or ()},
-        "pause": [f"{first}-{last}" for first, last in zip(clock[::2], clock[1::2], strict=True)],
+        "pause": [text_of(hours) for hours in directive.pause or ()],
         "pack": None if directive.pack is None else directive.pack.hex(),
         "pack_place": directive.pack_place,
         "pack_from_unix_s": directive.pack_from_unix_s,
@@ -99,7 +87,3 @@ def facts_of(directive: Directive) -> dict[str, Any]:
         "sync": directive.sync,
     }
     return {name: value for name, value in facts.items() if value not in (None, [], {})}
-
-
-def _edges(hours: Hours) -> tuple[int, int]:
-    return hours.from_minute, hours.until_minute
