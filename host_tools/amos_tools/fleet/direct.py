@@ -30,7 +30,7 @@ from amos_tools.fleet.options import (
     Wait,
     fleet_refusals,
 )
-from amos_tools.fleet.wanted import Changes, hours_of, next_directive, position_of, volume_of
+from amos_tools.fleet.wanted import Changes, hours_of, next_directive, place_of, position_of, volume_of
 
 Percent = Annotated[int | None, typer.Option(min=0, max=100, help="The gain, in percent.")]
 PackName = Annotated[
@@ -108,7 +108,7 @@ def pack_values(pack: str | None, place: str | None, from_time: str | None) -> d
         return {}
     values: dict[str, Any] = {"pack": _pack_id(pack)}
     if place is not None:
-        values["pack_place"] = place
+        values["pack_place"] = place_of(place)
     if from_time is not None:
         try:
             values["pack_from_unix_s"] = int(datetime.fromisoformat(from_time).timestamp())
