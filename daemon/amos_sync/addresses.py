@@ -34,6 +34,12 @@ def baud_of(rest: str) -> tuple[str, int | None]:
     return (found["path"], int(found["baud"])) if found else (rest, None)
 
 
+def absolute(address: str) -> str:
+    """The same player's address wherever it is read. Raises `SettingError`."""
+    kind, _colon, path = player_address(address).partition(":")
+    return f"{kind}:{Path(path).absolute()}" if kind in ("unix", "serial") else f"{kind}:{path}"
+
+
 def tcp_of(rest: str) -> tuple[str, int]:
     """(IP address, port) of `ADDRESS:PORT`. Raises ValueError."""
     host, _colon, port = rest.rpartition(":")
@@ -86,6 +92,15 @@ def _networked(address: str) -> str:
         # Not a name: looking one up waits, and would hold up every other player.
         raise SettingError(f"device {shown(address)}: expected tcp:ADDRESS:PORT with an IP address") from None
     return address
+
+
+def pack_url(text: str) -> str:
+    """The URL from which couriers can fetch a pack that a directive names. Raises `SettingError`."""
+    place = packs_address(text)
+    if isinstance(place, Path):
+        expected = "expected http:// or https:// with a host: a folder is another at each venue"
+        raise SettingError(f"place {shown(text)}: {expected}")
+    return place
 
 
 def packs_address(text: str) -> str | Path:

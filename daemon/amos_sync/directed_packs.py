@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from amos.protocol.directive import Directive
-from amos_sync.addresses import packs_address
+from amos_sync.addresses import pack_url
 from amos_sync.directives import Directives
 from amos_sync.errors import SettingError
 from amos_sync.limits import DIRECTED_PACKS_MAX
@@ -94,10 +94,8 @@ class DirectedPacks:
             return None
         if place not in self._caches:
             try:
-                url = packs_address(place)
+                url = pack_url(place)
             except SettingError:
-                return None
-            if isinstance(url, Path):
                 return None
             self._make_room()
             source = WebSource(url, self._folder / (wanted.pack or b"").hex()[:16])

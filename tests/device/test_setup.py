@@ -82,7 +82,21 @@ def test_a_person_is_asked_for_what_is_missing_and_told_what_is_wrong(
 ) -> None:
     monkeypatch.setattr(command, "someone_is_there", lambda: True)
     monkeypatch.setattr(command, "serial_ports_here", list)
-    said = ["Harbour!", "harbour", "mqtt://broker", "broker.example", "", "bar", "wav:bar.wav", "", "12", KEY, KEY, ""]
+    said = [
+        "Harbour!",
+        "harbour",
+        "mqtt://broker",
+        "broker.example",
+        "",
+        "bar",
+        "wav:bar.wav",
+        "",
+        "12",
+        KEY,
+        KEY,
+        "",
+        "",
+    ]
     done = run(said="\n".join(said) + "\n")
     assert done.exit_code == 0, done.output
     assert "expected 1 to 64 of a-z" in done.output and "found the URL" in done.output and "64 hex" in done.output
@@ -128,3 +142,37 @@ def test_any_text_reads_back() -> None:
 def test_the_board_is_known_by_its_model(tmp_path: Path) -> None:
     (tmp_path / "model").write_text("Raspberry Pi Zero 2 W Rev 1.0\0")
     assert board_here(tmp_path / "model") == "pi-zero-2w" and board_here(tmp_path / "none") is None
+
+
+def test_what_a_hand_wrote_wrongly_is_refused_and_one_address_is_a_list(run: Any, tmp_path: Path) -> None:
+    assert run(*ANSWERS, "--player", "bar", "--yes").exit_code == 0
+    text = (tmp_path / "amos.toml").read_text()
+    line = next(line for line in text.splitlines() if line.startswith("device = "))
+    for wrong in ("device = 3", "device = [3]", 'device = {a = "b"}'):
+        (tmp_path / "amos.toml").write_text(text.replace(line, wrong))
+        done = run("--yes")
+        assert done.exit_code == 1 and "device: expected a list of texts" in done.output, done.output
+    (tmp_path / "amos.toml").write_text(text.replace('site = "harbour"', "site = 3"))
+    assert "site: expected a text" in run("--yes").output
+    (tmp_path / "amos.toml").write_text(text.replace(line, 'device = "unix:/run/x.sock"'))
+    assert run("--yes").exit_code == 0
+    assert "unix:/run/x.sock" in tomllib.loads((tmp_path / "amos.toml").read_text())["courier"]["device"]
+
+
+def test_the_operators_key_reaches_courier_and_players(run: Any, tmp_path: Path) -> None:
+    assert run(*ANSWERS, "--player", "bar", "--operator-key", "ef" * 32, "--yes").exit_code == 0
+    assert tomllib.loads((tmp_path / "amos.toml").read_text())["courier"]["operator-key"] == "ef" * 32
+    assert json.loads((tmp_path / "state/bar/player.json").read_text())["operator_key"] == "ef" * 32
+    assert run("--yes").exit_code == 0
+    assert tomllib.loads((tmp_path / "amos.toml").read_text())["courier"]["operator-key"] == "ef" * 32
+
+
+def test_relative_places_become_absolute(run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    ports = ["--port", "unix:players/bar.sock", "--port", "serial:tty*,9600", "--port", "usb:2e8a:0005"]
+    assert run(*ANSWERS, *ports, "--packs", "rel/pack", "--yes").exit_code == 0
+    courier = tomllib.loads((tmp_path / "amos.toml").read_text())["courier"]
+    assert courier["packs"] == str(tmp_path / "rel/pack")
+    assert courier["device"] == [f"unix:{tmp_path}/players/bar.sock", f"serial:{tmp_path}/tty*,9600", "usb:2e8a:0005"]
+    assert run("--packs", "https://packs.example/cafe", "--yes").exit_code == 0
+    assert tomllib.loads((tmp_path / "amos.toml").read_text())["courier"]["packs"] == "https://packs.example/cafe"

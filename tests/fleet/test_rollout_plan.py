@@ -1,6 +1,7 @@
 """A plan is checked key by key; the same plan and fleet give the same rings; a file that was spoilt is refused."""
 
 import json
+import os
 import re
 import threading
 import tomllib
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from noise_pack import make_pack
 from rollout_examples import GOES, a_device, a_rollout
 
 from amos import crypto
@@ -17,6 +19,7 @@ from amos.protocol.printable_host import printable
 from amos.protocol.rotation import OPERATOR as OPERATOR_ROLE
 from amos_tools.fleet.errors import FleetError
 from amos_tools.fleet.members import Members
+from amos_tools.fleet.rollout.pack_folder import pack_of
 from amos_tools.fleet.rollout.plain import PlainError
 from amos_tools.fleet.rollout.plan import Plan, PlanError, plan_of
 from amos_tools.fleet.rollout.rings import rings_of
@@ -213,3 +216,18 @@ def test_whoever_stops_it_waits_for_the_one_who_runs_it(tmp_path: Path) -> None:
     with stopped(Store(store.path)) as rollout:
         assert not store.is_asked_to_stop
     thread.join(60)
+
+
+@pytest.mark.parametrize("place", ["ftp://x/p", "file:///srv/p", "/srv/p", "https://name:secret@x/p", "https://x y"])
+def test_a_place_from_which_no_courier_fetches_is_refused(place: str, tmp_path: Path) -> None:
+    pack = make_pack(tmp_path)
+    assert pack_of(pack, "https://packs.example/8").place == "https://packs.example/8"
+    with pytest.raises(FleetError, match="expected ") as caught:
+        pack_of(pack, place)
+    assert "secret" not in str(caught.value)
+
+
+def test_a_state_that_is_no_file_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "state.json")
+    with pytest.raises(StateError, match="found no file"):
+        Store(tmp_path / "state.json").load()

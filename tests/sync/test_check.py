@@ -13,6 +13,7 @@ import pytest
 from check_world import SITE, Ports, StubLedger, Venue
 from mosquitto_process import mosquitto_with
 from mount_namespace import mount_namespace
+from noise_pack import PUBLISHER, make_pack
 from other_user import NOBODY
 from sync_players import FakePlayer, PlayerThread, sealed
 from typer.testing import CliRunner
@@ -109,6 +110,10 @@ def no_room_of_that_name(venue: Venue, _town: Town) -> None:
     (venue.folder / "spool").write_text("a file")
 
 
+def taken_port(venue: Venue, town: Town) -> None:
+    venue.courier["metrics"] = f"127.0.0.1:{town.port}"
+
+
 def settings(**changes: Any) -> Any:
     def plant(venue: Venue, _town: Town) -> None:
         venue.courier |= {name.replace("_", "-"): value for name, value in changes.items()}
@@ -147,6 +152,17 @@ PLANTED = [
     (player_with(ledger_key="cd" * 32), "player bar", "ledger_key is cdcdcdcd", "ledger-key"),
     (another_sites_name, "access", "does not permit publishing", "username"),
     (settings(brocker="x"), "settings", "brocker: no setting of this command; did you mean broker?", "brocker"),
+    (settings(device=["unix:/nowhere/*.sock"]), "players unix:/nowhere/*.sock", "finds no player", "device"),
+    (settings(device=["usb:2e8a:0005"]), "players usb:2e8a:0005", "finds no player", "device"),
+    (settings(device=["serial:/nowhere/*amos*"]), "players serial:/nowhere/*amos*", "finds no player", "device"),
+    (settings(packs="/nonexistent"), "packs", "/nonexistent: No such file or directory", "packs"),
+    (settings(packs=f"http://127.0.0.1:{free_port()}/pack"), "packs", "manifest.cose: ", "packs"),
+    (settings(opt_outs="/nonexistent/list"), "opt-outs", "No such file or directory", "opt-outs"),
+    (settings(opt_outs="/dev/null"), "opt-outs", "/dev/null: ", "opt-outs"),
+    (settings(metrics="999"), "metrics", "metrics: ", "metrics"),
+    (taken_port, "metrics", "expected a free HOST:PORT", "metrics"),
+    (player_with(operator_key="cd" * 32), "player bar", "whose key the courier does not know", "operator-key"),
+    (settings(operator_key="ab" * 32), "player bar", "operator_key is none", "operator-key"),
     (settings(site="Harbour Café"), "settings", "expected 1 to 64 of a-z", "site"),
     (settings(ledger_key="abc"), "settings", "--ledger-key: expected a public key", "ledger-key"),
 ]
@@ -167,6 +183,45 @@ def test_what_is_planted_is_named(
         assert named[0]["where"] == line_of(venue, setting)
     said = CliRunner().invoke(app, ["check", str(venue.path), "--wait-s", "5"]).output if part == "disk" else "to do: "
     assert "to do: " in said
+
+
+@pytest.mark.parametrize("pattern", ["unix:{folder}/*.sock", "unix:{folder}/b?r.sock"])
+def test_players_that_a_pattern_finds_are_asked(pattern: str, venue: Venue, town: Town) -> None:
+    folder = town.player.removeprefix("unix:").rpartition("/")[0]
+    venue.courier["device"] = [pattern.format(folder=folder)]
+    code, found = venue.check()
+    assert code == 0, found
+    assert f"player {town.player}" in {row["part"] for row in found["findings"]}
+
+
+def test_a_good_pack_a_spoilt_one_and_a_strangers_are_told_apart(venue: Venue, tmp_path: Path) -> None:
+    pack = make_pack(tmp_path)
+    venue.courier |= {
+        "packs": str(pack),
+        "publisher-key": crypto.public_key(PUBLISHER).hex(),
+        "metrics": f"127.0.0.1:{free_port()}",
+    }
+    venue.player_settings["publisher_key"] = crypto.public_key(PUBLISHER).hex()
+    assert venue.check()[0] == 0
+    blob = next((pack / "blobs").iterdir())
+    blob.write_bytes(blob.read_bytes()[:-1])
+    assert packs_finding(venue) == f"{blob}: expected {blob.stat().st_size + 1} bytes of that SHA-256, found others"
+    venue.courier["publisher-key"] = venue.player_settings["publisher_key"] = "ab" * 32
+    assert "key" in packs_finding(venue)
+
+
+def packs_finding(venue: Venue) -> str:
+    (row,) = [row for row in venue.check()[1]["findings"] if row["part"] == "packs"]
+    assert not row["fine"] and row["advice"]
+    return str(row["sentence"])
+
+
+@pytest.mark.parametrize("tables", ["player = 3", "player = []", "[player]\nbar = 3"])
+def test_players_that_are_no_tables_are_refused(tables: str, venue: Venue) -> None:
+    text = venue.write().read_text()
+    venue.path.write_text(f"{tables}\n{text[text.index('[courier]') :]}")
+    done = CliRunner().invoke(app, ["check", str(venue.path)])
+    assert done.exit_code == 1 and "[player" in done.output and "Traceback" not in done.output, done.output
 
 
 def test_a_ledger_that_does_not_know_the_player_is_named(venue: Venue, town: Town) -> None:

@@ -279,6 +279,18 @@ def test_what_an_earlier_key_signed_is_signed_again_when_that_is_asked_for(
         (["bar", "--pack", "zz"], Exit.FINDING, "--pack: expected a pack's folder"),
         (["bar", "--pack-place", "https://x"], Exit.FINDING, "--pack: expected it"),
         (["bar", "--pack", "00" * 32, "--pack-from", "soon"], Exit.FINDING, "--pack-from: expected a time"),
+        *[
+            (["bar", "--pack", "00" * 32, "--pack-place", place], Exit.FINDING, "expected ")
+            for place in (
+                "ftp://x/p",
+                "file:///etc/passwd",
+                "/srv/p",
+                "https://x y",
+                "https://u:secret@x/p",
+                "",
+                "https://",
+            )
+        ],
         (["bar", "--restart"], Exit.UNREACHABLE, "broker 127.0.0.1:1 "),
     ],
 )

@@ -2,6 +2,7 @@
 
 import re
 from collections import defaultdict
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,11 +16,13 @@ from amos_mqtt.broker import BrokerSettingError
 from amos_sync.check.at_broker import AtBroker
 from amos_sync.check.disk import check_disk
 from amos_sync.check.finding import Finding, fine, wrong
-from amos_sync.check.lines import check_line
+from amos_sync.check.lines import check_line, check_pattern
 from amos_sync.check.players_here import check_player
+from amos_sync.check.sources import check_metrics, check_opt_outs, check_packs
 from amos_sync.courier import Settings
 from amos_sync.errors import SyncError
 from amos_sync.options import settings_of
+from amos_sync.roster import Roster
 from amos_sync.spool_file import spool_in_use
 
 TABLE = "courier"
@@ -34,9 +37,10 @@ def check(
     as_json: AsJson = False,
 ) -> None:
     """Look at settings, disk, players, audio, broker, ledger and clock; say what is wrong and what to do (exit 1)."""
-    toml, settings, findings = _configuration(context, file)
-    if toml is not None and settings is not None:
-        findings += look(settings, _players_of(toml), wait_s * 1000)
+    read = _configuration(context, file)
+    findings, toml = read.findings, read.toml
+    if toml is not None and read.settings is not None:
+        findings += look(read.settings, _players_of(toml), wait_s * 1000, read.metrics)
     rows = [_row(toml, finding) for finding in findings]
     healthy = all(finding.fine for finding in findings)
     if as_json:
@@ -46,20 +50,38 @@ def check(
     raise typer.Exit(Exit.FINE if healthy else Exit.FINDING)
 
 
-def look(settings: Settings, players: dict[str, Path], wait_ms: int) -> list[Finding]:
+@dataclass(frozen=True)
+class _Read:
+    """What came of the file: settings only where each has a meaning."""
+
+    findings: list[Finding]
+    toml: TomlFile | None = None
+    settings: Settings | None = None
+    metrics: str | None = None
+
+
+def look(settings: Settings, players: dict[str, Path], wait_ms: int, metrics: str | None = None) -> list[Finding]:
     """Every finding, in the order in which an operator would mend them."""
     runs = _courier_runs(settings.spool)
     findings = check_disk(settings.spool, settings.spool_bytes_max)
-    keys = {"ledger_key": settings.ledger_key, "publisher_key": settings.publisher_key}
+    findings += check_packs(settings) + check_opt_outs(settings) + check_metrics(metrics, runs)
+    keys = {
+        "ledger_key": settings.ledger_key,
+        "publisher_key": settings.publisher_key,
+        "operator_key": settings.operator_key,
+    }
     for name, directory in players.items():
         findings += check_player(name, directory, keys)
-    lines = [check_line(address, runs) for address in settings.addresses]
+    roster = Roster(settings.addresses)
+    roster.look(0)
+    findings += [check_pattern(pattern) for pattern in roster.empty()]
+    lines = [check_line(address, runs) for address in roster.present]
     findings += [finding for line in lines for finding in line.findings]
     device_ids = list(dict.fromkeys(line.device_id for line in lines if line.device_id is not None))
     return findings + AtBroker(settings, device_ids, runs).findings(wait_ms)
 
 
-def _configuration(context: typer.Context, file: Path) -> tuple[TomlFile | None, Settings | None, list[Finding]]:
+def _configuration(context: typer.Context, file: Path) -> _Read:
     """The file, read as `amos courier run --config FILE` reads it."""
     toml = None
     try:
@@ -72,8 +94,9 @@ def _configuration(context: typer.Context, file: Path) -> tuple[TomlFile | None,
         _players_of(toml)
     except (UsageError, SyncError, BrokerSettingError) as error:
         advice = "correct it there; amos courier run --help says what each setting takes, amos setup writes them anew"
-        return toml, None, [wrong("settings", error_sentence(error), advice, _setting_in(str(error), toml))]
-    return toml, settings, [fine("settings", f"{file} can be read, and each value has a meaning")]
+        return _Read([wrong("settings", error_sentence(error), advice, _setting_in(str(error), toml))], toml)
+    found = [fine("settings", f"{file} can be read, and each value has a meaning")]
+    return _Read(found, toml, settings, options["metrics"])
 
 
 def _setting_in(sentence: str, toml: TomlFile | None) -> str | None:
@@ -97,7 +120,10 @@ def _courier_table(toml: TomlFile) -> dict[str, Any]:
 def _players_of(toml: TomlFile) -> dict[str, Path]:
     """Directory of each player on this machine, by its name. Raises `UsageError`."""
     found = {}
-    for name, player in toml.content.get(PLAYERS, {}).items():
+    tables = toml.content.get(PLAYERS, {})
+    if not isinstance(tables, dict):
+        raise UsageError(f"{toml.path}: {PLAYERS}: expected tables [{PLAYERS}.NAME]")
+    for name, player in tables.items():
         directory = player.get("directory") if isinstance(player, dict) else None
         if not isinstance(directory, str):
             raise UsageError(f"{toml.path}: [{PLAYERS}.{name}]: expected its directory")

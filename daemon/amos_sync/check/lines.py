@@ -28,6 +28,12 @@ class Line:
     device_id: bytes | None = None
 
 
+def check_pattern(pattern: str) -> Finding:
+    """Of a pattern that finds nobody."""
+    sentence = f"{pattern}: finds no player at the moment"
+    return wrong(f"players {pattern}", sentence, f"{_start_one(pattern)}, or correct the pattern", "device")
+
+
 def check_line(address: str, courier_runs: bool) -> Line:
     """Ask the player at this address how it is."""
     part = f"player {address}"
@@ -43,6 +49,8 @@ def check_line(address: str, courier_runs: bool) -> Line:
         result = hold(port, read_status, STATUS_WAIT_MS)
     except (PortError, ProtocolError) as error:
         advice = "look at its log (journalctl -u 'amos-player@*'); is it a player, and is the cable right?"
+        if address.startswith("tcp:"):
+            advice = "is a player, or a bridge to one, listening at that address and port, and is the wire right?"
         return Line([wrong(part, f"{address}: does not answer as a player: {error}", advice, "device")])
     finally:
         port.close()
@@ -80,6 +88,12 @@ def _advice(address: str, error: PortMissing) -> str:
     if address.startswith("serial:"):
         return "plug the player in, and name what /dev/serial/by-id has"
     return "start its player, or correct the path: `link` of the player's settings says where it listens"
+
+
+def _start_one(pattern: str) -> str:
+    if pattern.startswith("unix:"):
+        return "start a player whose `link` is such a socket (systemctl start amos-player@NAME)"
+    return "plug one in (/dev/serial/by-id has what is there)"
 
 
 def _group_of(path: Path) -> str:

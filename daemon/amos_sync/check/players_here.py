@@ -36,7 +36,11 @@ def _keys(part: str, directory: Path, settings: dict[str, Any], keys: dict[str, 
     found = []
     for name, pinned in keys.items():
         has = key_of_hex(str(settings.get(name, "")))
-        if pinned is not None and has != pinned:
+        if name == "operator_key" and pinned is None and has is not None:
+            sentence = f"{part}: takes directives of the operator {has.hex()[:16]}, whose key the courier does not know"
+            advice = f"name {has.hex()} there, or packs that the desk directs are not fetched"
+            found.append(wrong(part, sentence, advice, "operator-key"))
+        elif pinned is not None and has != pinned:
             shown = "none" if has is None else has.hex()[:16]
             sentence = f"{directory}/player.json: {name} is {shown}, and the courier's is {pinned.hex()[:16]}"
             advice = "find out which one is right, and give both the same: the player takes nothing by another key"

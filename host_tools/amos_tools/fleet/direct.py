@@ -32,7 +32,7 @@ from amos_tools.fleet.options import (
     fleet_refusals,
 )
 from amos_tools.fleet.pause_hours import hours_of
-from amos_tools.fleet.wanted import Changes, next_directive, position_of, volume_of
+from amos_tools.fleet.wanted import Changes, next_directive, place_of, position_of, volume_of
 
 NO_WEEKDAYS = "it knows no weekdays yet: update it, or give hours without"
 _OF_VERSION_1 = "hours: expected no further fields"
@@ -118,7 +118,7 @@ def pack_values(pack: str | None, place: str | None, from_time: str | None) -> d
         return {}
     values: dict[str, Any] = {"pack": _pack_id(pack)}
     if place is not None:
-        values["pack_place"] = place
+        values["pack_place"] = place_of(place)
     if from_time is not None:
         try:
             values["pack_from_unix_s"] = int(datetime.fromisoformat(from_time).timestamp())

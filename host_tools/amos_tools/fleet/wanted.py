@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from amos.protocol.directive import Directive, Position, version_of
+from amos_sync.addresses import pack_url
+from amos_sync.errors import SettingError
 from amos_tools.fleet.errors import FleetError
 from amos_tools.fleet.pause_hours import text_of
 
@@ -59,6 +61,14 @@ def next_directive(before: Directive | None, device_id: bytes, changes: Changes,
 def volume_of(percent: int) -> int:
     """The gain in Q15."""
     return max(percent * _UNITY // 100, 1)
+
+
+def place_of(text: str) -> str:
+    """Where couriers may fetch a pack. Raises `FleetError`: no courier would say at the desk that it cannot."""
+    try:
+        return pack_url(text)
+    except SettingError as error:
+        raise FleetError(str(error)) from None
 
 
 def position_of(text: str) -> Position:

@@ -10,6 +10,7 @@ from amos_cli.files import OutputRefused, begins_with, output_path, write_output
 from amos_cli.output import AsJson, UsageError, print_json, refusals
 from amos_cli.paths import file_option
 from amos_mqtt.broker import BrokerSettingError
+from amos_sync.addresses import absolute, packs_address
 from amos_sync.errors import SettingError
 from amos_sync.limits import SPOOL_BYTES_MAX
 from amos_sync.options import settings_of
@@ -20,7 +21,6 @@ from amos_tools.device.settings import wanted
 from amos_tools.setup.questions import (
     Asker,
     Question,
-    any_fault,
     board_here,
     broker_fault,
     file_fault,
@@ -28,7 +28,9 @@ from amos_tools.setup.questions import (
     name_fault,
     names_fault,
     out_fault,
+    packs_fault,
     ports_fault,
+    ports_of,
     serial_ports_here,
     someone_is_there,
     words,
@@ -38,6 +40,8 @@ from amos_tools.setup.venue_file import MARK, PlayerHere, Venue, parse, render
 VENUE_FILE = Path("/etc/amos/amos.toml")
 SPOOL = Path("/var/lib/amos-courier")
 SOCKETS = "/run/amos"
+KEYS = ("publisher_key", "ledger_key", "operator_key")
+"""Settings that the courier and each player here have in common."""
 
 SITE = Question("--site", "Name of the venue (a-z, digits, - and _)", name_fault)
 BROKER = Question("--broker", "Broker (HOST or HOST:PORT)", broker_fault)
@@ -46,8 +50,9 @@ OUT = Question("--out-device", "Their audio output (alsa:DEVICE; aplay -L lists 
 PORTS = Question("--port", "Other players' ports (unix:PATH, serial:PATH; empty: none)", ports_fault, True)
 LEDGER_KEY = Question("--ledger-key", "The ledger's public key (64 hex digits)", key_fault)
 PUBLISHER_KEY = Question("--publisher-key", "The publisher's public key (64 hex digits)", key_fault)
+OPERATOR_KEY = Question("--operator-key", "The operator's public key (64 hex digits; empty: no desk)", key_fault, True)
 CA = Question("--tls-ca", "CA certificate for TLS to the broker (file; empty: no TLS)", file_fault, True)
-PACKS = Question("--packs", "Pack for the players (folder or URL; empty: none)", any_fault, True)
+PACKS = Question("--packs", "Pack for the players (folder or URL; empty: none)", packs_fault, True)
 
 
 def setup(
@@ -59,6 +64,7 @@ def setup(
     port: Annotated[list[str] | None, typer.Option(metavar="PORT", help="Another player's port; each.")] = None,
     ledger_key: Annotated[str | None, typer.Option(metavar="HEX", help="Public key that signs receipts.")] = None,
     publisher_key: Annotated[str | None, typer.Option(metavar="HEX", help="Public key that signs packs.")] = None,
+    operator_key: Annotated[str | None, typer.Option(metavar="HEX", help="Public key that signs directives.")] = None,
     packs: Annotated[str | None, typer.Option(metavar="DIR|URL", help="The pack that players should have.")] = None,
     tls_ca: Annotated[Path | None, file_option(help="Broker's CA certificate (PEM): use TLS.")] = None,
     tls_certificate: Annotated[Path | None, file_option(help="This site's certificate (PEM).")] = None,
@@ -89,7 +95,8 @@ def setup(
         courier["device"] = _ports(asker, before, port, players)
         courier["ledger-key"] = asker.answer(LEDGER_KEY, ledger_key, before.courier.get("ledger-key"))
         courier["publisher-key"] = asker.answer(PUBLISHER_KEY, publisher_key, before.courier.get("publisher-key"))
-        courier["packs"] = asker.answer(PACKS, packs, before.courier.get("packs", ""))
+        courier["operator-key"] = asker.answer(OPERATOR_KEY, operator_key, before.courier.get("operator-key", ""))
+        courier["packs"] = _packs(asker.answer(PACKS, packs, before.courier.get("packs", "")))
         courier = {"spool": str(SPOOL)} | courier | kept
         if courier.get("password-file") and not courier.get("username"):
             courier["username"] = courier["site"]
@@ -108,6 +115,12 @@ def setup(
 def _text(value: str | Path | None) -> str | None:
     """As the file has it: the courier runs in another folder than this command."""
     return str(value.absolute()) if isinstance(value, Path) else value
+
+
+def _packs(answer: str) -> str:
+    """A URL as it is."""
+    place = packs_address(answer) if answer else answer
+    return str(place.absolute()) if isinstance(place, Path) else place
 
 
 def _before(target: Path, force: bool) -> Venue:
@@ -139,8 +152,8 @@ def _ports(asker: Asker, before: Venue, given: list[str] | None, players: tuple[
     own = [f"unix:{SOCKETS}/{player.name}/link.sock" for player in players]
     was = [f"unix:{SOCKETS}/{player.name}/link.sock" for player in before.players]
     others = [address for address in before.courier.get("device", []) if address not in was] or serial_ports_here()
-    named = words(asker.answer(PORTS, None if given is None else " ".join(given), " ".join(others)))
-    ports = list(dict.fromkeys([*own, *named]))
+    named = ports_of(asker.answer(PORTS, None if given is None else " ".join(given), " ".join(others)))
+    ports = list(dict.fromkeys([*own, *map(absolute, named)]))
     if not ports:
         raise UsageError("expected a player: --player NAME for one on this machine, or --port PORT")
     return ports
@@ -152,9 +165,7 @@ def _check(venue: Venue) -> None:
     options: dict[str, Any] = dict.fromkeys(
         (
             "packs",
-            "publisher_key",
-            "ledger_key",
-            "operator_key",
+            *KEYS,
             "tls_ca",
             "tls_certificate",
             "tls_key",
@@ -171,7 +182,7 @@ def _prepare(venue: Venue) -> list[str]:
     for player in venue.players:
         directory = Path(player.directory)
         named: dict[str, object] = {
-            name: venue.courier[name.replace("_", "-")] for name in ("publisher_key", "ledger_key")
+            name: venue.courier[name.replace("_", "-")] for name in KEYS if venue.courier.get(name.replace("_", "-"))
         }
         board = load_board(player.board) if player.board else None
         asked = wanted(board, player.name, None, named | {"out": player.out}, None)

@@ -13,7 +13,7 @@ from amos.crypto.key_text import key_of_hex
 from amos_cli.output import UsageError
 from amos_mqtt.address import AddressError, host_and_port, shown
 from amos_mqtt.broker import PORT
-from amos_sync.addresses import player_address
+from amos_sync.addresses import packs_address, player_address
 from amos_sync.errors import SettingError
 
 NAME = re.compile(r"[a-z0-9_-]{1,64}")
@@ -87,7 +87,7 @@ def key_fault(text: str) -> str | None:
 
 def ports_fault(text: str) -> str | None:
     try:
-        for word in words(text):
+        for word in ports_of(text):
             player_address(word)
     except SettingError as error:
         return str(error)
@@ -104,13 +104,22 @@ def out_fault(text: str) -> str | None:
     return None if kind in ("alsa", "wav") and where else "expected alsa:DEVICE or wav:PATH"
 
 
-def any_fault(text: str) -> str | None:
-    return None if text.isprintable() else "expected text without control characters"
+def packs_fault(text: str) -> str | None:
+    try:
+        packs_address(text)
+    except SettingError as error:
+        return str(error)
+    return None
 
 
 def words(text: str) -> list[str]:
     """Of an answer that lists things."""
     return [word for word in re.split(r"[\s,]+", text) if word]
+
+
+def ports_of(text: str) -> list[str]:
+    """Of an answer that lists ports: a comma may stand before a speed, too."""
+    return [word for word in re.split(r"\s+|,(?=\s|[a-z]+:|$)", text) if word]
 
 
 def serial_ports_here() -> list[str]:

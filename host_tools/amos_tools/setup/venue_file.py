@@ -16,6 +16,7 @@ COMMENTS = {
     "spool": "Folder for what is on its way to the ledger.",
     "ledger-key": "The ledger's public key: receipts are checked here too.",
     "publisher-key": "The publisher's public key: packs are checked here too.",
+    "operator-key": "The operator's public key: packs that its desk directs are fetched.",
     "packs": "Folder or URL of the pack that players should have.",
     "username": "Name to log in with at the broker; its access rules want the site's.",
     "password-file": "Its first line is the password.",
@@ -75,6 +76,12 @@ def parse(text: str) -> Venue:
     if not isinstance(courier, dict):
         raise ValueError("expected a table [courier]")
     known = {key: value for key, value in courier.items() if key in COMMENTS}
+    for key, value in known.items():
+        if key == "device" and isinstance(value, str):
+            known[key] = value = [value]
+        many = isinstance(value, list) and all(isinstance(each, str) for each in value)
+        if not (many if key == "device" else isinstance(value, str)):
+            raise ValueError(f"{key}: expected {'a list of texts' if key == 'device' else 'a text'}")
     more = tuple((key, value) for key, value in courier.items() if key not in COMMENTS)
     tables = read.get("player", {})
     if not isinstance(tables, dict) or not all(isinstance(table, dict) for table in tables.values()):

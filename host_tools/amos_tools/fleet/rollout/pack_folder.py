@@ -9,6 +9,7 @@ from amos.protocol.limits import MANIFEST_BYTES_MAX
 from amos.protocol.manifest import Manifest
 from amos_tools.fleet.errors import FleetError
 from amos_tools.fleet.rollout.state import Pack
+from amos_tools.fleet.wanted import place_of
 
 
 def pack_of(folder: Path, place: str | None) -> Pack:
@@ -16,6 +17,7 @@ def pack_of(folder: Path, place: str | None) -> Pack:
 
     Raises `FleetError`, OSError.
     """
+    place = None if place is None else place_of(place)
     with (folder / "manifest.cose").open("rb") as file:
         data = file.read(MANIFEST_BYTES_MAX + 1)
     try:

@@ -40,6 +40,8 @@ class Store:
 
     def load(self) -> Rollout:
         """Raises `StateError`, OSError."""
+        if self.path.exists() and not self.path.is_file():
+            raise StateError(f"{self.path}: expected the state of a roll-out, found no file")
         with self.path.open("rb") as file:
             data = file.read(BYTES_MAX + 1)
         try:
