@@ -132,6 +132,7 @@ def with_every_kind(world: Any) -> Any:
     )
     for source in ("enterprise", "buyout"):
         move(world, INCOME, (f"income/{source}", "pool/inns"), "2026-12")
+    move(world, CORRECTION, ("pool/inns", POOL), "2026-12")
     later(world, plain, plain.seal())
     give_up(world)
     rotate_operator(world)
