@@ -26,7 +26,7 @@ def world_of_two_sites(path: Path) -> World:
 
 
 def put(world: World, action: int, pool: str, *sites: str, at: int, from_s: int | None = None) -> Placed:
-    wanted = SitesWanted(action, pool, sites, at if from_s is None else from_s, "licence 7")
+    wanted = SitesWanted(action, pool, sites, from_s, "licence 7")
     return place(world.folder, wanted, OPERATOR, lambda: at)
 
 
