@@ -1,4 +1,4 @@
-"""Income that was put into the wrong pool is taken back while the period is open; what a lying ledger would log of it."""
+"""Income in the wrong pool is taken back while the period is open; and what a lying ledger would log of that."""
 
 import json
 import shutil
