@@ -137,9 +137,9 @@ def forged(patch: Patch, **fields: object) -> None:
 @pytest.mark.parametrize(
     ("fields", "title", "said"),
     [
-        ({"version": 4, "pool": COMMUNAL}, "2025-09", "closing.version: expected 6, as there are several pools"),
+        ({"version": 4, "pool": COMMUNAL}, "2025-09-EUR", "closing.version: expected 6, as there are several pools"),
         ({"pool": "ships"}, "2025-09-ships-EUR", "closing.pool: expected one of communal, hotels"),
-        ({"pool": COMMUNAL}, "2025-09", "closing.income_micro: expected 10000000"),
+        ({"pool": COMMUNAL}, "2025-09-EUR", "closing.income_micro: expected 10000000"),
         ({"segments": 3}, "2025-09-hotels-EUR", "closing.segments: expected 1, found 3"),
     ],
 )

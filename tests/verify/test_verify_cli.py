@@ -54,7 +54,7 @@ def test_settle_prints_the_payout_and_verify_says_yes(past, verifier, pinned, tm
     again = run(pool, *SETTLE, "--period", "2026-11", "--ledger", past.path, "--out", out)
     assert again.output == result.output
     assert sorted(path.name for path in (out / "2026-11").iterdir()) == ["ann.json", "bob.json", "cy-dee.json"]
-    for words in ([past.statement("ann")], [past.folder.public / "statements" / "2026-11"]):
+    for words in ([past.statement("ann")], [past.folder.public / "statements" / "2026-11-EUR"]):
         checked = run(verifier, *words, "--keys", pinned)
         assert checked.exit_code == 0, checked.output
         assert checked.output.startswith("yes: ann earns ")
