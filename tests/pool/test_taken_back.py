@@ -1,14 +1,25 @@
 """Income in the wrong pool is taken back while the period is open; and what a lying ledger would log of that."""
 
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from pool_worlds import HOTEL, MICRO, SEPTEMBER, income, paid, play, put, settle, verify_all, world_of_two_sites
+from pool_worlds import (
+    HOTEL,
+    MICRO,
+    SEPTEMBER,
+    copied,
+    income,
+    paid,
+    play,
+    put,
+    settle,
+    verify_all,
+    world_of_two_sites,
+)
 from settled_world import World
 from typer.testing import CliRunner
 
@@ -18,7 +29,6 @@ from amos.protocol.transfer import Transfer, sign_transfer
 from amos_cli.output import Exit
 from amos_ledger.close_period import accounts_at
 from amos_ledger.errors import PeriodClosed, PoolRefused
-from amos_ledger.folder import Folder
 from amos_ledger.rebuilding import rebuild_folder
 from amos_ledger.scrub import scrub
 from amos_ledger.settle_period import settle_period
@@ -44,13 +54,6 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> World:
 @pytest.fixture
 def world(made: World, tmp_path: Path) -> World:
     return copied(made, tmp_path / "ledger")
-
-
-def copied(made: World, target: Path) -> World:
-    world = object.__new__(World)
-    world.path = Path(shutil.copytree(made.path, target))
-    world.folder, world.players = Folder(target), made.players
-    return world
 
 
 def take(world: World, amount_micro: int, pool: str = COMMUNAL, to: str = "income/enterprise", **facts: Any) -> None:

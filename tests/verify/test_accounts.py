@@ -111,7 +111,7 @@ def test_who_reads_a_statement_reads_the_balance(moved: World) -> None:
 def test_a_place_for_the_copies_is_made_before_the_closing(moved: World, tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     (tmp_path / "taken").mkdir()
-    (tmp_path / "taken" / "2026-12").write_bytes(b"")
+    (tmp_path / "taken" / "2026-12-EUR").write_bytes(b"")
     given = ["settle", "--period", "2026-12", "--currency", "EUR", "--unasked", "--close-now", "--rehearsal"]
     for name in ("file", "taken"):
         refused(moved, *given, "--out", tmp_path / name)
