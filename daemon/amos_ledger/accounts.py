@@ -1,10 +1,11 @@
 """The money of a ledger: balances as its log alone gives them (SPEC section 12, "Accounts")."""
 
+from collections import Counter
 from collections.abc import Callable
 
 from amos.protocol.closing import Closing
-from amos.protocol.transfer import INCOME, Transfer, account_of_pool
-from amos_ledger.settlement.accounts import Accounts, Earned
+from amos.protocol.transfer import Transfer
+from amos_ledger.settlement.accounts import Accounts, Earned, incomes_in
 from amos_ledger.store.store import Store
 
 EarnedIn = Callable[[Closing], list[Earned]]
@@ -28,9 +29,10 @@ def accounts(
 
 
 def incomes_of(store: Store, period: str, size: int, pool: str) -> set[str]:
-    """The currencies of the incomes for that pool and period in the first `size` entries of the log."""
-    return {
-        moved.currency
-        for _index, moved in store.transfers.said(size)
-        if moved.kind == INCOME and (moved.credit, moved.period) == (account_of_pool(pool), period)
-    }
+    """The currencies in which the first `size` entries of the log leave an income for that pool and period."""
+    found: Counter[str] = Counter()
+    for _index, moved in store.transfers.said(size):
+        for of_pool, of_period, amount_micro in incomes_in(moved):
+            if (of_pool, of_period) == (pool, period):
+                found[moved.currency] += amount_micro
+    return {currency for currency, left_micro in found.items() if left_micro}

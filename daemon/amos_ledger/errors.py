@@ -89,6 +89,10 @@ class PoolRefused(LedgerError):
     """A pool that is not open, or an entry about pools that does not go on with those of the log."""
 
 
+class PlacedAlready(PoolRefused):
+    """Sites that would be moved from an instant on are in that pool by then, and stay there."""
+
+
 class NotRebuilt(LedgerError):
     """No sound log could be put together, so nothing was changed."""
 

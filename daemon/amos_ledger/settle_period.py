@@ -19,13 +19,13 @@ from itertools import islice
 from pathlib import Path
 
 from amos.protocol.checkpoint_host import Checkpoint, sign_checkpoint
-from amos.protocol.closing import COMMUNAL
+from amos.protocol.closing import COMMUNAL, Closing
 from amos.protocol.errors import ProtocolError
 from amos.protocol.merkle import leaf_hash
 from amos.protocol.rotation import LEDGER
 from amos_ledger.audit import follow_now
 from amos_ledger.close_period import ClosedNow, close_period
-from amos_ledger.closings import waiting_pools
+from amos_ledger.closings import statements_of, waiting_pools
 from amos_ledger.detail_work import DailySums
 from amos_ledger.errors import StorageFailed
 from amos_ledger.folder import Folder
@@ -55,11 +55,12 @@ EntryProof = tuple[int, bytes, Sequence[bytes]]
 
 @dataclass(frozen=True)
 class Settled:
-    """A settled period: what was closed, the statement of each payee, by payee, and the pools of the period that still
-    wait for it."""
+    """A settled period: what was closed, the statement of each payee, by payee, the folder of them, and the pools of
+    the period that still wait for it."""
 
     closed: ClosedNow
     statements: Mapping[str, Path]
+    folder: Path
     waiting_pools: tuple[str, ...] = ()
 
 
@@ -78,9 +79,10 @@ def settle_period(
             with folder.publishing():
                 folder.take_line(store)  # a key may have given way to another while the period was worked out
                 public.publish(store, _nobody)
-                written = _write(folder, store, public, closed, daily)
+                place = _place_of_statements(public, closed.result.closing)
+                written = _write(folder, store, public, place, closed, daily)
             follow_now(folder, store)
-            return Settled(closed, written, tuple(waiting_pools(store, period)))
+            return Settled(closed, written, public.root / place, tuple(waiting_pools(store, period)))
     except (OSError, *DATABASE_ERRORS, ProtocolError) as error:
         raise StorageFailed(f"{folder.path}: {error}") from None
 
@@ -89,14 +91,21 @@ def _nobody(_step: str) -> None:
     """Settlement has nothing to do between the steps of publication."""
 
 
-def _write(folder: Folder, store: Store, public: Public, closed: ClosedNow, daily: DailySums) -> dict[str, Path]:
-    title = closed.result.closing.title()
+def _place_of_statements(public: Public, closing: Closing) -> str:
+    """Where earlier versions put them, by the closing's title, if they did: payees know that place."""
+    before = f"statements/{closing.title()}"
+    return before if (public.root / before).is_dir() else f"statements/{statements_of(closing)}"
+
+
+def _write(
+    folder: Folder, store: Store, public: Public, place: str, closed: ClosedNow, daily: DailySums
+) -> dict[str, Path]:
     written = {}
     for payee, data in _statements(folder, store, closed, daily):
-        name = f"statements/{title}/{payee}.json"
+        name = f"{place}/{payee}.json"
         public.write(name, data)
         written[payee] = public.root / name
-    public.write(f"closings/{title}.cose", closed.entry)
+    public.write(f"closings/{closed.result.closing.title()}.cose", closed.entry)
     return written
 
 

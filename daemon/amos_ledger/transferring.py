@@ -14,12 +14,11 @@ from amos.protocol.transfer import (
     CARRIES,
     INCOME,
     POOLS,
-    VERSION,
-    VERSION_COMMUNAL,
     Transfer,
     derived_reference,
-    pool_named,
+    pools_of,
     sign_transfer,
+    version_between,
 )
 from amos_ledger.close_period import accounts_at
 from amos_ledger.closings import check_open, latest_in
@@ -63,7 +62,7 @@ class Order:
     def transfer(self, number: int, unix_s: int) -> Transfer:
         """As an entry says it; where the order has no reference, with the one of its first occurrence."""
         facts = {name: getattr(self, name) for name in _SAID}
-        version = VERSION_COMMUNAL if pool_named(self.debit, self.credit) is None else VERSION
+        version = version_between(self.debit, self.credit)
         result = Transfer(version=version, number=number, unix_s=unix_s, **facts, reference=self.reference)
         result.reference = self.reference or derived_reference(result, 1)
         return result
@@ -73,21 +72,22 @@ _SAID = ("kind", "currency", "debit", "credit", "amount_micro", "reason", "perio
 
 
 def _check_period(store: Store, moved: Transfer) -> None:
-    """Income is for a period that is not closed for its pool and currency, nor is a later one. All else puts right,
-    holds or pays what a closing gave, so that a period which it names is closed."""
+    """What a pool takes in, and what is taken back from it, is of a period that is not closed for it in this currency,
+    nor is a later one. All else puts right, holds or pays what a closing gave, so that a period which it names is
+    closed."""
     if moved.period is None:
         return
-    if moved.kind != INCOME:
-        if moved.period not in store.closed_periods():
-            raise TransferRefused(f"{moved.period}: expected a closed period, found one that gave nothing yet")
-        return
-    pool = moved.credit.removeprefix(POOLS)
-    latest = latest_in(store, moved.currency, pool)
-    if latest is not None and latest >= moved.period:
-        raise PeriodClosed(
-            f"{moved.period}: expected an open period, found {latest} of pool {pool} closed in {moved.currency};"
-            " name the next"
-        )
+    pools = pools_of(moved.debit, moved.credit)
+    if not pools and moved.period not in store.closed_periods():
+        raise TransferRefused(f"{moved.period}: expected a closed period, found one that gave nothing yet")
+    hint = "name the next" if moved.kind == INCOME else "what it gave is put right from payee to payee"
+    for pool in pools:
+        latest = latest_in(store, moved.currency, pool)
+        if latest is not None and latest >= moved.period:
+            raise PeriodClosed(
+                f"{moved.period}: expected an open period, found {latest} of pool {pool} closed in {moved.currency};"
+                f" {hint}"
+            )
 
 
 def _check_pools(store: Store, moved: Transfer) -> None:
@@ -111,7 +111,7 @@ def transfer(folder: Folder, order: Order) -> tuple[int, Transfer]:
     """Move what the order says; (leaf index, transfer).
 
     Raises `TransferRefused`, of which a `Repeated` says that the log has this transfer, `PeriodClosed` for income of a
-    period that is closed, `StorageFailed`.
+    period that is closed, put in or taken back, `StorageFailed`.
     """
     try:
         with checked_store(folder) as store:

@@ -16,7 +16,7 @@ from amos.protocol.rotation import OPERATOR
 from amos.protocol.segment import CLOCK_INFORMATIVE, CLOCK_SYNCHRONISED
 from amos.protocol.signing import sign_opt_outs
 from amos.protocol.topics import TIME
-from amos.protocol.transfer import CORRECTION, INCOME, POOL
+from amos.protocol.transfer import CORRECTION, INCOME, POOL, REFUND
 from amos_ledger import registry, rotating
 from amos_ledger.audit import follow_now
 from amos_ledger.forgoing import forgo
@@ -132,6 +132,8 @@ def with_every_kind(world: Any) -> Any:
     )
     for source in ("enterprise", "buyout"):
         move(world, INCOME, (f"income/{source}", "pool/inns"), "2026-12")
+    move(world, CORRECTION, ("pool/inns", POOL), "2026-12")
+    move(world, REFUND, (POOL, "income/sync"), "2026-12")
     later(world, plain, plain.seal())
     give_up(world)
     rotate_operator(world)

@@ -38,7 +38,7 @@ def check(folder: Folder) -> None:
     """Verify the statement of the one payee."""
     keys = Keys(folder.public_key, folder.trust.publisher_key, folder.trust.operator_key)
     audit = Audit(Published(folder.path / folder.trust.audit), keys)
-    assert audit.check((folder.public / "statements/2026-11/ada.json").read_bytes()).amount_micro == 1_000_000_000
+    assert audit.check((folder.public / "statements/2026-11-EUR/ada.json").read_bytes()).amount_micro == 1_000_000_000
 
 
 def rebuild(folder: Folder) -> None:

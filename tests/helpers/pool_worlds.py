@@ -1,9 +1,11 @@
 """A ledger with two sites, whose sites are placed in pools, and what is played and settled there."""
 
+import shutil
 from pathlib import Path
 
 from settled_world import OPERATOR, World, unix_s
 
+from amos_ledger.folder import Folder
 from amos_ledger.placing_sites import Placed, SitesWanted, place
 from amos_ledger.registry import enrol
 from amos_ledger.settle_period import Settled, settle_period
@@ -25,8 +27,17 @@ def world_of_two_sites(path: Path) -> World:
     return world
 
 
+def copied(world: World, path: Path) -> World:
+    """Another ledger that is the same."""
+    other = object.__new__(World)
+    other.__dict__.update(world.__dict__)
+    other.path = Path(shutil.copytree(world.path, path))
+    other.folder = Folder(other.path)
+    return other
+
+
 def put(world: World, action: int, pool: str, *sites: str, at: int, from_s: int | None = None) -> Placed:
-    wanted = SitesWanted(action, pool, sites, at if from_s is None else from_s, "licence 7")
+    wanted = SitesWanted(action, pool, sites, from_s, "licence 7")
     return place(world.folder, wanted, OPERATOR, lambda: at)
 
 

@@ -172,13 +172,14 @@ class World:
             store.append(entries)
 
     def statement(self, payee: str, period: str = "2026-11") -> Path:
-        return self.folder.public / "statements" / period / f"{payee}.json"
+        """In euros, of the communal pool."""
+        return self.folder.public / "statements" / f"{period}-EUR" / f"{payee}.json"
 
     def verify(self, payee: str = "ann", period: str = "2026-11", folder: Path | None = None) -> Verified:
         """Verify a statement against the audit folder, or a copy of it."""
         file = self.statement(payee, period)
         if folder is not None and (folder / "statements").is_dir():
-            file = folder / "statements" / period / file.name
+            file = folder / "statements" / file.parent.name / file.name
         data = file.read_bytes()
         return Audit(Published(folder or self.folder.path / "audit"), self.keys).check(data)
 

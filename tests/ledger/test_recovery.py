@@ -109,7 +109,7 @@ def test_any_mirror_is_a_full_back_up(
     settled: SettledWorld, mirror: Path, web: Served, kind: str, go_log: GoLog
 ) -> None:
     before, signed = tables(settled.folder), (settled.folder.public / "checkpoint").read_bytes()
-    statements = {path.name: path.read_bytes() for path in (settled.folder.public / "statements/2026-11").iterdir()}
+    statements = {path.name: path.read_bytes() for path in (settled.folder.public / "statements/2026-11-EUR").iterdir()}
     folder = forget(settled)
     recovered = recover(folder, [str(mirror) if kind == "folder" else web.url])
     assert (recovered.before, recovered.missing, recovered.failures) == (0, 0, ())

@@ -101,7 +101,7 @@ def test_every_statement_holds(closed: World) -> None:
         audit.check(path.read_bytes())
     titles = {path.parent.name for path in statements(closed)}
     assert titles == {
-        *("2025-09", "2025-09-USD", "2025-09-JPY", "2025-10", "2025-10-EUR", "2025-10-JPY"),
+        *("2025-09-EUR", "2025-09-USD", "2025-09-JPY", "2025-10-EUR", "2025-10-USD", "2025-10-JPY"),
     }
     assert scrub(closed.folder) == []
 
@@ -283,7 +283,7 @@ def test_a_payee_reads_each_currency_on_its_own(closed: World) -> None:
 
 
 def test_the_copies_of_a_further_currency_are_beside_those_of_the_first(closed: World, tmp_path: Path) -> None:
-    for currency, title in (("EUR", "2025-09"), ("USD", "2025-09-USD")):
+    for currency, title in (("EUR", "2025-09-EUR"), ("USD", "2025-09-USD")):
         said = settle(closed, "2025-09", currency, "--out", tmp_path, "--json")
         (mine,) = (item for item in json.loads(said)["payees"] if item["payee"] == "ann")
         copied = tmp_path / title / "ann.json"

@@ -53,12 +53,12 @@ def test_statements_that_a_payee_keeps(settled: World, tmp_path: Path) -> None:
     assert facts("ann", "--statements", tmp_path / "kept")[0]["earned_micro"] > 0
     shutil.copy(settled.statement("bob"), tmp_path / "kept" / "ann.json")
     assert len(facts("ann", "--statements", tmp_path / "kept")) == 2
-    assert len(facts("ann", "--statements", tmp_path / "kept" / "2026-12")) == 1
+    assert len(facts("ann", "--statements", tmp_path / "kept" / "2026-12-EUR")) == 1
 
 
 def test_a_balance_that_does_not_follow_is_told(settled: World, tmp_path: Path) -> None:
     shutil.copytree(settled.folder.public / "statements", tmp_path / "kept")
-    path = tmp_path / "kept" / "2026-11" / "ann.json"
+    path = tmp_path / "kept" / "2026-11-EUR" / "ann.json"
     data = path.read_bytes()
     opening = json.loads(data)["core"]["balance"]["held"]["closing_micro"]
     path.write_bytes(

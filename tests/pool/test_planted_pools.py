@@ -3,13 +3,12 @@
 import copy
 import json
 import re
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from pool_worlds import HOTEL, MICRO, MIDDLE, SEPTEMBER, income, play, put, settle, world_of_two_sites
+from pool_worlds import HOTEL, MICRO, MIDDLE, SEPTEMBER, copied, income, play, put, settle, world_of_two_sites
 from settled_world import OPERATOR, PUBLISHER, World, signer
 
 from amos.crypto import key_id, public_key
@@ -18,7 +17,6 @@ from amos.protocol.licence_pool import OPEN, PLACE, LicencePool, PlacedSite, sig
 from amos.protocol.transfer import Transfer, sign_transfer
 from amos_ledger import close_period
 from amos_ledger.errors import PeriodClosed, PoolRefused
-from amos_ledger.folder import Folder
 from amos_ledger.registry import enrol, publish
 from amos_ledger.settlement import division, judging
 from amos_ledger.settlement.membership import Membership, SequencesOfPool
@@ -137,9 +135,9 @@ def forged(patch: Patch, **fields: object) -> None:
 @pytest.mark.parametrize(
     ("fields", "title", "said"),
     [
-        ({"version": 4, "pool": COMMUNAL}, "2025-09", "closing.version: expected 6, as there are several pools"),
+        ({"version": 4, "pool": COMMUNAL}, "2025-09-EUR", "closing.version: expected 6, as there are several pools"),
         ({"pool": "ships"}, "2025-09-ships-EUR", "closing.pool: expected one of communal, hotels"),
-        ({"pool": COMMUNAL}, "2025-09", "closing.income_micro: expected 10000000"),
+        ({"pool": COMMUNAL}, "2025-09-EUR", "closing.income_micro: expected 10000000"),
         ({"segments": 3}, "2025-09-hotels-EUR", "closing.segments: expected 1, found 3"),
     ],
 )
@@ -150,15 +148,6 @@ def test_a_closing_of_another_kind_is_found(
         forged(patch, **fields)
         settle(world, HOTEL)
     assert said in found(world, title)
-
-
-def copied(world: World, path: Path) -> World:
-    """Another ledger that is the same."""
-    other = object.__new__(World)
-    other.__dict__.update(world.__dict__)
-    other.path = Path(shutil.copytree(world.path, path))
-    other.folder = Folder(other.path)
-    return other
 
 
 def test_a_period_is_settled_once_and_each_pool_closed_once(world: World, tmp_path: Path) -> None:

@@ -119,6 +119,25 @@ def test_reports_are_of_one_pool(closed: World) -> None:
         read_period(published, closed.keys, "2025-10", pool=HOTEL)
 
 
+@pytest.mark.parametrize("period", ["2025-09", "2025-10", "2025-11"])
+@pytest.mark.parametrize("report", ["society", "playlog", "dsr"])
+def test_a_report_of_a_pool_that_there_is_not_names_those_there_are(
+    closed: World, tmp_path: Path, report: str, period: str
+) -> None:
+    """Of a month that is closed for all pools, for one, and for none."""
+    keys = {"ledger": closed.keys.ledger, "publisher": closed.keys.publisher, "operator": closed.keys.operator}
+    pinned = [word for name, key in keys.items() for word in (f"--{name}-key", key.hex())]
+    parties = ["--sender", "A", "--sender-dpid", "PADPIDA1", "--recipient", "B", "--recipient-dpid", "PADPIDA2"]
+    shown_as = ["--territory", "DE", *parties] if report == "dsr" else ["--venues", "region"]
+    out = tmp_path / "out"
+    words = ["report", report, "--period", period, "--published", closed.path / "audit", *pinned, "--out", out]
+    for name, found in (("hotel", "hotel"), ("Ships \x1b", "Ships ?")):
+        said = shown(*words, *shown_as, "--pool", name, code=Exit.FINDING)["refusal"]
+        assert said["name"] == "PoolUnknown"
+        assert said["sentence"] == f"pool: expected one of communal, hotels, found {found}"
+        assert not out.exists()
+
+
 @pytest.mark.parametrize(("number", "sequence", "title"), [(1, 1, "hotels"), (1, 2, COMMUNAL), (0, 1, COMMUNAL)])
 def test_a_segment_is_proved_in_its_pools_closing(closed: World, number: int, sequence: int, title: str) -> None:
     device = closed.players[number].device

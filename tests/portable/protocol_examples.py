@@ -581,6 +581,10 @@ class Examples:
         said.update(version=3, number=2, debit="income/enterprise", credit="pool/harbour-hotels", reference="INV-8")
         self.records["transfer-to-pool"] = Transfer(**said)
         self.messages["transfer-to-pool"] = sign_transfer(self.records["transfer-to-pool"], ledger.id, ledger.sign)
+        said.update(version=4, number=3, kind="correction", debit="pool/communal", amount_micro=70000000)
+        said.update(reason="invoice 8 is the hotels'", reference="INV-8b")
+        self.records["transfer-from-pool"] = Transfer(**said)
+        self.messages["transfer-from-pool"] = sign_transfer(self.records["transfer-from-pool"], ledger.id, ledger.sign)
 
     def _money(self) -> dict:
         return {

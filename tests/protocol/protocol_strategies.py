@@ -31,7 +31,7 @@ from amos.protocol.revocation import Revocation
 from amos.protocol.rotation import LEDGER, OPERATOR, Rotation
 from amos.protocol.segment import FLAGS_ALL, Usage
 from amos.protocol.signing import list_opt_outs
-from amos.protocol.transfer import SOURCES, Transfer, pool_named
+from amos.protocol.transfer import SOURCES, VERSION_COMMUNAL, Transfer, pools_of, version_between
 
 RECORDS: dict[str, type[Record]] = {
     record.NAME: record
@@ -366,8 +366,15 @@ def transfers(draw: st.DrawFn) -> Transfer:
     source = f"income/{draw(st.sampled_from(SOURCES))}"
     accounts = {
         "income": (source, draw(st.sampled_from(["pool/communal", f"pool/{one}"]))),
-        "correction": (f"payee/{one}", draw(st.sampled_from(["carry", f"carry/{one}", f"payee/{other}"]))),
-        "refund": (draw(st.sampled_from(["carry", f"carry/{one}", f"payee/{one}"])), source),
+        "correction": draw(
+            st.sampled_from(
+                [
+                    *((f"payee/{one}", to) for to in ("carry", f"carry/{one}", f"payee/{other}")),
+                    (f"pool/{one}", f"pool/{other}"),
+                ]
+            )
+        ),
+        "refund": (draw(st.sampled_from(["carry", f"carry/{one}", f"payee/{one}", f"pool/{one}"])), source),
         "hold": (f"payee/{one}", f"held/{one}"),
         "release": (f"held/{one}", f"payee/{one}"),
         "payout": (draw(st.sampled_from([f"payee/{one}", f"frozen-late/{one}"])), "bank"),
@@ -375,7 +382,8 @@ def transfers(draw: st.DrawFn) -> Transfer:
     kind = draw(st.sampled_from(sorted(accounts)))
     debit, credit = accounts[kind]
     period = st.just("2026-11")
-    version = draw(st.sampled_from([1, 2])) if pool_named(debit, credit) is None else 3
+    version = version_between(debit, credit)
+    version = draw(st.sampled_from([1, 2])) if version == VERSION_COMMUNAL else version
     fixed: dict[str, Any] = {
         "version": st.just(version),
         "number": st.integers(1, U63),
@@ -384,7 +392,7 @@ def transfers(draw: st.DrawFn) -> Transfer:
         "debit": st.just(debit),
         "credit": st.just(credit),
         "amount_micro": st.integers(1, U63),
-        "period": period if kind == "income" else st.none() | period,
+        "period": period if pools_of(debit, credit) else st.none() | period,
         "reason": st.sampled_from(["because", "wegen Ä"]),
         "reference": st.none() if version == 1 else st.sampled_from(["INV 7", "Nº 8"]),
     }

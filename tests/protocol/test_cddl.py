@@ -67,6 +67,7 @@ RULES = {
     "loss": "signed-loss",
     "transfer": "signed-transfer",
     "transfer-to-pool": "signed-transfer",
+    "transfer-from-pool": "signed-transfer",
     "licence-pool": "signed-licence-pool",
     "directive": "signed-directive",
     "directive-weekly": "signed-directive",

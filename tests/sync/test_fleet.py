@@ -278,7 +278,7 @@ def test_what_an_earlier_key_signed_is_signed_again_when_that_is_asked_for(
         (["bar", "--pause", "sonntag"], Exit.FINDING, "--pause: expected weekdays as in mon-fri"),
         (["bar", "--pack", "zz"], Exit.FINDING, "--pack: expected a pack's folder"),
         (["bar", "--pack-place", "https://x"], Exit.FINDING, "--pack: expected it"),
-        (["bar", "--pack", "00" * 32, "--pack-from", "soon"], Exit.FINDING, "--pack-from: expected a time"),
+        (["bar", "--pack", "00" * 32, "--pack-from", "soon"], Exit.USAGE, "pack-from: expected a time"),
         *[
             (["bar", "--pack", "00" * 32, "--pack-place", place], Exit.FINDING, "expected ")
             for place in (

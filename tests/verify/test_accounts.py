@@ -111,7 +111,7 @@ def test_who_reads_a_statement_reads_the_balance(moved: World) -> None:
 def test_a_place_for_the_copies_is_made_before_the_closing(moved: World, tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     (tmp_path / "taken").mkdir()
-    (tmp_path / "taken" / "2026-12").write_bytes(b"")
+    (tmp_path / "taken" / "2026-12-EUR").write_bytes(b"")
     given = ["settle", "--period", "2026-12", "--currency", "EUR", "--unasked", "--close-now", "--rehearsal"]
     for name in ("file", "taken"):
         refused(moved, *given, "--out", tmp_path / name)
@@ -163,8 +163,8 @@ def forged(world: World, **changes: Any) -> bytes:
         ({"currency": "eur"}, r"transfer\.currency"),
         ({"reference": None}, r"transfer\.reference: expected one since version 2"),
         ({"version": 1}, r"transfer\.reference: expected one since version 2, none before, found x-6"),
-        ({"version": 4}, r"transfer\.version: expected 1 to 3, found 4"),
-        ({"version": 3}, r"transfer\.version: expected 3 where a pool is named, and there alone"),
+        ({"version": 5}, r"transfer\.version: expected 1 to 4, found 5"),
+        ({"version": 3}, r"transfer\.version: expected 4 from a pool, 3 where one of its own is named, else 2 or 1"),
         ({"reference": "two\nlines"}, r"transfer\.reference: expected text on one line"),
         ({"reference": "hold 7"}, r"transfer\.reference: expected one that no transfer before has, found hold 7"),
         ({"reason": "two\nlines"}, r"transfer\.reason"),

@@ -60,7 +60,7 @@ def test_a_month_of_readings_after_a_month_of_lists(tmp_path: Path, dates: Any, 
     audit = Audit(Published(world.path / trust.audit), keys)
     before = {path.stem: path.read_bytes() for path in (world.folder.public / "statements/2026-11").iterdir()}
     listed = {payee: audit.check(data).amount_micro for payee, data in before.items()}
-    statements = sorted((world.folder.public / "statements/2026-12").iterdir())
+    statements = sorted((world.folder.public / "statements/2026-12-EUR").iterdir())
     total = 0
     for path in statements:
         data = path.read_bytes()

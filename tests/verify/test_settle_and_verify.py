@@ -23,7 +23,7 @@ def amounts(settled: settling.Settled) -> dict[str, int]:
 
 
 def files(world) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in (world.folder.public / "statements" / "2026-11").iterdir()}
+    return {path.name: path.read_bytes() for path in (world.folder.public / "statements" / "2026-11-EUR").iterdir()}
 
 
 def test_a_period_is_settled_and_every_statement_verifies(november) -> None:

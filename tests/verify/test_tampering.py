@@ -28,7 +28,7 @@ def settled(november):
 
 def published_files(folder: Path) -> list[Path]:
     """What Ann's statement rests on: everything but the statements of others and what older checkpoints needed."""
-    others = {folder / "statements" / "2026-11" / f"{payee}.json" for payee in ("bob", "cy-dee")}
+    others = {folder / "statements" / "2026-11-EUR" / f"{payee}.json" for payee in ("bob", "cy-dee")}
     return [path for path in sorted(folder.rglob("*")) if path.is_file() and path not in others]
 
 

@@ -53,12 +53,12 @@ def test_settle_prints_the_payout_and_verify_says_yes(past, verifier, pinned, tm
     assert "1000.000000" in result.output and "cy-dee" in result.output
     again = run(pool, *SETTLE, "--period", "2026-11", "--ledger", past.path, "--out", out)
     assert again.output == result.output
-    assert sorted(path.name for path in (out / "2026-11").iterdir()) == ["ann.json", "bob.json", "cy-dee.json"]
-    for words in ([past.statement("ann")], [past.folder.public / "statements" / "2026-11"]):
+    assert sorted(path.name for path in (out / "2026-11-EUR").iterdir()) == ["ann.json", "bob.json", "cy-dee.json"]
+    for words in ([past.statement("ann")], [past.folder.public / "statements" / "2026-11-EUR"]):
         checked = run(verifier, *words, "--keys", pinned)
         assert checked.exit_code == 0, checked.output
         assert checked.output.startswith("yes: ann earns ")
-    elsewhere = run(verifier, out / "2026-11" / "bob.json", "--keys", pinned, "--published", past.path / "audit")
+    elsewhere = run(verifier, out / "2026-11-EUR" / "bob.json", "--keys", pinned, "--published", past.path / "audit")
     assert elsewhere.output.startswith("yes: bob earns ")
 
 

@@ -20,6 +20,7 @@ from amos.protocol.transfer import (
     Transfer,
     account_of_pool,
     carry_of,
+    pools_of,
 )
 from amos_ledger.settlement.money import signed_decimal
 
@@ -37,7 +38,7 @@ class AccountOverdrawn(ValueError):
 @dataclass(frozen=True)
 class Books:
     """What a closing finds: balances by account as the closing before left them, the transfers since, each with its
-    leaf index, and the sum of the incomes of each (pool, open period) that has any."""
+    leaf index, and what is left of the incomes of each (pool, open period) that has any."""
 
     opening: Mapping[str, int] = field(default_factory=dict)
     since: Sequence[tuple[int, Transfer]] = ()
@@ -79,11 +80,19 @@ def payees_of(accounts: Iterable[str]) -> set[str]:
     return {account.partition("/")[2] for account in accounts if account.startswith(prefixes)}
 
 
+def incomes_in(moved: Transfer) -> list[tuple[str, str, int]]:
+    """(pool, period, micro-units by which its income grows) of each pool that the transfer puts into or takes from."""
+    given_micro = {moved.debit: -moved.amount_micro, moved.credit: moved.amount_micro}
+    return [
+        (pool, moved.period or "", given_micro[account_of_pool(pool)]) for pool in pools_of(moved.debit, moved.credit)
+    ]
+
+
 class Accounts:
     """Balances while the log is gone through.
 
     opening  as the last closing left them, and `since` the transfers after it
-    incomes  micro-units by (pool, period), of those that are not closed
+    incomes  micro-units by (pool, period), above 0, of those that are not closed
     """
 
     def __init__(self) -> None:
@@ -98,18 +107,22 @@ class Accounts:
         self.balances[moved.debit] -= moved.amount_micro
         self.balances[moved.credit] += moved.amount_micro
         self.since.append((index, moved))
-        if moved.credit.startswith(POOLS) and moved.period is not None:
-            named = moved.credit.removeprefix(POOLS), moved.period
-            self.incomes[named] = self.incomes.get(named, 0) + moved.amount_micro
+        for pool, period, amount_micro in incomes_in(moved):
+            left_micro = self.incomes.pop((pool, period), 0) + amount_micro
+            if left_micro:
+                self.incomes[pool, period] = left_micro
 
     def check(self, moved: Transfer) -> None:
         """Raise `AccountOverdrawn` for a transfer of more than there is. Who was credited too much may come to owe;
-        what comes from outside has no bound."""
+        what comes from outside has no bound. Of a pool there is what was put in for the period."""
         owing = moved.kind in (CORRECTION, REFUND) and moved.debit.startswith(PAYEE)
-        there = self.balances[moved.debit]
+        there, whose = self.balances[moved.debit], moved.debit
+        if moved.debit.startswith(POOLS):
+            there = self.incomes.get((moved.debit.removeprefix(POOLS), moved.period or ""), 0)
+            whose = f"{moved.debit} of {moved.period}"
         if not owing and not moved.debit.startswith(SOURCE) and there < moved.amount_micro:
             most, found = signed_decimal(there), signed_decimal(moved.amount_micro)
-            raise AccountOverdrawn(f"{moved.debit}: expected at most {most} {moved.currency}, found {found}")
+            raise AccountOverdrawn(f"{whose}: expected at most {most} {moved.currency}, found {found}")
 
     def close(self, closing: Closing, earned: Iterable[Earned]) -> None:
         """What the closing divides: the incomes of its pool and period, or the one that it states, and what was

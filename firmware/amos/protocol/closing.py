@@ -139,8 +139,8 @@ class Closing(Record):
         return None
 
     def title(self) -> str:
-        """What tells it from every other closing, and stands in the names of files: its period, the pool if that is
-        not the communal one, and the currency with a pool or if it is a further one."""
+        """What tells it from every other closing, and names its file: its period, the pool if that is not the communal
+        one, and the currency with a pool or if it is a further one."""
         pool = "" if self.pool in (None, COMMUNAL) else "-" + str(self.pool)
         return self.period + pool + ("-" + self.currency if pool or self.readings_of is not None else "")
 

@@ -12,11 +12,13 @@ from amos.protocol.ledger_limits import TITLE_BYTES_MAX, TRANSFER_BYTES_MAX
 from amos.protocol.limits import SMALL_TEXT_BYTES_MAX
 from amos.protocol.record import U8, U63, UNIX_S_MAX, Record
 
-VERSION = 3
-"""Of one from or to a pool that is not the communal one, or what that carries."""
+VERSION = 4
+"""Of one that takes income out of a pool."""
+VERSION_POOL = 3
+"""Of another that names a pool which is not the communal one, or what that carries."""
 VERSION_COMMUNAL = 2
 VERSION_WITHOUT_REFERENCE = 1
-"""Written by ledgers that could not tell a repetition from a second transfer; readers take all three."""
+"""Written by ledgers that could not tell a repetition from a second transfer; readers take all four."""
 
 TYP_TRANSFER = "amos-transfer+cose"
 
@@ -85,8 +87,9 @@ class Transfer(Record):
     def fault(self) -> "str | None":
         if not VERSION_WITHOUT_REFERENCE <= self.version <= VERSION:
             return "version: expected %d to %d, found %d" % (VERSION_WITHOUT_REFERENCE, VERSION, self.version)
-        if (pool_named(self.debit, self.credit) is not None) != (self.version == VERSION):
-            return "version: expected %d where a pool is named, and there alone" % VERSION
+        if max(self.version, VERSION_COMMUNAL) != version_between(self.debit, self.credit):
+            told = "4 from a pool, 3 where one of its own is named, else 2 or 1"
+            return "version: expected %s, found %d" % (told, self.version)
         if (self.reference is None) != (self.version == VERSION_WITHOUT_REFERENCE):
             return "reference: expected one since version 2, and none before"
         if not self.number or not self.amount_micro:
@@ -94,7 +97,7 @@ class Transfer(Record):
         text_fault = currency_fault(self.currency) or (period_fault(self.period) if self.period is not None else None)
         if text_fault:
             return text_fault
-        if self.kind == INCOME and self.period is None:
+        if self.period is None and pools_of(self.debit, self.credit):
             return "period: expected the one whose pool the income is for"
         for name in ("reason", "reference"):
             fault = line_fault(name, getattr(self, name) or "")
@@ -129,6 +132,18 @@ def pool_named(debit: str, credit: str) -> "str | None":
     return None
 
 
+def pools_of(debit: str, credit: str) -> "list[str]":
+    """The pools whose income grows or shrinks by a transfer between these accounts."""
+    return [account[len(POOLS) :] for account in (debit, credit) if account[: len(POOLS)] == POOLS]
+
+
+def version_between(debit: str, credit: str) -> int:
+    """Of a transfer between these accounts that has a reference."""
+    if debit[: len(POOLS)] == POOLS:
+        return VERSION
+    return VERSION_COMMUNAL if pool_named(debit, credit) is None else VERSION_POOL
+
+
 def line_fault(name: str, text: str) -> "str | None":
     """What is wrong with a line of text, or None: control characters are."""
     if any([letter < " " or "\x7f" <= letter < "\xa0" for letter in text]):
@@ -148,9 +163,10 @@ def _may_go(kind: str, debit: str, credit: str) -> bool:
     if kind == INCOME:
         return _is_source(debit) and _names(POOLS, credit)
     if kind == CORRECTION:
-        return debit != credit and _is_kept(debit) and _is_kept(credit)
+        between_pools = _names(POOLS, debit) and _names(POOLS, credit)
+        return debit != credit and (between_pools or (_is_kept(debit) and _is_kept(credit)))
     if kind == REFUND:
-        return _is_kept(debit) and _is_source(credit)
+        return (_is_kept(debit) or _names(POOLS, debit)) and _is_source(credit)
     if kind == PAYOUT:
         return credit == BANK and (_names(PAYEE, debit) or _names(FROZEN_LATE, debit))
     first, other = (debit, credit) if kind == HOLD else (credit, debit)

@@ -56,7 +56,7 @@ def _settled(path: Path, count: int) -> Fleet:
 def _verify(fleet: Fleet, runner: Runner) -> object:
     folder = fleet.folder
     keys = Keys(folder.public_key, folder.trust.publisher_key, folder.trust.operator_key)
-    statement = folder.public / "statements" / "2026-11" / "ada.json"
+    statement = folder.public / "statements" / "2026-11-EUR" / "ada.json"
     return Audit(Published(folder.path / folder.trust.audit), keys, runner).check(statement.read_bytes())
 
 

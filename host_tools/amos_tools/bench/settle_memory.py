@@ -43,7 +43,7 @@ def settle(folder: Folder) -> None:
 def verify(folder: Folder) -> None:
     """Recompute the month, and verify its statement."""
     keys = Keys(folder.public_key, folder.trust.publisher_key, folder.trust.operator_key)
-    statement = (folder.public / f"statements/{PERIOD}/ada.json").read_bytes()
+    statement = (folder.public / f"statements/{PERIOD}-EUR/ada.json").read_bytes()
     Audit(Published(folder.path / folder.trust.audit), keys).check(statement)
 
 

@@ -87,7 +87,7 @@ def run_demo(work: Workdir, options: Options, say: Say) -> dict[str, Any]:
         "ledger": json.loads(run_amos("ledger", "status", str(work.ledger), "--json")),
         "settlement": months[0],
         "months": months,
-        "between": None if between is None else _since(work, between, months[-1]["period"]),
+        "between": None if between is None else _since(between, Path(months[-1]["statements"])),
         "verified": verified and not page.refused,
         "page": page.facts(),
         "audited": audited,
@@ -115,8 +115,8 @@ def _play(work: Workdir, minutes: int, content: Content, players: list[DemoPlaye
         return Month(broker, courier.restarts)
 
 
-def _since(work: Workdir, between: Between, period: str) -> dict[str, Any]:
-    return between.facts() | {"since": play_of(work, period, between.stem["stem_id"])}
+def _since(between: Between, statements: Path) -> dict[str, Any]:
+    return between.facts() | {"since": play_of(statements, between.stem["stem_id"])}
 
 
 def _check(options: Options) -> None:
@@ -169,7 +169,7 @@ def _settle(work: Workdir, options: Options) -> dict[str, Any]:
         year, month = int(period[:4]), int(period[5:])
         period = f"{year + month // 12:04}-{month % 12 + 1:02}"
     words = ["pool", "settle", f"--period={period}", f"--income={options.income}", f"--currency={options.currency}"]
-    folder = work.statements / period
+    folder = work.statements / f"{period}-{options.currency}"
     result = run_amos(
         *words,
         f"--ledger={work.ledger}",

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from amos_tools.demo.processes import run_amos
@@ -46,9 +47,7 @@ def between_months(work: Workdir, settled: dict[str, Any]) -> Between:
 def _withdrawn(work: Workdir, settled: dict[str, Any]) -> dict[str, Any]:
     """The stem whose line earned least: any would do."""
     lines = [
-        line
-        for item in settled["payees"]
-        for line in json.loads(work.statement(settled["period"], item["payee"]).read_bytes())["core"]["lines"]
+        line for item in settled["payees"] for line in json.loads(Path(item["statement"]).read_bytes())["core"]["lines"]
     ]
     line = min(lines, key=lambda item: (item["amount_micro"], item["stem"]))
     told = json.loads(run_amos("vault", "optout", str(work.vault), line["stem"], f"--ledger={work.ledger}", "--json"))
@@ -57,10 +56,10 @@ def _withdrawn(work: Workdir, settled: dict[str, Any]) -> dict[str, Any]:
     return {"stem_id": line["stem"], "title": ended["title"], "artist": ended["artist"], "frozen": frozen}
 
 
-def play_of(work: Workdir, period: str, stem_id: str) -> dict[str, Any]:
-    """What the statements of that month say of the stem: milliseconds that earn, and that do not."""
+def play_of(statements: Path, stem_id: str) -> dict[str, Any]:
+    """What a month's statements, which lie there, say of the stem: milliseconds that earn, and that do not."""
     earning, unpaid = 0, 0
-    for path in sorted((work.statements / period).glob("*.json")):
+    for path in sorted(statements.glob("*.json")):
         core = json.loads(path.read_bytes())["core"]
         found = [(kind, line) for kind in ("lines", "unpaid") for line in core[kind] if line["stem"] == stem_id]
         if found:  # all payees of a stem are told the same

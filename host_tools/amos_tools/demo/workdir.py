@@ -76,10 +76,6 @@ class Workdir:
     def statements(self) -> Path:
         return self.root / "statements"
 
-    def statement(self, period: str, payee: str) -> Path:
-        """Where a payee's statement of a month is."""
-        return self.statements / period / f"{payee}.json"
-
     @property
     def audio(self) -> Path:
         return self.root / "audio"

@@ -12,6 +12,7 @@ from amos.protocol.errors import LocalError, ProtocolError
 from amos.protocol.ledger_limits import REVOCATION_BYTES_MAX
 from amos.protocol.revocation import VERSION, Revocation, open_revocation, sign_revocation
 from amos_cli.files import write_output
+from amos_cli.instants import unix_s_of
 from amos_cli.key_files import read_key
 from amos_cli.output import AsJson, print_json
 from amos_cli.paths import file_option
@@ -43,13 +44,14 @@ def revoke(
     operator_key_file: Annotated[Path, file_option(help="The operator's key file.")],
     out: Annotated[Path, typer.Option(metavar="FILE", help="Where the revocation goes, for amos ledger revoke.")],
     since: Annotated[
-        datetime | None, typer.Option(help="What it plays after this moment (UTC) does not count; else from now on.")
+        str | None,
+        typer.Option(metavar="TIME", help="What it plays after this moment (UTC) does not count; else from now on."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Sign that a device's key is stolen, lost or retired, as the operator."""
     with device_refusals(as_json):
-        unix_s = int(time.time()) if since is None else int(since.replace(tzinfo=UTC).timestamp())
+        unix_s = int(time.time()) if since is None else unix_s_of(since, "since")
         revocation = Revocation(version=VERSION, device_id=device_id_of(device), unix_s=unix_s)
         seed = read_key(operator_key_file)
         public_key = crypto.public_key(seed)

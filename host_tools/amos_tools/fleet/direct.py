@@ -2,7 +2,6 @@
 
 import hashlib
 import time
-from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,6 +13,7 @@ from amos.protocol.directive import WEEKDAYS_VERSION
 from amos.protocol.directive_host import sign_directive
 from amos.protocol.limits import MANIFEST_BYTES_MAX
 from amos_cli.config import Config
+from amos_cli.instants import unix_s_of
 from amos_cli.key_files import read_key
 from amos_cli.output import AsJson, Exit, UsageError, print_json
 from amos_mqtt.broker import broker_of
@@ -111,7 +111,7 @@ def publish(desk: Desk, member: Member, changes: Changes, seed: bytes) -> None:
 
 
 def pack_values(pack: str | None, place: str | None, from_time: str | None) -> dict[str, Any]:
-    """The fields of a directive that say which pack. Raises `FleetError`."""
+    """The fields of a directive that say which pack. Raises `FleetError`, `UsageError`."""
     if pack is None:
         if place is not None or from_time is not None:
             raise FleetError("--pack: expected it with --pack-place or --pack-from, found none")
@@ -120,11 +120,7 @@ def pack_values(pack: str | None, place: str | None, from_time: str | None) -> d
     if place is not None:
         values["pack_place"] = place_of(place)
     if from_time is not None:
-        try:
-            values["pack_from_unix_s"] = int(datetime.fromisoformat(from_time).timestamp())
-        except (ValueError, OverflowError):
-            told = f"--pack-from: expected a time as 2026-12-01T03:00+01:00, found {from_time[:40]!r}"
-            raise FleetError(told) from None
+        values["pack_from_unix_s"] = unix_s_of(from_time, "pack-from")
     return values
 
 

@@ -23,6 +23,7 @@ from amos.protocol.transfer import (
     INCOME,
     PAYEE,
     PAYOUT,
+    POOLS,
     REFERENCE_BYTES_MAX,
     REFUND,
     RELEASE,
@@ -54,6 +55,7 @@ Reference = Annotated[
     typer.Option(metavar="TEXT", help="Yours for this transfer; it moves once. Default: from what it says."),
 ]
 Again = Annotated[int, typer.Option(metavar="NUMBER", min=1, help="2 makes a second transfer that says the same.")]
+Kept = "PAYEE|carry|carry/POOL|pool/POOL"
 Pool = Annotated[str, typer.Option("--pool", metavar="NAME", help="Which pool; one of its own by amos pool open.")]
 Payee = Annotated[str, typer.Argument(metavar="PAYEE", help="As in the catalogue.")]
 
@@ -89,21 +91,28 @@ def correct(
     reason: Reason,
     ledger: LedgerOption,
     from_: Annotated[
-        str, typer.Option("--from", metavar="PAYEE|carry|carry/POOL", help="Who was credited too much.")
+        str,
+        typer.Option("--from", metavar=Kept, help="Who was credited too much; pool/POOL: whose income it is not."),
     ] = CARRY,
     to: Annotated[
-        str, typer.Option("--to", metavar="PAYEE|carry|carry/POOL", help="Who was credited too little.")
+        str, typer.Option("--to", metavar=Kept, help="Who was credited too little; pool/POOL: whose income it is.")
     ] = CARRY,
     period: Period = None,
     reference: Reference = None,
     again: Again = 1,
     as_json: AsJson = False,
 ) -> None:
-    """Put right what a closed period gave: from one payee to another, or to or from what is carried."""
+    """Put right what a closed period gave: from one payee to another, or to or from what is carried. Or, before a
+    period is closed, move its income from pool to pool."""
     with _refused(as_json):
         if from_ == to:
             raise UsageError(f"to: expected another than --from, found {printable(to)} in both")
-        between = _kept("from", from_), _kept("to", to)
+        debit = _income("from", from_, period)
+        if debit is not None and not to.startswith(POOLS):
+            raise UsageError(f"to: expected pool/NAME, as --from is one, found {printable(to)}")
+        if debit is None and to.startswith(POOLS):
+            raise UsageError(f"to: expected a payee, carry or carry/POOL, as --from is one, found {printable(to)}")
+        between = debit or _kept("from", from_), _income("to", to, period) or _kept("to", to)
         order = _order(CORRECTION, currency, between, amount, reason, period, reference, again)
         _move(ledger, order, as_json)
 
@@ -114,7 +123,7 @@ def refund(
     reason: Reason,
     ledger: LedgerOption,
     from_: Annotated[
-        str, typer.Option("--from", metavar="PAYEE|carry|carry/POOL", help="Whose money is given back.")
+        str, typer.Option("--from", metavar=Kept, help="Whose money is given back; pool/POOL: income not divided yet.")
     ] = CARRY,
     source: Annotated[str, typer.Option("--source", help=f"One of {', '.join(SOURCES)}.")] = "subscription",
     period: Period = None,
@@ -122,9 +131,9 @@ def refund(
     again: Again = 1,
     as_json: AsJson = False,
 ) -> None:
-    """Give income back to where it came from."""
+    """Give income back to where it came from; of a period that is not closed, from its pool."""
     with _refused(as_json):
-        between = _kept("from", from_), _source(source)
+        between = _income("from", from_, period) or _kept("from", from_), _source(source)
         order = _order(REFUND, currency, between, amount, reason, period, reference, again)
         _move(ledger, order, as_json)
 
@@ -219,6 +228,16 @@ _COMMANDS: dict[str, Callable[..., None]] = {
     "pay": pay,
     "balance": balance,
 }
+
+
+def _income(option: str, name: str, period: str | None) -> str | None:
+    """The account of a pool, None where it is another. Raises `UsageError`."""
+    if not name.startswith(POOLS):
+        return None
+    account = account_of_pool(pool_name(option, name.removeprefix(POOLS)))
+    if period is None:
+        raise UsageError("period: expected the one whose income is taken, found none")
+    return account
 
 
 def _kept(option: str, name: str) -> str:

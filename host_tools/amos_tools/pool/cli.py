@@ -13,7 +13,7 @@ from amos_cli.output import AsJson, UsageError, print_json, refusals
 from amos_cli.paths import file_option, folder_option
 from amos_cli.table import print_table
 from amos_ledger.cli_quarantine import device_id_of
-from amos_ledger.closings import title_in
+from amos_ledger.closings import statements_in, statements_of
 from amos_ledger.errors import BrokerUnusable, LedgerError
 from amos_ledger.folder import Folder
 from amos_ledger.outside import ask_outside
@@ -95,7 +95,11 @@ def settle(
     tls_key: Annotated[Path | None, file_option(help="Its private key (PEM).")] = None,
     out: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", file_okay=False, help="Copy the statements to DIR/PERIOD as well."),
+        typer.Option(
+            metavar="DIR",
+            file_okay=False,
+            help="Copy the statements to DIR/PERIOD-CURRENCY as well.",
+        ),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Copy over files that are no statements.")] = False,
     as_json: AsJson = False,
@@ -131,7 +135,7 @@ def settle(
         print(
             f"notice: {period} is not over; it is closed now, and what is played in it from here on counts for the next"
         )
-    _print(settled, folder)
+    _print(settled)
     print(f"  asked what the ledger signed before: {', '.join(asked) or 'nobody'}")
 
 
@@ -196,14 +200,14 @@ def _refuse_to_come(folder: Folder, period: str) -> None:
 def _make_folder(folder: Folder, out: Path, period: str, currency: str, pool: str) -> None:
     """Before the closing, which is for good: that the copies have a place. Raises `OSError`."""
     with folder.open_store() as store:
-        (out / title_in(store, period, currency, pool)).mkdir(parents=True, exist_ok=True)
+        (out / statements_in(store, period, currency, pool)).mkdir(parents=True, exist_ok=True)
 
 
 def _copy(settled: Settled, out: Path | None, force: bool) -> dict[str, Path]:
     """Statements by payee, where the caller will look for them."""
     if out is None:
         return dict(settled.statements)
-    out = out / settled.closed.result.closing.title()
+    out = out / statements_of(settled.closed.result.closing)
     copies = {payee: out / path.name for payee, path in settled.statements.items()}
     for payee, path in settled.statements.items():
         write_output(copies[payee], path.read_bytes(), force, _is_statement)
@@ -245,7 +249,7 @@ def _data(settled: Settled, files: dict[str, Path]) -> dict[str, object]:
     }
 
 
-def _print(settled: Settled, folder: Folder) -> None:
+def _print(settled: Settled) -> None:
     result = settled.closed.result
     closing = result.closing
     carried = decimal(closing.carry_out_micro)
@@ -266,4 +270,4 @@ def _print(settled: Settled, folder: Folder) -> None:
     if settled.waiting_pools:
         print(f"  still to be settled for {closing.period}: pool {', '.join(settled.waiting_pools)}")
     print(f"  closing: entry {settled.closed.leaf_index} of the log")
-    print(f"  statements: {folder.public / 'statements' / closing.title()}")
+    print(f"  statements: {settled.folder}")

@@ -12,7 +12,7 @@ from typing import Any
 
 from amos.protocol.closing import Closing
 from amos.protocol.errors import ProtocolError
-from amos_tools.pool.read_core import NotAStatement, read_core_of
+from amos_tools.pool.read_core import NotAStatement, each_once
 from amos_tools.pool.statement_told import Core
 from amos_tools.verify.errors import VerifyError
 from amos_tools.verify.light_formats import base64_bytes, unverified
@@ -48,11 +48,10 @@ class Frozen:
 
 
 def frozen_of(stems: Collection[str], folder: Path) -> list[Frozen]:
-    """Of these stems (ids in hexadecimal), by the statements in the folder (PERIOD/PAYEE.json, or PAYEE.json), in the
+    """Of these stems (ids in hexadecimal), by the statements in the folder (in folders of it, or in itself), in the
     order of stem, payee and currency. Raises `NotAStatement`."""
     found: dict[tuple[str, str, str], Frozen] = {}
-    for path in sorted([*folder.glob("*/*.json"), *folder.glob("*.json")]):
-        core = read_core_of(path)
+    for path, core in each_once([*folder.glob("*/*.json"), *folder.glob("*.json")]):
         lines = list(_lines(core, stems))
         if not lines:
             continue

@@ -1,6 +1,5 @@
 """A payee's statements over all periods: what was there, what came, what went, what is there."""
 
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -8,7 +7,7 @@ from typing import Any
 from amos.protocol.printable_host import printable
 from amos.protocol.transfer import is_name
 from amos_cli.output import UsageError
-from amos_tools.pool.read_core import read_core_of, read_place_of
+from amos_tools.pool.read_core import each_once, read_place_of
 from amos_tools.pool.statement_told import FORMATS, Core, accounts_of, pool_of
 
 
@@ -44,14 +43,10 @@ def history(payee: str, folder: Path) -> list[Month]:
     """In the order of periods, and in one of closings. Raises `UsageError`, `NoStatements`, `NotAStatement`."""
     if not is_name(payee):
         raise UsageError(f"payee: expected 1 to 64 of the letters a-z, digits, - and _, found {printable(payee)!r}")
-    cores = [
-        (leaf, core, path)
-        for path in _files(payee, folder)
-        for leaf, core in [(read_place_of(path), read_core_of(path))]
-        if core["payee"] == payee
-    ]
+    files = [*folder.glob(f"*/{payee}.json"), *folder.glob(f"{payee}.json")]
+    cores = [(read_place_of(path), core, path) for path, core in each_once(files) if core["payee"] == payee]
     if not cores:
-        raise NoStatements(f"{folder}: expected statements of {payee} (PERIOD/{payee}.json), found none")
+        raise NoStatements(f"{folder}: expected statements of {payee} (PERIOD-CURRENCY/{payee}.json), found none")
     months: list[Month] = []
     closing: dict[str, int | None] = {}
     for _leaf, core, path in sorted(cores, key=lambda item: item[0]):
@@ -59,10 +54,6 @@ def history(payee: str, folder: Path) -> list[Month]:
         closing[month.currency] = month.closing_micro
         months.append(month)
     return sorted(months, key=lambda month: (month.period, month.currency))
-
-
-def _files(payee: str, folder: Path) -> Iterator[Path]:
-    yield from sorted([*folder.glob(f"*/{payee}.json"), *folder.glob(f"{payee}.json")])
 
 
 def _month(core: Core, path: Path, before: dict[str, int | None]) -> Month:

@@ -2,7 +2,6 @@
 
 import time
 from contextlib import AbstractContextManager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,6 +12,7 @@ from amos.protocol.ledger_limits import TITLE_BYTES_MAX
 from amos.protocol.licence_pool import OPEN, PLACE
 from amos.protocol.printable_host import printable
 from amos.protocol.transfer import is_name
+from amos_cli.instants import unix_s_of
 from amos_cli.key_files import KeyFileError, read_key
 from amos_cli.output import AsJson, UsageError, print_json, refusals
 from amos_cli.paths import file_option, folder_option
@@ -26,8 +26,12 @@ LedgerOption = Annotated[Path, folder_option(help="The ledger's folder.")]
 OperatorKey = Annotated[Path, file_option(help="The operator's key file.")]
 Reason = Annotated[str, typer.Option(metavar="TEXT", help="Why, for whoever reads the log: the licence.")]
 Since = Annotated[
-    datetime | None,
-    typer.Option("--from", help="From when on (UTC); not before this entry is in the log. Default: from now on."),
+    str | None,
+    typer.Option(
+        "--from",
+        metavar="TIME",
+        help="From when on (UTC): 2026-12-01T03:00; not before this entry is in the log. Default: from now on.",
+    ),
 ]
 PoolName = Annotated[str, typer.Argument(metavar="NAME", help="Its name: a-z, digits, - and _.")]
 
@@ -94,7 +98,7 @@ def members(ledger: LedgerOption, as_json: AsJson = False) -> None:
         )
 
 
-def _wanted(action: int, option: str, pool: str, sites: list[str], from_: datetime | None, reason: str) -> SitesWanted:
+def _wanted(action: int, option: str, pool: str, sites: list[str], from_: str | None, reason: str) -> SitesWanted:
     """What the words ask for. Raises `UsageError`."""
     for place_, name in ((option, pool), *(("site", site) for site in sites)):
         if not is_name(name):
@@ -104,10 +108,7 @@ def _wanted(action: int, option: str, pool: str, sites: list[str], from_: dateti
     size = len(reason.encode(errors="replace"))
     if not reason.strip() or size > TITLE_BYTES_MAX:
         raise UsageError(f"reason: expected 1 to {TITLE_BYTES_MAX} bytes of text, found {size}")
-    unix_s = int(time.time()) if from_ is None else int(from_.replace(tzinfo=UTC).timestamp())
-    if unix_s < 0:
-        raise UsageError(f"from: expected 1970 or later, found {from_}")
-    return SitesWanted(action, pool, sites, unix_s, reason)
+    return SitesWanted(action, pool, sites, None if from_ is None else unix_s_of(from_, "from"), reason)
 
 
 def _refused(as_json: bool) -> AbstractContextManager[None]:

@@ -1,6 +1,8 @@
 """A statement's core from its file, for showing: its form is checked, nothing of it is verified."""
 
+import hashlib
 import json
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from amos_tools.pool.statement_days import Detail
@@ -26,6 +28,18 @@ def read_core_of(path: Path) -> Core:
     except VerifyError as error:
         place = "" if str(error).startswith(f"{path}: ") else f"{path}: "
         raise NotAStatement(f"{place}{error}") from None
+
+
+def each_once(paths: Iterable[Path]) -> Iterator[tuple[Path, Core]]:
+    """Each statement with its core, once: of copies in several folders, that whose path is last. Raises
+    `NotAStatement`."""
+    seen = set()
+    for path in sorted(paths, reverse=True):
+        core = read_core_of(path)
+        digest = hashlib.sha256(json.dumps(core, sort_keys=True).encode()).digest()
+        if digest not in seen:
+            seen.add(digest)
+            yield path, core
 
 
 def read_detail_of(path: Path) -> Detail | None:

@@ -14,7 +14,7 @@ from amos.protocol.merkle import leaf_hash, root_from_path
 from amos_batches.runner import InProcess, Runner
 from amos_tools.verify.counted import counted
 from amos_tools.verify.daily import check_daily
-from amos_tools.verify.errors import Difference, VerifyError, same
+from amos_tools.verify.errors import Difference, PoolUnknown, VerifyError, same, shown
 from amos_tools.verify.forgone import given_up_in
 from amos_tools.verify.ground import Begin, Ground, metered_judge, stated
 from amos_tools.verify.hashed import Hashed
@@ -153,10 +153,11 @@ class Audit:
     def readings(self, period: str, begin: Begin, currency: str | None = None, pool: str = COMMUNAL) -> Ground:
         """Give each segment of a period and pool, in the order of the log, to what `begin` returns. A settled period is
         recomputed from them, and must come to its closing in this currency, the first by default; of one that is open
-        they are those that accrue to it so far."""
+        they are those that accrue to it so far. Raises `PoolUnknown`, too."""
         of_period = [item for item in self._noted.closings if item[2].period == period]
         closed = [item for item in of_period if (item[2].pool or COMMUNAL) == pool]
         if of_period and not closed:
+            self._walk([], pool)
             raise Difference("period", f"one closed for pool {pool}", f"{period}, closed for {of_period[0][2].pool}")
         found = next((item for item in closed if currency in (None, item[2].currency)), None)
         if found is None and closed:
@@ -190,8 +191,16 @@ class Audit:
         readings = Readings(Rights(named), self.manifest_of(), lists)
         take = begin(metered_judge(readings))
         target = Target(head.size, head.size, period, take, pool=pool)
-        walk(self._read(), head.origin, [target], self._keys.publisher, self._lines, self._noted.before())
+        self._walk([target], pool)
         return Ground(None, {}, *stated([catalogue for _since_s, catalogue in named]), lists, head.root)
+
+    def _walk(self, targets: list[Target], pool: str) -> None:
+        """Give the targets their readings. Raises `PoolUnknown` for a pool that no entry opens."""
+        before = self._noted.before()
+        found = walk(self._read(), self._checkpoint.origin, targets, self._keys.publisher, self._lines, before)
+        names = [COMMUNAL, *found.pools.opened]
+        if pool not in names:
+            raise PoolUnknown(f"pool: expected one of {', '.join(names)}, found {shown(pool)}")
 
     def manifest_of(self) -> Callable[[bytes], Manifest]:
         """What gives the manifest of a pack, each read and verified once."""

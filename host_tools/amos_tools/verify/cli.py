@@ -204,7 +204,7 @@ def _no_of(path: Path | str | None, as_json: bool) -> Iterator[None]:
 
 
 def _published(files: list[Path], place: str | None) -> Published:
-    """The place named, else the audit folder in or beside the public one that holds `statements/<period>/…`."""
+    """The place named, else the audit folder in or beside the public one that holds `statements/<folder>/…`."""
     if place is not None:
         return Published(place)
     parents = files[0].resolve().parents

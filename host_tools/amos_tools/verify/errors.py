@@ -19,6 +19,10 @@ class NothingToVerify(VerifyError):
     """Neither a statement nor a checkpoint to compare with was named."""
 
 
+class PoolUnknown(VerifyError):
+    """No entry of the log opens the pool that was named."""
+
+
 class Difference(VerifyError):
     """A value is not what signatures, hashes or arithmetic say it must be.
 

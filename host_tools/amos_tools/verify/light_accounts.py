@@ -30,15 +30,16 @@ _PAYEE, _FROZEN, _HELD = (rf"{name}/[a-z0-9_-]{{1,64}}" for name in ("payee", "f
 _SOURCE = "income/(subscription|enterprise|sync|training|buyout|other)"
 _POOL = "[a-z0-9_-]{1,64}"
 _KEPT = f"({_PAYEE}|carry|carry/(?!communal$){_POOL})"
+_INCOME = f"pool/{_POOL}"
 WAYS = {
-    "income": (_SOURCE, f"pool/{_POOL}"),
-    "correction": (_KEPT, _KEPT),
-    "refund": (_KEPT, _SOURCE),
-    "hold": (_PAYEE, _HELD),
-    "release": (_HELD, _PAYEE),
-    "payout": (f"({_PAYEE}|{_FROZEN})", "bank"),
+    "income": {_SOURCE: _INCOME},
+    "correction": {_KEPT: _KEPT, _INCOME: _INCOME},
+    "refund": {_KEPT: _SOURCE, _INCOME: _SOURCE},
+    "hold": {_PAYEE: _HELD},
+    "release": {_HELD: _PAYEE},
+    "payout": {f"({_PAYEE}|{_FROZEN})": "bank"},
 }
-"""Kind → from which accounts it goes, and to which."""
+"""Kind → from which accounts it goes → to which."""
 OUTSIDE = re.compile(f"{_SOURCE}|bank|pool/{_POOL}")
 POOL_NAMED = re.compile(f"pool/(?!communal$){_POOL}|carry/{_POOL}")
 ACCOUNTS_OF = {"payable": "payee/", "frozen_late": "frozen-late/", "held": "held/"}
@@ -49,10 +50,12 @@ Transfer = dict[str, Any]
 def read_transfer(label: str, entry: bytes, key: bytes) -> Transfer:
     """The transfer that an entry is, by this key of the ledger's. Raises `Difference`."""
     found = record(label, signed(label, entry, TYP_TRANSFER, key, "the ledger's key in force there"), TRANSFER)
-    if found["version"] not in (1, 2, 3):
-        raise Difference(f"{label}.version", "1 to 3", found["version"])
-    if (found["version"] == 3) != any(POOL_NAMED.fullmatch(found[side]) for side in ("debit", "credit")):
-        raise Difference(f"{label}.version", "3 where a pool is named, and there alone", found["version"])
+    if found["version"] not in (1, 2, 3, 4):
+        raise Difference(f"{label}.version", "1 to 4", found["version"])
+    named = any(POOL_NAMED.fullmatch(found[side]) for side in ("debit", "credit"))
+    if max(found["version"], 2) != (4 if found["debit"].startswith("pool/") else 3 if named else 2):
+        told = "4 from a pool, 3 where one of its own is named, else 2 or 1"
+        raise Difference(f"{label}.version", told, found["version"])
     if ("reference" in found) != (found["version"] > 1):
         raise Difference(f"{label}.reference", "one since version 2, none before", found.get("reference", "none"))
     for name in ("number", "amount_micro"):
@@ -87,14 +90,16 @@ def _check_way(label: str, transfer: Transfer) -> None:
     kind, debit, credit = transfer["kind"], transfer["debit"], transfer["credit"]
     if kind not in WAYS:
         raise Difference(f"{label}.kind", f"one of {', '.join(WAYS)}", kind)
-    for name, pattern in zip(("debit", "credit"), WAYS[kind], strict=True):
-        if not re.fullmatch(pattern, transfer[name]):
-            raise Difference(f"{label}.{name}", f"an account of the kind {kind}", transfer[name])
+    to = next((pattern for origin, pattern in WAYS[kind].items() if re.fullmatch(origin, debit)), None)
+    if to is None:
+        raise Difference(f"{label}.debit", f"an account of the kind {kind}", debit)
+    if not re.fullmatch(to, credit):
+        raise Difference(f"{label}.credit", f"an account of the kind {kind}", credit)
     if kind in ("hold", "release") and debit.partition("/")[2] != credit.partition("/")[2]:
         raise Difference(f"{label}.credit", f"the account of {debit.partition('/')[2]}", credit)
     if debit == credit:
         raise Difference(f"{label}.credit", "another account than the debit", credit)
-    if kind == "income" and "period" not in transfer:
+    if "period" not in transfer and (debit.startswith("pool/") or credit.startswith("pool/")):
         raise Difference(f"{label}.period", "the one whose pool it is for", "none")
 
 

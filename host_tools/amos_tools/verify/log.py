@@ -132,6 +132,7 @@ class Log:
     targets   whose readings are taken
     closed    periods closed so far, with the index of the first closing; `closings` are all
     carries   what each (currency, account of a pool's carry) has: its last closing's, and what transfers gave or took
+    incomes   what transfers left for each (currency, account of a pool, period)
     transfers (leaf index, transfer) of all so far, and the references of those that have one
     unsettled usage that no closing has settled; before the first batch entry it accrues by the player's clock alone
     received  when what follows was received, in Unix seconds; None before the first batch entry
@@ -147,6 +148,7 @@ class Log:
     devices: Devices = field(default_factory=dict)
     closed: dict[str, int] = field(default_factory=dict)
     carries: dict[tuple[str, str], int] = field(default_factory=dict)
+    incomes: dict[tuple[str, str, str], int] = field(default_factory=dict)
     closings: Closings = field(default_factory=Closings)
     last_closing: int | None = None
     unsettled: Unsettled = field(default_factory=Unsettled)
@@ -328,13 +330,12 @@ def _end_targets(log: Log, index: int, serial: int | None) -> None:
 
 
 def _take_transfer(log: Log, index: int, transfer: Transfer) -> None:
-    """Numbers have no gap, income is for a period that is open, and no more is carried than there is."""
+    """Numbers have no gap, income comes and goes while its period is open, and no more goes of it, or of what is
+    carried, than there is."""
     label = f"entry {index}: transfer"
     same(f"{label}.number", len(log.transfers) + 1, transfer["number"])
     check_reference(label, transfer, log.references)
-    currency, credited = transfer["currency"], transfer["credit"].removeprefix("pool/")
-    if transfer["kind"] == "income" and log.closings.has(transfer["period"], currency, credited):
-        raise Difference(f"{label}.period", "one that is not closed", transfer["period"])
+    currency = transfer["currency"]
     for side in ("debit", "credit"):
         account, pool = transfer[side], re.fullmatch("(?:pool|carry)/(.+)", transfer[side])
         if pool:
@@ -344,15 +345,26 @@ def _take_transfer(log: Log, index: int, transfer: Transfer) -> None:
             if carry < 0:
                 raise Difference(f"{label}.amount_micro", f"no more than {account} had", transfer["amount_micro"])
             log.carries[currency, account] = carry
+        if account.partition("/")[0] == "pool":
+            _take_income(log, label, account, transfer)
     log.transfers.append((index, transfer))
 
 
+def _take_income(log: Log, label: str, account: str, transfer: Transfer) -> None:
+    """A pool's income of the transfer's period grows or shrinks."""
+    period, currency = transfer["period"], transfer["currency"]
+    if log.closings.has(period, currency, account.removeprefix("pool/")):
+        raise Difference(f"{label}.period", "one that is not closed", period)
+    left = log.incomes.get((currency, account, period), 0) + effect(transfer, account)
+    if left < 0:
+        raise Difference(f"{label}.amount_micro", f"no more than {account} had for {period}", transfer["amount_micro"])
+    log.incomes[currency, account, period] = left
+
+
 def _income_of(log: Log, closing: Closing) -> int:
-    """The sum of the incomes of the closing's period, currency and pool; where there is none, what the closing says."""
-    named = closing.period, closing.currency, f"pool/{closing.pool or COMMUNAL}"
-    incomes = [item for _at, item in log.transfers if item["kind"] == "income"]
-    found = [item["amount_micro"] for item in incomes if (item["period"], item["currency"], item["credit"]) == named]
-    return sum(found) if found else closing.income_micro
+    """What transfers left for the closing's period, currency and pool; where that is nothing, what the closing says."""
+    named = closing.currency, f"pool/{closing.pool or COMMUNAL}", closing.period
+    return log.incomes.get(named, 0) or closing.income_micro
 
 
 def _take_closing(log: Log, index: int, closing: Closing) -> None:

@@ -18,26 +18,31 @@ const [PAYEE, FROZEN, HELD] = Object.values(ACCOUNTS_OF).map((prefix) => `${pref
 const SOURCE = "income/(?:subscription|enterprise|sync|training|buyout|other)";
 const POOL = "[a-z0-9_-]{1,64}";
 const KEPT = `${PAYEE}|carry|carry/(?!communal$)${POOL}`;
+const INCOME = `pool/${POOL}`;
 const POOL_NAMED = `pool/(?!communal$)${POOL}|carry/${POOL}`;
 // Kind: from which accounts it goes, and to which.
 const WAYS = {
-  income: [SOURCE, `pool/${POOL}`],
-  correction: [KEPT, KEPT],
-  refund: [KEPT, SOURCE],
-  hold: [PAYEE, HELD],
-  release: [HELD, PAYEE],
-  payout: [`${PAYEE}|${FROZEN}`, "bank"],
+  income: [[SOURCE, INCOME]],
+  correction: [[KEPT, KEPT], [INCOME, INCOME]],
+  refund: [[KEPT, SOURCE], [INCOME, SOURCE]],
+  hold: [[PAYEE, HELD]],
+  release: [[HELD, PAYEE]],
+  payout: [[`${PAYEE}|${FROZEN}`, "bank"]],
 };
 
 const isOneOf = (pattern, account) => new RegExp(`^(?:${pattern})$`).test(account);
+const isOfPool = (account) => account.startsWith("pool/");
 const ownerOf = (account) => account.slice(account.indexOf("/") + 1);
 
 async function readTransfer(label, entry, key) {
   const payload = await signedBy(label, entry, "amos-transfer+cose", key, "the ledger's key in force there");
   const found = record(label, payload, TRANSFER);
-  if (found.version < 1n || found.version > 3n) throw new Difference(`${label}.version`, "1 to 3", found.version);
-  if ((found.version === 3n) !== [found.debit, found.credit].some((account) => isOneOf(POOL_NAMED, account))) {
-    throw new Difference(`${label}.version`, "3 where a pool is named, and there alone", found.version);
+  if (found.version < 1n || found.version > 4n) throw new Difference(`${label}.version`, "1 to 4", found.version);
+  const named = [found.debit, found.credit].some((account) => isOneOf(POOL_NAMED, account));
+  const between = isOfPool(found.debit) ? 4n : named ? 3n : 2n;
+  if ((found.version === 1n ? 2n : found.version) !== between) {
+    const told = "4 from a pool, 3 where one of its own is named, else 2 or 1";
+    throw new Difference(`${label}.version`, told, found.version);
   }
   if ((found.reference !== undefined) !== (found.version > 1n)) {
     throw new Difference(`${label}.reference`, "one since version 2, none before", found.reference ?? "none");
@@ -62,14 +67,14 @@ async function readTransfer(label, entry, key) {
 
 function checkWay(label, { kind, debit, credit, period }) {
   if (!Object.hasOwn(WAYS, kind)) throw new Difference(`${label}.kind`, `one of ${Object.keys(WAYS).join(", ")}`, kind);
-  for (const [at, [name, account]] of Object.entries({ debit, credit }).entries()) {
-    if (!isOneOf(WAYS[kind][at], account)) throw new Difference(`${label}.${name}`, `an account of the kind ${kind}`, account);
-  }
+  const way = WAYS[kind].find(([from]) => isOneOf(from, debit));
+  if (way === undefined) throw new Difference(`${label}.debit`, `an account of the kind ${kind}`, debit);
+  if (!isOneOf(way[1], credit)) throw new Difference(`${label}.credit`, `an account of the kind ${kind}`, credit);
   if (["hold", "release"].includes(kind) && ownerOf(debit) !== ownerOf(credit)) {
     throw new Difference(`${label}.credit`, `the account of ${ownerOf(debit)}`, credit);
   }
   if (debit === credit) throw new Difference(`${label}.credit`, "another account than the debit", credit);
-  if (kind === "income" && period === undefined) {
+  if (period === undefined && (isOfPool(debit) || isOfPool(credit))) {
     throw new Difference(`${label}.period`, "the one whose pool it is for", "none");
   }
 }
