@@ -77,6 +77,42 @@ def test_what_the_vault_has_replaces_nothing(vault: Vault, plain: StatedFacts, t
     assert {stem.stem_id: stem for stem in vault.stems()} == {stem.stem_id: stem for stem in (old, other)}
 
 
+def test_a_stem_is_replaced_once_and_its_successor_again(vault: Vault, plain: StatedFacts, tmp_path: Path) -> None:
+    first = vault.import_samples(noise(1), plain)
+    for seed in (2, 3, 4):
+        soundfile.write(tmp_path / f"{seed}.wav", noise(seed), 44_100)
+    second, _findings = vault.replace(first, tmp_path / "2.wav")
+    held, blobs = vault.stems(), sorted(vault.path.glob("blobs/*/*"))
+    for seed in (2, 3):
+        refused = run("replace", vault.path, first.stem_id.hex(), tmp_path / f"{seed}.wav")
+        assert refused.exit_code == 1 and refused.output.startswith("ConsentEnded: ")
+        assert second.stem_id.hex()[:8] in refused.output, "which one to replace instead"
+    assert vault.stems() == held and sorted(vault.path.glob("blobs/*/*")) == blobs
+    third, _findings = vault.replace(second, tmp_path / "4.wav")
+    assert [stem.stem_id for stem in vault.stems() if stem.opt_in] == [third.stem_id]
+
+
+def test_what_was_opted_out_is_replaced_by_nothing(vault: Vault, plain: StatedFacts, tmp_path: Path) -> None:
+    stem = vault.import_samples(noise(1), plain)
+    vault.opt_out([stem.stem_id])
+    soundfile.write(tmp_path / "b.wav", noise(2), 44_100)
+    refused = run("replace", vault.path, stem.stem_id.hex(), tmp_path / "b.wav")
+    assert refused.output.startswith("ConsentEnded: ") and "amos vault import" in refused.output
+    assert len(vault.stems()) == 1
+
+
+def test_a_draft_is_replaced_as_a_whole(vault: Vault, plain: StatedFacts, tmp_path: Path) -> None:
+    draft = vault.import_samples(noise(1), replace(plain, opt_in=False))
+    soundfile.write(tmp_path / "b.wav", noise(2), 44_100)
+    made, _findings = vault.replace(draft, tmp_path / "b.wav")
+    assert vault.stems() == [made] and not made.opt_in and not vault.blob_path(draft.sha256).exists()
+
+
+def test_show_asks_for_a_stem(vault: Vault) -> None:
+    refused = run("show", vault.path)
+    assert refused.exit_code == 2 and "STEM" in refused.output and "--artist" not in refused.output
+
+
 def test_a_stem_of_16_bits_gets_its_24_by_a_replacement_and_keeps_them(
     vault: Vault, plain: StatedFacts, tmp_path: Path
 ) -> None:

@@ -114,9 +114,11 @@ class Catalogue:
             _migrate(connection)
         return cls(path, connection, row[1])
 
-    def put(self, stems: Sequence[StemFacts]) -> None:
-        """Insert or update `stems` in one transaction; when it returns they are durable."""
+    def put(self, stems: Sequence[StemFacts], removed: Sequence[bytes] = ()) -> None:
+        """Insert or update `stems` and forget those of the ids `removed`, in one transaction; when it returns they are
+        durable."""
         with _named_errors(self.path), self._connection as connection:
+            connection.executemany("DELETE FROM stem WHERE stem_id = ?", [(name,) for name in removed])
             for stem in stems:
                 connection.execute("DELETE FROM split WHERE stem_id = ?", (stem.stem_id,))
                 connection.execute("DELETE FROM composer WHERE stem_id = ?", (stem.stem_id,))
@@ -156,11 +158,6 @@ class Catalogue:
         """Their artists' consent ends, in one transaction; what they are still owed stays known."""
         with _named_errors(self.path), self._connection as connection:
             connection.executemany("UPDATE stem SET opt_in = 0 WHERE stem_id = ?", [(name,) for name in stem_ids])
-
-    def remove(self, stem_ids: Sequence[bytes]) -> None:
-        """Forget these stems, in one transaction; what belongs to a stem goes with its row."""
-        with _named_errors(self.path), self._connection as connection:
-            connection.executemany("DELETE FROM stem WHERE stem_id = ?", [(name,) for name in stem_ids])
 
     def close(self) -> None:
         """Close the file; SQLite folds the write-ahead log in."""

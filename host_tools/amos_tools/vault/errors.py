@@ -109,6 +109,10 @@ class StillOwed(VaultError):
     """A stem that was once opted in stays in the vault: what it earned is paid by what is stated of it."""
 
 
+class ConsentEnded(VaultError):
+    """A stem that was replaced or opted out is to be replaced: what takes its place would lack consent."""
+
+
 class SameStem(VaultError):
     """A stem is to be replaced by what it is."""
 

@@ -11,7 +11,7 @@ from amos_cli.paths import path_argument
 from amos_cli.table import print_table
 from amos_tools.stems import StemFacts
 from amos_tools.vault.audio import flat_runs, to_float
-from amos_tools.vault.consent_cli import Stems, VaultFolder
+from amos_tools.vault.consent_cli import VaultFolder
 from amos_tools.vault.errors import VaultError
 from amos_tools.vault.findings import Finding, clipped, found_in
 from amos_tools.vault.findings_table import findings_table
@@ -20,6 +20,8 @@ from amos_tools.vault.offset import offset_of
 from amos_tools.vault.stem_facts import stem_facts
 from amos_tools.vault.vault import Vault
 
+Stems = Annotated[list[str], typer.Argument(metavar="STEM...", help="Ids, or their first 8 digits.")]
+
 
 def register(app: typer.Typer) -> None:
     """Add the commands to `amos vault`."""
@@ -27,10 +29,10 @@ def register(app: typer.Typer) -> None:
         app.command()(command)
 
 
-def show(folder: VaultFolder, stems: Stems = None, as_json: AsJson = False) -> None:
+def show(folder: VaultFolder, stems: Stems, as_json: AsJson = False) -> None:
     """Show what is stated of stems and what is heard in them."""
     with refusals(VaultError, as_json=as_json), Vault(folder) as vault:
-        shown = [(stem, *_heard(vault, stem)) for stem in named(vault, stems or [], None)]
+        shown = [(stem, *_heard(vault, stem)) for stem in named(vault, stems, None)]
     if as_json:
         rows = [stem_facts(stem) | measured | _warned(findings) for stem, measured, findings in shown]
         return print_json({"stems": rows})
@@ -49,7 +51,7 @@ def replace(
     as_json: AsJson = False,
 ) -> None:
     """Give a stem other audio: it becomes a stem of its own with the same facts, and the consent to the older one ends.
-    What the older one earned stays its own."""
+    What the older one earned stays its own; a draft that was never opted in is forgotten."""
     with refusals(VaultError, as_json=as_json), Vault(folder) as vault:
         (old,) = named(vault, [stem], None)
         made, findings = vault.replace(old, audio)
@@ -60,10 +62,10 @@ def replace(
         print_table(findings_table(findings, "Warnings"))
 
 
-def remove(folder: VaultFolder, stems: Stems = None, as_json: AsJson = False) -> None:
+def remove(folder: VaultFolder, stems: Stems, as_json: AsJson = False) -> None:
     """Forget stems that were never opted in, and their audio. One that was stays, since its earnings are still paid."""
     with refusals(VaultError, as_json=as_json), Vault(folder) as vault:
-        gone = named(vault, stems or [], None)
+        gone = named(vault, stems, None)
         vault.remove(gone)
     if as_json:
         return print_json({"removed": [stem_facts(stem) for stem in gone]})

@@ -126,22 +126,32 @@ class Vault:
             if stem.stem_id in published:
                 expected = "a stem that was never opted in; amos vault optout ends the consent to others"
                 raise errors.StillOwed(stem.stem_id.hex(), "stem", expected, stem.title)
-        self._catalogue.remove([stem.stem_id for stem in stems])
+        self._catalogue.put([], removed=[stem.stem_id for stem in stems])
         for stem in stems:
             self._blobs.remove(stem.sha256)
 
     def replace(self, stem: StemFacts, path: Path | str) -> tuple[StemFacts, list[Finding]]:
         """Other audio for a stem: a stem of its own with the same facts, while the consent to the older one ends.
 
-        What the older one has earned stays its own. All of it or nothing, and durable when it returns. Raises a
-        `VaultError`; `SameStem` if the audio is that of a stem already.
+        What the older one has earned stays its own; one that was never opted in is forgotten. All of it or nothing, and
+        durable when it returns. Raises a `VaultError`; `ConsentEnded` for a stem that was replaced or opted out before,
+        `SameStem` if the audio is that of a stem already.
         """
+        held = self.stems()
+        published = any(stem.stem_id == other.stem_id for other in self.published_stems())
+        if published and not stem.opt_in:
+            raise errors.ConsentEnded(stem.stem_id.hex(), "stem", _consenting(stem, held), "one that was ended")
         facts = parse_facts(str(path), stated_texts(stem))
         made, findings = self._prepare(Path(path), facts, anew=True)
-        for held in self.stems():
-            if held.stem_id == made.stem_id:
-                raise errors.SameStem(path, "audio", "audio that the vault lacks", f"that of {held.title}")
-        self._catalogue.put([made, replace(stem, opt_in=False)])
+        for other in held:
+            if other.stem_id == made.stem_id:
+                expected = "audio that the vault lacks (amos vault import with opt_in yes brings a stem back)"
+                raise errors.SameStem(path, "audio", expected, f"that of {other.title}")
+        if published:
+            self._catalogue.put([made, replace(stem, opt_in=False)])
+        else:
+            self._catalogue.put([made], removed=[stem.stem_id])
+            self._blobs.remove(stem.sha256)
         return made, findings
 
     def blob_path(self, sha256: bytes) -> Path:
@@ -266,6 +276,15 @@ class _Batch:
         else:
             return []
         return [Finding(str(path), "SameAudio", "audio", "audio of its own", found)]
+
+
+def _consenting(ended: StemFacts, held: Sequence[StemFacts]) -> str:
+    """What to replace instead of a stem whose consent has ended."""
+    named = (ended.title, ended.artist)
+    newer = [stem.stem_id.hex()[:8] for stem in held if stem.opt_in and (stem.title, stem.artist) == named]
+    if newer:
+        return f"a stem that is opted in, such as {newer[0]}, which has its title now"
+    return "a stem that is opted in; amos vault import with opt_in yes takes other audio in"
 
 
 def _edited(stem: StemFacts, changes: Mapping[str, str]) -> StemFacts:
