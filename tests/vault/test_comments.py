@@ -11,7 +11,7 @@ HEADER = "file,title,artist,splits,role,opt_in\n"
 
 
 def facts(path: Path, name: str) -> str:
-    return read_sheet(path).facts_for(path.parent / name, path.parent).title
+    return read_sheet(path).facts_for(path.parent / name).title
 
 
 def test_lines_that_begin_with_a_hash_are_comments(tmp_path: Path) -> None:

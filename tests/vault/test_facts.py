@@ -187,11 +187,11 @@ def test_a_wrong_row_refuses_its_own_file_only(tmp_path: Path) -> None:
         "\ufeff" + HEADER + "\n".join([*rows, "sub/good.wav,G,A,ada=1000000,pads,yes", "", "spare.wav,S,A,x,y,z"])
     )
     sheet = read_sheet(path)
-    assert sheet.facts_for(tmp_path / "sub" / "good.wav", tmp_path).title == "G"
+    assert sheet.facts_for(tmp_path / "sub" / "good.wav").title == "G"
     with pytest.raises(errors.DuplicateRow):
-        sheet.facts_for(tmp_path / "twice.wav", tmp_path)
+        sheet.facts_for(tmp_path / "twice.wav")
     with pytest.raises(errors.BadSidecar):
-        sheet.facts_for(tmp_path / "short.wav", tmp_path)
+        sheet.facts_for(tmp_path / "short.wav")
     with pytest.raises(errors.MissingFacts):
-        sheet.facts_for(tmp_path / "absent.wav", tmp_path)
-    assert [(type(error), error.file) for error in sheet.unused()] == [(errors.MissingFile, "spare.wav")]
+        sheet.facts_for(tmp_path / "absent.wav")
+    assert [(type(error), error.file) for error in sheet.unused([tmp_path])] == [(errors.MissingFile, "spare.wav")]

@@ -1,7 +1,11 @@
 """A sheet of what names and chunks say, that never writes over what a person stated."""
 
+import contextlib
 import json
+import os
 import struct
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +13,7 @@ import pytest
 import soundfile
 from typer.testing import CliRunner, Result
 
+from amos_tools.vault import Vault
 from amos_tools.vault.cli import app
 from amos_tools.vault.errors import MissingFacts
 from amos_tools.vault.hints_in_file import guesses_of_chunks, guesses_of_name
@@ -48,6 +53,7 @@ def acid(kind: int, beats: int, tempo: float) -> tuple[bytes, bytes]:
         ("Amazing.wav", {}),
         ("1097bpm.wav", {}),
         ("kick and bass.wav", {}),
+        ("DeepBass97bpm.wav", {"tempo": "97", "role": "bass"}),
     ],
 )
 def test_names(name: str, said: dict[str, str]) -> None:
@@ -99,7 +105,7 @@ def test_a_file_whose_name_begins_as_a_comment_is_no_comment(tmp_path: Path) -> 
     assert "0 rows added" in run("scan", tmp_path).output
     for name in ("#1 kick_120bpm.wav", "#drums/kick_120bpm.wav"):
         with pytest.raises(MissingFacts, match="artist"):  # the row is found, and waits for a person
-            read_sheet(tmp_path / "stems.csv").facts_for(tmp_path / name, tmp_path)
+            read_sheet(tmp_path / "stems.csv").facts_for(tmp_path / name)
 
 
 def test_consent_and_splits_are_never_guessed(tmp_path: Path) -> None:
@@ -122,7 +128,7 @@ def test_what_a_person_wrote_stays_to_the_byte(tmp_path: Path, separator: str) -
     assert "1 rows added, 2 files stated already" in run("scan", tmp_path).output
     after = (tmp_path / "stems.csv").read_bytes()
     assert after.startswith(written) and b"c_90bpm" not in after
-    assert read_sheet(tmp_path / "stems.csv").facts_for(tmp_path / "a_90bpm.wav", tmp_path).tempo_mbpm is None
+    assert read_sheet(tmp_path / "stems.csv").facts_for(tmp_path / "a_90bpm.wav").tempo_mbpm is None
     assert after.splitlines()[-1].decode().split(separator)[-1] == "90"
     assert "0 rows added" in run("scan", tmp_path).output and (tmp_path / "stems.csv").read_bytes() == after
 
@@ -133,3 +139,87 @@ def test_what_cannot_be_read_is_named_and_nothing_is_no_success(tmp_path: Path) 
     loop(tmp_path / "good.wav", 0.5)
     result = run("scan", tmp_path)
     assert result.exit_code == 1 and "UnreadableAudio" in result.output and "1 rows added" in result.output
+
+
+def test_a_name_that_begins_with_a_blank_is_stated_once(tmp_path: Path) -> None:
+    loop(tmp_path / " kick_120bpm.wav", 0.5)
+    loop(tmp_path / "kick_120bpm.wav", 0.7)
+    assert "2 rows added" in run("scan", tmp_path).output
+    assert "0 rows added, 2 files stated already" in run("scan", tmp_path).output
+
+
+def test_a_sheet_that_says_where_its_files_are_from_itself_is_understood(tmp_path: Path) -> None:
+    loop(tmp_path / "stems" / "a_90bpm.wav", 0.5)
+    written = "file,title,artist,splits,role,opt_in\nstems/a_90bpm.wav,Mine,Ilse,ilse=1000000,pads,yes\n"
+    (tmp_path / "stems.csv").write_text(written)
+    assert "0 rows added" in run("scan", tmp_path / "stems", "--sidecar", tmp_path / "stems.csv").output
+    assert (tmp_path / "stems.csv").read_text() == written
+
+
+def test_a_name_that_no_sheet_can_hold_is_refused_alone(tmp_path: Path) -> None:
+    loop(tmp_path / "good.wav", 0.5)
+    bad = Path(os.fsdecode(os.fsencode(tmp_path) + b"/k\xfcck.wav"))
+    bad.write_bytes((tmp_path / "good.wav").read_bytes())
+    result = run("scan", tmp_path)
+    assert result.exit_code == 1 and "1 rows added" in result.output and "BadText" in result.output
+
+
+def test_what_a_mac_leaves_beside_files_is_no_audio(tmp_path: Path, vault: Vault) -> None:
+    loop(tmp_path / "in" / "good.wav", 0.5).with_suffix(".json").write_text("{}")
+    for name in ("._good.wav", "__MACOSX/good.wav", "__MACOSX/._take.m4a"):
+        (tmp_path / "in" / name).parent.mkdir(exist_ok=True)
+        (tmp_path / "in" / name).write_bytes(b"\0\5\x16\7")
+    result = run("scan", tmp_path / "in")
+    assert result.exit_code == 0 and "1 files stated already" in result.output
+    result = run("import", vault.path, tmp_path / "in")
+    assert "0 imported, 1 refused" in result.output and "MissingFacts" in result.output
+
+
+def test_other_audio_and_the_same_audio_twice_are_named(tmp_path: Path) -> None:
+    loop(tmp_path / "kit 1" / "kick.wav", 0.5)
+    loop(tmp_path / "kit 2" / "kick.wav", 0.5)
+    loop(tmp_path / "kit 2" / "snare.wav", 0.7)
+    (tmp_path / "take.m4a").write_bytes(b"\0\0\0\x20ftypM4A ")
+    result = run("scan", tmp_path, "--json")
+    told = json.loads(result.stdout)
+    assert result.exit_code == 1 and len(told["added"]) == 3
+    assert [(one["name"], one["found"]) for one in told["refused"]] == [("UnsupportedFormat", ".m4a")]
+    assert [(one["name"], one["file"], one["found"]) for one in told["warned"]] == [
+        ("SameAudio", str(tmp_path / "kit 2" / "kick.wav"), "that of kit 1/kick.wav: one stem")
+    ]
+
+
+def test_files_of_one_name_are_told_apart_by_their_folders(tmp_path: Path) -> None:
+    for name in ("kit 1/kick.wav", "kit 2/kick.wav", "bad.wav"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"RIFFnonsense" * 30)
+    output = run("scan", tmp_path).output
+    assert "kit 1/kick.wav" in output and "kit 2/kick.wav" in output and " bad.wav" in output
+
+
+def test_a_terminal_shows_how_far_it_is(tmp_path: Path, vault: Vault) -> None:
+    for seconds in (0.5, 0.6):
+        loop(tmp_path / "in" / f"{seconds}.wav", seconds)
+    scanning = on_terminal("scan", str(tmp_path / "in"))
+    assert "scanning" in scanning and "2/2" in scanning
+    for path in (tmp_path / "in").glob("*.wav"):
+        path.with_suffix(".json").write_text(
+            '{"title":"T","artist":"A","splits":"a=1000000","role":"fx","opt_in":"no"}'
+        )
+    importing = on_terminal("import", str(vault.path), str(tmp_path / "in"))
+    assert "importing" in importing and "2/2" in importing
+    assert CliRunner().invoke(app, ["import", str(vault.path), str(tmp_path / "in")]).stderr == ""
+
+
+def on_terminal(*words: str) -> str:
+    """What `amos vault` with these words shows on a terminal's standard error."""
+    master, slave = os.openpty()
+    command = [sys.executable, "-m", "amos_tools", "vault", *words]
+    shown = b""
+    with subprocess.Popen(command, stderr=slave, stdout=subprocess.DEVNULL, env=os.environ | {"TERM": "xterm"}):
+        os.close(slave)
+        with contextlib.suppress(OSError):  # Linux ends a terminal so
+            while part := os.read(master, 4096):
+                shown += part
+    os.close(master)
+    return shown.decode()

@@ -21,7 +21,7 @@ ROW = ("a.wav", "Harbour", "Ilse Maren", '"ilse=700000;kite=300000"', "pads", "y
 def test_separator_line_ends_and_byte_order_mark(tmp_path: Path, separator: str, end: str, mark: str) -> None:
     lines = ["# what Ilse sent", separator.join(COLUMNS), separator.join(ROW), ""]
     (tmp_path / "stems.csv").write_bytes((mark + end.join(lines)).encode())
-    facts = read_sheet(tmp_path / "stems.csv").facts_for(tmp_path / "a.wav", tmp_path)
+    facts = read_sheet(tmp_path / "stems.csv").facts_for(tmp_path / "a.wav")
     assert facts.title == "Harbour" and facts.splits == (Split("ilse", 700_000), Split("kite", 300_000))
     assert facts.tags == (("mood", "dusk"),), "a column without a text is no tag"
 
@@ -29,7 +29,7 @@ def test_separator_line_ends_and_byte_order_mark(tmp_path: Path, separator: str,
 def test_splits_may_be_separated_by_commas(tmp_path: Path) -> None:
     rows = "file;title;artist;splits;role;opt_in\na.wav;T;A;ilse=700000,kite=300000;pads;yes\n"
     (tmp_path / "s.csv").write_text(rows)
-    assert len(read_sheet(tmp_path / "s.csv").facts_for(tmp_path / "a.wav", tmp_path).splits) == 2
+    assert len(read_sheet(tmp_path / "s.csv").facts_for(tmp_path / "a.wav").splits) == 2
 
 
 @pytest.mark.parametrize(
@@ -58,3 +58,47 @@ def test_one_file_of_a_big_sheet_is_quiet_about_the_rest(tmp_path: Path, vault: 
     assert import_paths(vault, [tmp_path / "a.wav"], tmp_path / "s.csv").refused == ()
     refused = import_paths(vault, [tmp_path], tmp_path / "s.csv").refused
     assert [error.file for error in refused] == ["b.wav", "c.wav"]
+
+
+def stem(path: Path, seed: int) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    soundfile.write(path, np.random.RandomState(seed).uniform(-0.3, 0.3, 4000), 44_100)
+    return path
+
+
+def sheet(path: Path, *names: str) -> Path:
+    """A sheet with a row for each, titled by its name."""
+    rows = [",".join((name, f"T {name}", *ROW[2:])) for name in names]
+    path.write_text("\n".join([",".join(COLUMNS), *rows]))
+    return path
+
+
+def test_a_part_of_a_big_sheet_s_folder_is_quiet_about_the_rest(tmp_path: Path, vault: Vault) -> None:
+    """The sheet stands beside the folder, as `amos vault scan stems --sidecar stems.csv` writes it."""
+    names = ("pads/a.wav", "pads/b.wav", "bass/a.wav", "c.wav")
+    for seed, name in enumerate(names):
+        stem(tmp_path / "stems" / name, seed)
+    rows = sheet(tmp_path / "stems.csv", *names, "gone.wav")
+    report = import_paths(vault, [tmp_path / "stems" / "bass" / "a.wav"], rows)
+    assert [made.title for made in report.imported] == ["T bass/a.wav"] and report.refused == ()
+    report = import_paths(vault, [tmp_path / "stems" / "pads"], rows)
+    assert [made.title for made in report.imported] == ["T pads/a.wav", "T pads/b.wav"]
+    assert [error.file for error in report.refused] == ["gone.wav"]
+    report = import_paths(vault, [tmp_path / "stems"], rows)
+    assert len(report.imported) == 4 and [error.file for error in report.refused] == ["gone.wav"]
+
+
+def test_the_row_that_says_most_of_the_path_is_meant(tmp_path: Path) -> None:
+    rows = read_sheet(sheet(tmp_path / "s.csv", "a.wav", "stems/a.wav", " b.wav", "b.wav", "c.wav "))
+    assert rows.facts_for(tmp_path / "stems" / "a.wav").title == "T stems/a.wav"
+    assert rows.facts_for(tmp_path / "other" / ".." / "a.wav").title == "T a.wav"
+    assert (
+        rows.facts_for(tmp_path / " b.wav").title == "T  b.wav"
+        and rows.facts_for(tmp_path / "b.wav").title == "T b.wav"
+    )
+    assert rows.facts_for(tmp_path / "c.wav").title == "T c.wav", "a blank behind a name is a typing error"
+
+
+def test_a_tempo_may_have_the_comma_of_a_spreadsheet(tmp_path: Path) -> None:
+    (tmp_path / "s.csv").write_text("file;title;artist;splits;role;opt_in;tempo\na.wav;T;A;a=1000000;pads;yes;96,7\n")
+    assert read_sheet(tmp_path / "s.csv").facts_for(tmp_path / "a.wav").tempo_mbpm == 96_700

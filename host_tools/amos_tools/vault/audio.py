@@ -23,7 +23,7 @@ FloatFrames = NDArray[np.float32]
 """float32 samples of shape (frames, channels), full scale 1: 24 bits, exactly."""
 
 _FORMATS = {"WAV": "wav", "WAVEX": "wav", "RF64": "wav", "FLAC": "flac", "AIFF": "aiff", "OGG": "ogg", "MP3": "mp3"}
-_EXPECTED = "WAV, FLAC, AIFF, OGG, Opus or MP3"
+EXPECTED = "WAV, FLAC, AIFF, OGG, Opus or MP3"
 _COARSE = {"PCM_U8", "PCM_S8", "ULAW", "ALAW", "IMA_ADPCM", "MS_ADPCM", "GSM610", "DPCM_8", "DPCM_16", "DWVW_12"}
 """Encodings of 12 bits and less, as libsndfile calls them."""
 _BLOCK_FRAMES = 1 << 20
@@ -139,11 +139,11 @@ def _read_header(path: Path) -> _Header:
         with soundfile.SoundFile(path) as file:
             header = _Header(file.format, file.samplerate, file.frames, file.channels, file.subtype)
     except soundfile.LibsndfileError as error:
-        raise errors.UnreadableAudio(path, "audio", _EXPECTED, error.error_string) from None
+        raise errors.UnreadableAudio(path, "audio", EXPECTED, error.error_string) from None
     except (OSError, TypeError, ValueError) as error:
-        raise errors.UnreadableAudio(path, "audio", _EXPECTED, str(error)) from None
+        raise errors.UnreadableAudio(path, "audio", EXPECTED, str(error)) from None
     if header.format not in _FORMATS:
-        raise errors.UnsupportedFormat(path, "format", _EXPECTED, header.format)
+        raise errors.UnsupportedFormat(path, "format", EXPECTED, header.format)
     if header.channels not in (1, 2):
         raise errors.TooManyChannels(path, "channels", "1 or 2", header.channels)
     if not SOURCE_RATE_HZ_MIN <= header.rate_hz <= SOURCE_RATE_HZ_MAX:

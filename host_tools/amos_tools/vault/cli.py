@@ -57,7 +57,7 @@ def import_(
     """Import audio (WAV, FLAC, AIFF, OGG, Opus, MP3) with its facts; a bad file, or one the engine made, is refused
     alone, and what is heard to be wrong in others is named."""
     with refusals(VaultError, as_json=as_json), Vault(folder) as vault:
-        report = import_paths(vault, paths, sidecar)
+        report = import_paths(vault, paths, sidecar, quiet=as_json)
     if as_json:
         names = ("file", "name", "field", "expected", "found")
         refused = [{name: getattr(error, name) for name in names} for error in report.refused]

@@ -28,7 +28,7 @@ FIELDS = REQUIRED_FIELDS + OPTIONAL_FIELDS
 
 _SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _KEY = re.compile(r"[A-G][#b]? (major|minor)")
-_TEMPO = re.compile(r"[0-9]{1,4}(\.[0-9]{1,6})?")
+_TEMPO = re.compile(r"[0-9]{1,4}([.,][0-9]{1,6})?")
 _PPM = re.compile(r"[0-9]{1,7}")
 
 
@@ -176,7 +176,7 @@ def _tempo(file: str, text: str) -> int | None:
     if not text:
         return None
     expected = f"{TEMPO_MBPM_MIN // 1000} to {TEMPO_MBPM_MAX // 1000} beats per minute, or nothing"
-    number = Decimal(text) if _TEMPO.fullmatch(text) else Decimal(0)
+    number = Decimal(text.replace(",", ".")) if _TEMPO.fullmatch(text) else Decimal(0)
     if not TEMPO_MBPM_MIN <= number * 1000 <= TEMPO_MBPM_MAX:
         raise errors.TempoOutOfRange(file, "tempo", expected, text)
     return int((number * 1000).to_integral_value())

@@ -63,7 +63,8 @@ def guesses_of_name(path: Path) -> list[Guess]:
         found.append(Guess("beats", str(int(beats[1])), "its name", 0.8))
     named = _BEATS_NAMED.sub(" ", path.stem)  # in "16 beats bass" the beats are no role
     for words, source, confidence in ((named, "its name", 0.7), (path.parent.name, "its folder's name", 0.6)):
-        told = set(re.split(r"[^a-z0-9-]+|(?<=[a-z])(?=\d)", words.lower()))
+        apart = re.sub(r"(?<=[a-z])(?=[A-Z0-9])", " ", words)
+        told = set(re.split(r"[^a-z0-9-]+", apart.lower()))
         roles = [role for role, known in _ROLE_WORDS.items() if told & set(known)]
         if len(roles) == 1:
             found.append(Guess("role", roles[0], source, confidence))

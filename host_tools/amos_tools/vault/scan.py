@@ -1,14 +1,18 @@
 """Looks through a folder for what can be told of its audio files without their artists."""
 
+import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
 from amos_tools.stems import BEATS_TOLERANCE_INVERSE
 from amos_tools.vault import errors
-from amos_tools.vault.audio import AUDIO_SUFFIXES, read_audio
+from amos_tools.vault.audio import read_audio
+from amos_tools.vault.findings import Finding
 from amos_tools.vault.hints_in_file import Guess, guesses_of_chunks, guesses_of_name
 from amos_tools.vault.loudness import measure_mlufs
+from amos_tools.vault.wav import wav_bytes
 
 _RATE_HZ = 44_100
 _FIELDS = ("tempo", "key", "beats", "role")
@@ -18,12 +22,13 @@ _AGREED = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Scanned:
-    """A file: its best guess of each field, and what was measured."""
+    """A file: its best guess of each field, what was measured, and by what its samples are known again."""
 
     path: Path
     guesses: dict[str, Guess]
     seconds: float
     loudness_mlufs: int
+    audio_sha256: bytes
 
     def text(self, field: str) -> str:
         """The guess of a field in the words of a sidecar, or nothing."""
@@ -31,13 +36,10 @@ class Scanned:
         return "" if guess is None else guess.text
 
 
-def audio_files(folder: Path) -> list[Path]:
-    """Every audio file of a folder, sorted."""
-    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in AUDIO_SUFFIXES and path.is_file())
-
-
 def scan_file(path: Path) -> Scanned:
-    """Raises a `VaultError` for a file that an import would refuse."""
+    """Raises a `VaultError` for a file that an import would refuse, or that no sheet can name."""
+    if not str(path).isprintable():
+        raise errors.BadText(path, "file name", "letters of UTF-8", path.name)
     samples = read_audio(path, _RATE_HZ).samples
     seconds = len(samples) / _RATE_HZ
     said = guesses_of_chunks(path) + guesses_of_name(path)
@@ -49,15 +51,20 @@ def scan_file(path: Path) -> Scanned:
         agreed = stated is not None and stated.text == beats.text
         if stated is None or agreed:
             guesses["beats"] = _surer(beats) if agreed else beats
-    return Scanned(path, guesses, seconds, measure_mlufs(samples, _RATE_HZ))
+    sha256 = hashlib.sha256(wav_bytes(samples, _RATE_HZ)).digest()
+    return Scanned(path, guesses, seconds, measure_mlufs(samples, _RATE_HZ), sha256)
 
 
-def scan_folder(folder: Path) -> list[Path]:
-    """The files to scan. Raises `NothingUsable`."""
-    files = audio_files(folder)
-    if not files:
-        raise errors.NothingUsable(folder, "folder", "audio files", "none")
-    return files
+def same_audio(scanned: Sequence[Scanned], folder: Path) -> list[Finding]:
+    """A finding for each file with the audio of one before it."""
+    first: dict[bytes, Path] = {}
+    findings = []
+    for file in scanned:
+        other = first.setdefault(file.audio_sha256, file.path)
+        if other != file.path:
+            found = f"that of {other.relative_to(folder).as_posix()}: one stem"
+            findings.append(Finding(str(file.path), "SameAudio", "audio", "audio of its own", found))
+    return findings
 
 
 def _best(guesses: list[Guess]) -> Guess | None:

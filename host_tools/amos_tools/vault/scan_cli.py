@@ -6,9 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.markup import escape
-from rich.progress import Progress
 from rich.table import Table
 
 from amos.protocol.printable_host import printable
@@ -17,7 +15,9 @@ from amos_cli.paths import folder_argument
 from amos_cli.table import print_table
 from amos_tools.vault.errors import VaultError
 from amos_tools.vault.findings_table import findings_table
-from amos_tools.vault.scan import Scanned, scan_file, scan_folder
+from amos_tools.vault.folders import files_in
+from amos_tools.vault.progress import progress_bar
+from amos_tools.vault.scan import Scanned, same_audio, scan_file
 from amos_tools.vault.scan_sheet import add_rows, unstated
 
 
@@ -37,20 +37,28 @@ def scan(
     rows to a sheet for those that it lacks. Artist, splits and opt-in are left for people to state."""
     sheet = folder / "stems.csv" if sidecar is None else sidecar
     with refusals(VaultError, OSError, as_json=as_json):
-        files = scan_folder(folder)
-        wanted = unstated(files, folder, sheet)
-        scanned, refused = _scanned(wanted, as_json)
+        files, refused = files_in(folder)
+        if not files:
+            raise refused[-1]
+        wanted = unstated(files, sheet)
+        scanned, bad = _scanned(wanted, as_json)
+        refused += bad
+        warned = same_audio(scanned, folder)
         if scanned:
             add_rows(scanned, folder, sheet)
     if as_json:
         rows = [_facts(file, folder) for file in scanned]
         names = ("file", "name", "field", "expected", "found")
         told = [{name: getattr(error, name) for name in names} for error in refused]
-        print_json({"sheet": str(sheet), "added": rows, "stated": len(files) - len(wanted), "refused": told})
+        heard = [{name: getattr(finding, name) for name in names} for finding in warned]
+        stated = len(files) - len(wanted)
+        print_json({"sheet": str(sheet), "added": rows, "stated": stated, "refused": told, "warned": heard})
     else:
         if scanned:
-            print_table(_table(scanned))
+            print_table(_table(scanned, folder))
         print(f"{sheet}: {len(scanned)} rows added, {len(files) - len(wanted)} files stated already")
+        if warned:
+            print_table(findings_table(warned, "Warnings"))
         if refused:
             print_table(findings_table(refused, "Refused"))
     if refused:
@@ -60,15 +68,13 @@ def scan(
 def _scanned(files: list[Path], quiet: bool) -> tuple[list[Scanned], list[VaultError]]:
     found: list[Scanned] = []
     refused: list[VaultError] = []
-    with Progress(console=Console(stderr=True), transient=True, disable=quiet) as shown:
-        task = shown.add_task("scanning", total=len(files))
-        with ThreadPoolExecutor() as workers:
-            for made in workers.map(_try, files):
-                shown.advance(task)
-                if isinstance(made, VaultError):
-                    refused.append(made)
-                else:
-                    found.append(made)
+    with progress_bar("scanning", len(files), quiet) as advance, ThreadPoolExecutor() as workers:
+        for made in workers.map(_try, files):
+            advance()
+            if isinstance(made, VaultError):
+                refused.append(made)
+            else:
+                found.append(made)
     return found, refused
 
 
@@ -87,7 +93,7 @@ def _facts(file: Scanned, folder: Path) -> dict[str, Any]:
     return {"file": file.path.relative_to(folder).as_posix(), "guesses": guesses} | measured
 
 
-def _table(scanned: list[Scanned]) -> Table:
+def _table(scanned: list[Scanned], folder: Path) -> Table:
     fields = ("tempo", "key", "beats", "role")
     table = Table("file", *fields, "length", "LUFS")
     for file in scanned:
@@ -95,5 +101,5 @@ def _table(scanned: list[Scanned]) -> Table:
             f"{guess.text} ({guess.confidence:.2f})" if (guess := file.guesses.get(field)) else "-" for field in fields
         ]
         measured = (f"{file.seconds:.2f} s", f"{file.loudness_mlufs / 1000:.1f}")
-        table.add_row(escape(printable(file.path.name)), *cells, *measured)
+        table.add_row(escape(printable(file.path.relative_to(folder).as_posix())), *cells, *measured)
     return table

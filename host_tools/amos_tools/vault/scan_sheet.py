@@ -7,19 +7,18 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from amos.edges.durable_host import write_whole
-from amos_cli.names import nfc
 from amos_tools.vault.facts import REQUIRED_FIELDS
 from amos_tools.vault.scan import Scanned
-from amos_tools.vault.sidecar import Layout, read_layout
+from amos_tools.vault.sidecar import Layout, read_layout, read_sheet
 
 COLUMNS = ("file", *REQUIRED_FIELDS, "key", "tempo", "beats")
 
 
-def unstated(files: Sequence[Path], folder: Path, sheet: Path) -> list[Path]:
+def unstated(files: Sequence[Path], sheet: Path) -> list[Path]:
     """The files that neither a row of the sheet nor a `name.json` beside speaks of. Raises `BadSidecar`."""
-    layout = read_layout(sheet) if sheet.exists() and sheet.read_bytes() else Layout(COLUMNS, ",", frozenset())
-    named = [path for path in files if nfc(path.relative_to(folder).as_posix()) not in layout.files]
-    return [path for path in named if not path.with_suffix(".json").exists()]
+    rows = read_sheet(sheet) if sheet.exists() and sheet.read_bytes() else None
+    silent = [path for path in files if not path.with_suffix(".json").exists()]
+    return silent if rows is None else [path for path in silent if not rows.states(path)]
 
 
 def add_rows(scanned: Sequence[Scanned], folder: Path, sheet: Path) -> None:
@@ -28,7 +27,7 @@ def add_rows(scanned: Sequence[Scanned], folder: Path, sheet: Path) -> None:
     Title, role and music are guessed; who made it, who is paid and who consents is for people to say.
     """
     there = sheet.read_bytes() if sheet.exists() else b""
-    layout = read_layout(sheet) if there else Layout(COLUMNS, ",", frozenset())
+    layout = read_layout(sheet) if there else Layout(COLUMNS, ",")
     text = io.StringIO(newline="")
     writer = csv.writer(text, delimiter=layout.separator, lineterminator="\n")
     quoting = csv.writer(text, delimiter=layout.separator, lineterminator="\n", quoting=csv.QUOTE_ALL)

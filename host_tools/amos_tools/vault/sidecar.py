@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -70,36 +71,50 @@ class Sheet:
     def __init__(self, path: Path, rows: dict[str, dict[str, str] | errors.VaultError]) -> None:
         self.path = path
         self._rows = rows
+        self._without_blanks = {name.strip(): name for name in reversed(rows)}
         self._used: set[str] = set()
 
-    def facts_for(self, audio: Path, root: Path | None) -> StatedFacts:
-        """The facts of the row whose `file` is `audio` relative to `root`, relative to the CSV, or its bare name."""
-        for name in self._names(audio, root):
-            row = self._rows.get(nfc(name))
-            if row is not None:
-                self._used.add(nfc(name))
-                if isinstance(row, errors.VaultError):
-                    raise row
-                return parse_facts(str(audio), row)
-        close = hint(audio.name, self._rows)
-        raise errors.MissingFacts(audio, "sidecar", f"a row in {self.path.name}{close}", "none")
+    def states(self, audio: Path) -> bool:
+        """Whether a row is about this file."""
+        return self._name_of(audio) is not None
 
-    @property
-    def files(self) -> list[str]:
-        """What its rows are about."""
-        return list(self._rows)
+    def facts_for(self, audio: Path) -> StatedFacts:
+        """The facts of the row about `audio`: that with most of its path, at least its bare name. Raises a
+        `VaultError`."""
+        name = self._name_of(audio)
+        if name is None:
+            close = hint(audio.name, self._rows)
+            raise errors.MissingFacts(audio, "sidecar", f"a row in {self.path.name}{close}", "none")
+        self._used.add(name)
+        row = self._rows[name]
+        if isinstance(row, errors.VaultError):
+            raise row
+        return parse_facts(str(audio), row)
 
-    def unused(self) -> list[errors.VaultError]:
-        """A refusal for each row whose file was not among those imported."""
+    def unused(self, folders: Sequence[Path]) -> list[errors.VaultError]:
+        """A refusal for each row whose file is nowhere; one that is there, and was not asked for, is no fault.
+
+        `folders` are those that were searched.
+        """
+        home = Path(os.path.abspath(self.path.parent))
+        bases = {home}
+        for folder in (Path(os.path.abspath(folder)) for folder in folders):
+            bases |= {base for base in (folder, *folder.parents) if base == folder or base.is_relative_to(home)}
         return [
             errors.MissingFile(name, "file", f"an audio file for this row of {self.path.name}", "none")
             for name in self._rows
-            if name not in self._used
+            if name not in self._used and not any((base / name).is_file() for base in bases)
         ]
 
-    def _names(self, audio: Path, root: Path | None) -> list[str]:
-        bases = [base for base in (root, self.path.parent) if base is not None and audio.is_relative_to(base)]
-        return [audio.relative_to(base).as_posix() for base in bases] + [audio.as_posix(), audio.name]
+    def _name_of(self, audio: Path) -> str | None:
+        parts = nfc(Path(os.path.abspath(audio)).as_posix()).split("/")
+        for at in range(len(parts)):
+            name = "/".join(parts[at:])
+            if name in self._rows:
+                return name
+            if name in self._without_blanks:
+                return self._without_blanks[name]
+        return None
 
 
 def read_sheet(path: Path) -> Sheet:
@@ -117,19 +132,18 @@ def read_sheet(path: Path) -> Sheet:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """How a sheet is written, and the files that it has rows for."""
+    """How a sheet is written."""
 
     columns: tuple[str, ...]
     separator: str
-    files: frozenset[str]
 
 
 def read_layout(path: Path) -> Layout:
     """What it takes to add rows to a sheet. Raises `BadSidecar` for one that an import would refuse."""
-    sheet = read_sheet(path)
+    read_sheet(path)
     text = _read_text(path, CSV_BYTES_MAX)
     header = _filled_rows(path, text)[0][1]
-    return Layout(tuple(name.strip() for name in header), _separator(text), frozenset(sheet.files))
+    return Layout(tuple(name.strip() for name in header), _separator(text))
 
 
 class _Lines:
@@ -188,7 +202,7 @@ def _row(
     path: Path, line: int, header: Sequence[str], cells: Sequence[str]
 ) -> tuple[str, dict[str, str] | errors.VaultError]:
     fields = dict(zip(header, cells, strict=False))
-    name = nfc(PurePosixPath(fields.pop("file", "").strip()).as_posix())
+    name = nfc(PurePosixPath(fields.pop("file", "")).as_posix())
     if len(cells) != len(header):
         expected = f"{len(header)} cells in line {line} of {path.name}"
         return name, errors.BadSidecar(name, "row", expected, str(len(cells)))

@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -83,14 +83,18 @@ class Vault:
         self._catalogue.put([stem])
         return stem
 
-    def import_files(self, files: Sequence[tuple[Path, StatedFacts]]) -> ImportReport:
-        """Import many; a bad file is refused and the rest go on. Decoding uses all cores."""
+    def import_files(
+        self, files: Sequence[tuple[Path, StatedFacts]], advance: Callable[[], object] = lambda: None
+    ) -> ImportReport:
+        """Import many; a bad file is refused and the rest go on. Decoding uses all cores; `advance` is called after
+        each file."""
         batch = _Batch({stem.stem_id: stem for stem in self.stems()})
         with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as workers:
             for start in range(0, len(files), _COMMIT_STEMS):
                 part = files[start : start + _COMMIT_STEMS]
                 for (path, facts), made in zip(part, workers.map(self._try_prepare, part), strict=True):
                     batch.take(path, facts, made)
+                    advance()
                 self._catalogue.put(batch.ready())
         return ImportReport(tuple(batch.imported), tuple(batch.refused), tuple(batch.warned))
 
