@@ -108,7 +108,8 @@ def test_what_cannot_be_brought_there_is_named_with_the_forecast(tmp_path: Path)
         "Clicks for bass",
         "Clicks for melody",
     }
-    below, missed = level_warnings(summary)
+    strong, below, missed = level_warnings(summary)
+    assert strong.startswith("StronglyLimited: ") and "Clicks for beats" in strong
     assert below.startswith("StemsBelow: ") and "Clicks for bass" in below
     assert missed.startswith("TargetMissed: ") and f"{summary.forecast_mlufs / 1000:.1f} LUFS" in missed
     assert all(level.limited_mdb <= LIMIT_MDB_MAX + 2000 for _stem, level in summary.limited)

@@ -15,6 +15,8 @@ GAIN_Q15_MAX = 32767
 
 LIMIT_MDB_MAX = 6_000
 """A limiter that takes more than this from the highest peaks begins to be heard in strokes and plucked notes."""
+STRONGLY_LIMITED_MDB = 3_000
+"""Up to here a limiter goes unheard; from here on it is an intervention in the artist's recording, and is named."""
 MAKE_UP_MDB_MAX = 30_000
 """A stem of -55 LUFS reaches -25; of what is below, as much would be the noise of the room it was recorded in."""
 SHORT_MLU_MAX = 1_000

@@ -3,6 +3,7 @@
 from typing import Any
 
 from amos_tools.pack.build import PackSummary
+from amos_tools.pack.level import STRONGLY_LIMITED_MDB
 from amos_tools.pack.lift import Lifted
 from amos_tools.stems import StemFacts
 
@@ -24,8 +25,9 @@ def level_lines(summary: PackSummary) -> list[str]:
 
 
 def level_warnings(summary: PackSummary) -> list[str]:
-    """A sentence for stems that stay below the others, and one where the whole misses its target."""
-    warnings = []
+    """A sentence for stems that are limited strongly, for those that stay below the others, and for a missed target."""
+    strong = [(stem, level.limited_mdb) for stem, level in summary.limited if level.limited_mdb > STRONGLY_LIMITED_MDB]
+    warnings = [_strongly_limited(strong)] if strong else []
     short = [(stem, level.short_mdb) for stem, level in summary.short]
     if short:
         warnings.append(
@@ -38,6 +40,14 @@ def level_warnings(summary: PackSummary) -> list[str]:
             f"{summary.forecast_mlufs / 1000:.1f} LUFS"
         )
     return warnings
+
+
+def _strongly_limited(stems: list[tuple[StemFacts, int]]) -> str:
+    return (
+        f"StronglyLimited: expected at most {STRONGLY_LIMITED_MDB / 1000:g} dB taken from a stem's peaks, found "
+        f"{len(stems)} with more, which may be heard in its strokes: {_named(stems)}; louder or denser recordings, or a "
+        "lower target of the script, need less"
+    )
 
 
 def level_facts(stem: StemFacts, level: Lifted) -> dict[str, Any]:
