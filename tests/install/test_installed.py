@@ -85,7 +85,9 @@ def test_the_lowest_versions_that_pyproject_admits(wheel: Path, tmp_path: Path) 
     constraints = tmp_path / "lowest.txt"
     constraints.write_text("\n".join(lowest_versions((PROJECT / "pyproject.toml").read_text())) + "\n")
     tests = ["pytest", "hypothesis", "cbor2", "pycddl", "pycose", "trustme", "selenium", "jsonschema"]
-    environment.install(f"--constraint={constraints}", f"{wheel}[demo,boards,postgres,cluster,fsspec,bench]", *tests)
+    environment.install(
+        f"--constraint={constraints}", f"{wheel}[demo,analysis,boards,postgres,cluster,fsspec,bench]", *tests
+    )
     assert _demo(environment)["verified"]
     parts = [str(PROJECT / "tests" / part) for part in ("test_way_of_a_stem.py", *TESTED_WITH_LOWEST)]
     python = str(environment.folder / "bin" / "python")

@@ -50,6 +50,8 @@ def acid(kind: int, beats: int, tempo: float) -> tuple[bytes, bytes]:
         ("Warm Pad - 120 BPM - F# major.wav", {"tempo": "120", "key": "F# major", "role": "pads"}),
         ("bpm84.5 Bbmin 16 beats bass.wav", {"tempo": "84.5", "key": "Bb minor", "beats": "16", "role": "bass"}),
         ("take 3.wav", {}),
+        ("04_beats.wav", {"role": "beats"}),
+        ("12_beats.wav", {"role": "beats", "beats": "12"}),
         ("Amazing.wav", {}),
         ("1097bpm.wav", {}),
         ("kick and bass.wav", {}),
@@ -95,6 +97,12 @@ def test_a_scan_guesses_beats_from_length_and_says_how_sure_it_is(tmp_path: Path
     assert (
         "# " in (tmp_path / "stems.csv").read_text() and "from its name (0.90)" in (tmp_path / "stems.csv").read_text()
     )
+
+
+def test_a_file_s_number_is_not_its_beats_where_its_length_says_others(tmp_path: Path) -> None:
+    loop(tmp_path / "12_beats_120bpm.wav", 8.0)
+    (only,) = json.loads(run("scan", tmp_path, "--json").output)["added"]
+    assert only["guesses"]["beats"]["text"] == "16" and only["guesses"]["role"]["text"] == "beats"
 
 
 def test_a_file_whose_name_begins_as_a_comment_is_no_comment(tmp_path: Path) -> None:
@@ -144,8 +152,9 @@ def test_what_cannot_be_read_is_named_and_nothing_is_no_success(tmp_path: Path) 
 def test_a_name_that_begins_with_a_blank_is_stated_once(tmp_path: Path) -> None:
     loop(tmp_path / " kick_120bpm.wav", 0.5)
     loop(tmp_path / "kick_120bpm.wav", 0.7)
-    assert "2 rows added" in run("scan", tmp_path).output
-    assert "0 rows added, 2 files stated already" in run("scan", tmp_path).output
+    loop(tmp_path / "hats\u00a0120bpm.wav", 0.9)
+    assert "3 rows added" in run("scan", tmp_path).output
+    assert "0 rows added, 3 files stated already" in run("scan", tmp_path).output
 
 
 def test_a_sheet_that_says_where_its_files_are_from_itself_is_understood(tmp_path: Path) -> None:
@@ -223,3 +232,13 @@ def on_terminal(*words: str) -> str:
                 shown += part
     os.close(master)
     return shown.decode()
+
+
+def test_what_an_import_would_refuse_gets_no_row(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "silent.wav", np.zeros(4000), RATE_HZ)
+    mark = b"<BWFXML><NOTE>amos-engine-output/1</NOTE></BWFXML>"
+    loop(tmp_path / "promo.wav", 0.5, (b"iXML", mark))
+    loop(tmp_path / "good.wav", 0.5)
+    told = json.loads(run("scan", tmp_path, "--json").stdout)
+    assert [one["file"] for one in told["added"]] == ["good.wav"]
+    assert sorted(one["name"] for one in told["refused"]) == ["EngineOutput", "SilentAudio"]

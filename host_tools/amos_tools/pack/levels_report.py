@@ -45,8 +45,8 @@ def level_warnings(summary: PackSummary) -> list[str]:
 def _strongly_limited(stems: list[tuple[StemFacts, int]]) -> str:
     return (
         f"StronglyLimited: expected at most {STRONGLY_LIMITED_MDB / 1000:g} dB taken from a stem's peaks, found "
-        f"{len(stems)} with more, which may be heard in its strokes: {_named(stems)}; louder or denser recordings, or a "
-        "lower target of the script, need less"
+        f"{len(stems)} with more, which may be heard in their strokes: {_named(stems)}; denser recordings, or a lower "
+        "target of the script, need less"
     )
 
 

@@ -16,7 +16,7 @@ _SMPL_LOOPS_AT = 28
 _IXML = re.compile(rb"<(TEMPO|BPM|KEY|BEATS)>\s*([^<]{1,32}?)\s*</", re.IGNORECASE)
 _TEMPO_NAMED = re.compile(r"(?<![\d.])(\d{2,3}(?:\.\d{1,3})?)[ _-]?bpm|bpm[ _-]?(\d{2,3}(?:\.\d{1,3})?)", re.IGNORECASE)
 _KEY_NAMED = re.compile(r"(?<![A-Za-z0-9#])([A-G](?:#|b)?)[ _-]?(minor|major|min|maj|m)(?![A-Za-z0-9])", re.IGNORECASE)
-_BEATS_NAMED = re.compile(r"(?<!\d)(\d{1,3})[ _-]?beats?(?![a-z])", re.IGNORECASE)
+_BEATS_NAMED = re.compile(r"(?<!\d)([1-9]\d{0,2})[ _-]?beats?(?![a-z])", re.IGNORECASE)
 _ROLE_WORDS = {
     "beats": ("kick", "drum", "drums", "beat", "beats", "snare", "kit", "break", "groove", "bd"),
     "bass": ("bass", "sub", "low", "808"),
@@ -59,9 +59,12 @@ def guesses_of_name(path: Path) -> list[Guess]:
         found.append(Guess("tempo", f"{float(tempo[1] or tempo[2]):g}", "its name", 0.9))
     if key := _KEY_NAMED.search(path.stem):
         found.append(Guess("key", _key(key[1], key[2]), "its name", 0.8))
-    if beats := _BEATS_NAMED.search(path.stem):
-        found.append(Guess("beats", str(int(beats[1])), "its name", 0.8))
-    named = _BEATS_NAMED.sub(" ", path.stem)  # in "16 beats bass" the beats are no role
+    named = path.stem
+    if beats := _BEATS_NAMED.search(named):
+        numbered = beats.start() == 0  # "12_beats" may well be the twelfth file of a kit
+        found.append(Guess("beats", beats[1], "its name", 0.4 if numbered else 0.8))
+        if not numbered:
+            named = _BEATS_NAMED.sub(" ", named)  # in "bass 16 beats" the beats are no role
     for words, source, confidence in ((named, "its name", 0.7), (path.parent.name, "its folder's name", 0.6)):
         apart = re.sub(r"(?<=[a-z])(?=[A-Z0-9])", " ", words)
         told = set(re.split(r"[^a-z0-9-]+", apart.lower()))

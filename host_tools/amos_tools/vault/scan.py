@@ -8,10 +8,11 @@ from pathlib import Path
 
 from amos_tools.stems import BEATS_TOLERANCE_INVERSE
 from amos_tools.vault import errors
-from amos_tools.vault.audio import read_audio
 from amos_tools.vault.findings import Finding
 from amos_tools.vault.hints_in_file import Guess, guesses_of_chunks, guesses_of_name
+from amos_tools.vault.listening import Listener
 from amos_tools.vault.loudness import measure_mlufs
+from amos_tools.vault.usable import usable_audio
 from amos_tools.vault.wav import wav_bytes
 
 _RATE_HZ = 44_100
@@ -36,21 +37,23 @@ class Scanned:
         return "" if guess is None else guess.text
 
 
-def scan_file(path: Path) -> Scanned:
-    """Raises a `VaultError` for a file that an import would refuse, or that no sheet can name."""
-    if not str(path).isprintable():
-        raise errors.BadText(path, "file name", "letters of UTF-8", path.name)
-    samples = read_audio(path, _RATE_HZ).samples
+def scan_file(path: Path, listen: Listener | None) -> Scanned:
+    """What names and chunks say, and what is heard where there is a listener.
+
+    Raises a `VaultError` for a file that an import would refuse, or that no sheet can name.
+    """
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        raise errors.BadText(path, "file name", "letters of UTF-8", str(path)) from None
+    samples = usable_audio(path, _RATE_HZ).samples
     seconds = len(samples) / _RATE_HZ
-    said = guesses_of_chunks(path) + guesses_of_name(path)
-    guesses = {field: guess for field in _FIELDS if (guess := _best([one for one in said if one.field == field]))}
+    said = guesses_of_chunks(path) + guesses_of_name(path) + (listen(samples, _RATE_HZ) if listen else [])
+    guesses = {field: guess for field in _FIELDS if (guess := best([one for one in said if one.field == field]))}
     loop = any(one.field == "loop" for one in said)
-    beats = _beats_of_length(guesses.get("tempo"), seconds, loop)
-    if beats is not None:
-        stated = guesses.get("beats")
-        agreed = stated is not None and stated.text == beats.text
-        if stated is None or agreed:
-            guesses["beats"] = _surer(beats) if agreed else beats
+    beats = [_beats_of_length(guesses.get("tempo"), seconds, loop), guesses.get("beats")]
+    if chosen := best([guess for guess in beats if guess is not None]):
+        guesses["beats"] = chosen
     sha256 = hashlib.sha256(wav_bytes(samples, _RATE_HZ)).digest()
     return Scanned(path, guesses, seconds, measure_mlufs(samples, _RATE_HZ), sha256)
 
@@ -67,12 +70,20 @@ def same_audio(scanned: Sequence[Scanned], folder: Path) -> list[Finding]:
     return findings
 
 
-def _best(guesses: list[Guess]) -> Guess | None:
+def best(guesses: Sequence[Guess]) -> Guess | None:
+    """The surest guess of one field, surer still if another source says the same; None of none."""
     if not guesses:
         return None
-    best = max(guesses, key=lambda guess: guess.confidence)
-    others = [guess for guess in guesses if guess is not best and guess.text == best.text]
-    return _surer(best) if others else best
+    chosen = max(guesses, key=lambda guess: guess.confidence)
+    others = [guess for guess in guesses if guess is not chosen and _alike(guess, chosen)]
+    return _surer(chosen) if others else chosen
+
+
+def _alike(one: Guess, other: Guess) -> bool:
+    """Names round a tempo."""
+    if one.field == "tempo":
+        return abs(float(one.text) - float(other.text)) * BEATS_TOLERANCE_INVERSE <= float(other.text)
+    return one.text == other.text
 
 
 def _surer(guess: Guess) -> Guess:

@@ -13,9 +13,11 @@ from amos.protocol.printable_host import printable
 from amos_cli.output import AsJson, Exit, print_json, refusals
 from amos_cli.paths import folder_argument
 from amos_cli.table import print_table
+from amos_tools.extras import advice
 from amos_tools.vault.errors import VaultError
 from amos_tools.vault.findings_table import findings_table
 from amos_tools.vault.folders import files_in
+from amos_tools.vault.listening import Listener, listener
 from amos_tools.vault.progress import progress_bar
 from amos_tools.vault.scan import Scanned, same_audio, scan_file
 from amos_tools.vault.scan_sheet import add_rows, unstated
@@ -33,15 +35,17 @@ def scan(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Guess tempo, key, beats and role of a folder's files from their names and chunks, measure their loudness, and add
-    rows to a sheet for those that it lacks. Artist, splits and opt-in are left for people to state."""
+    """Guess tempo, key, beats and role of a folder's files from their names and chunks, and by ear with the extra
+    `analysis`; measure their loudness; and add rows to a sheet for those that it lacks. Artist, splits and opt-in are
+    left for people to state."""
     sheet = folder / "stems.csv" if sidecar is None else sidecar
     with refusals(VaultError, OSError, as_json=as_json):
         files, refused = files_in(folder)
         if not files:
             raise refused[-1]
         wanted = unstated(files, sheet)
-        scanned, bad = _scanned(wanted, as_json)
+        listen = listener() if wanted else None
+        scanned, bad = _scanned(wanted, listen, as_json)
         refused += bad
         warned = same_audio(scanned, folder)
         if scanned:
@@ -51,12 +55,16 @@ def scan(
         names = ("file", "name", "field", "expected", "found")
         told = [{name: getattr(error, name) for name in names} for error in refused]
         heard = [{name: getattr(finding, name) for name in names} for finding in warned]
-        stated = len(files) - len(wanted)
-        print_json({"sheet": str(sheet), "added": rows, "stated": stated, "refused": told, "warned": heard})
+        counts = {"stated": len(files) - len(wanted), "listened": listen is not None}
+        print_json({"sheet": str(sheet), "added": rows} | counts | {"refused": told, "warned": heard})
     else:
         if scanned:
             print_table(_table(scanned, folder))
         print(f"{sheet}: {len(scanned)} rows added, {len(files) - len(wanted)} files stated already")
+        if wanted and listen is None:
+            print(
+                f"Tempo and key are only what names and chunks say: {advice('librosa') or 'librosa is not installed'}"
+            )
         if warned:
             print_table(findings_table(warned, "Warnings"))
         if refused:
@@ -65,11 +73,11 @@ def scan(
         raise typer.Exit(Exit.FINDING)
 
 
-def _scanned(files: list[Path], quiet: bool) -> tuple[list[Scanned], list[VaultError]]:
+def _scanned(files: list[Path], listen: Listener | None, quiet: bool) -> tuple[list[Scanned], list[VaultError]]:
     found: list[Scanned] = []
     refused: list[VaultError] = []
     with progress_bar("scanning", len(files), quiet) as advance, ThreadPoolExecutor() as workers:
-        for made in workers.map(_try, files):
+        for made in workers.map(lambda path: _try(path, listen), files):
             advance()
             if isinstance(made, VaultError):
                 refused.append(made)
@@ -78,9 +86,9 @@ def _scanned(files: list[Path], quiet: bool) -> tuple[list[Scanned], list[VaultE
     return found, refused
 
 
-def _try(path: Path) -> Scanned | VaultError:
+def _try(path: Path, listen: Listener | None) -> Scanned | VaultError:
     try:
-        return scan_file(path)
+        return scan_file(path, listen)
     except VaultError as error:
         return error
 

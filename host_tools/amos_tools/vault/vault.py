@@ -10,16 +10,16 @@ from types import TracebackType
 
 import numpy as np
 
-from amos_tools.render.marks import carries_mark
 from amos_tools.stems import StemFacts
 from amos_tools.vault import errors
-from amos_tools.vault.audio import Audio, StoredFrames, read_audio, to_float
+from amos_tools.vault.audio import Audio, StoredFrames, to_float
 from amos_tools.vault.blobs import Blobs
 from amos_tools.vault.catalogue import Catalogue
 from amos_tools.vault.facts import StatedFacts, check_splits, parse_facts, stated_texts
 from amos_tools.vault.findings import Finding, found_in, found_in_file
-from amos_tools.vault.limits import SILENT_PEAK, VAULT_RATES_HZ
+from amos_tools.vault.limits import VAULT_RATES_HZ
 from amos_tools.vault.loudness import measure_mlufs
+from amos_tools.vault.usable import usable_audio
 from amos_tools.vault.wav import wav_bytes, wav_samples
 
 _CATALOGUE = "vault.sqlite"
@@ -188,12 +188,8 @@ class Vault:
     def _prepare(self, path: Path, facts: StatedFacts, anew: bool = False) -> "Made":
         """`anew`: a stem of its own, whatever the vault took in of the same file before."""
         check_splits(str(path), facts.splits)
-        if path.is_file() and carries_mark(path):
-            raise errors.EngineOutput(path, "origin", "a recording by people", "the provenance of engine output")
-        audio = read_audio(path, self.rate_hz)
+        audio = usable_audio(path, self.rate_hz)
         samples = to_float(audio.samples)
-        if float(np.abs(samples - samples.mean(axis=0)).max()) < SILENT_PEAK:
-            raise errors.SilentAudio(path, "audio", "something that is heard", "silence throughout")
         findings = found_in_file(str(path), audio)
         findings += found_in(str(path), samples, self.rate_hz, facts.tempo_mbpm, facts.beats)
         return self._store(audio.samples if anew else self._known(audio), facts), findings
