@@ -85,8 +85,10 @@ def test_a_json_sidecar_may_state_composers_as_an_object(tmp_path: Path, good: d
     assert read_sidecar(tmp_path / "a.wav").credits == CREDITS
 
 
+# Filtering alone throws so much away that Hypothesis now and then gives up.
+LETTERS = st.characters(exclude_categories=["C", "Z"], include_characters=" ", exclude_characters=";=")
 NAMES = (
-    st.text(min_size=1, max_size=20)
+    st.text(LETTERS, min_size=1, max_size=15)
     .map(lambda text: nfc(text).strip())
     .filter(lambda text: bool(text) and text.isprintable() and not {";", "="} & set(text) and len(text.encode()) <= 60)
 )

@@ -9,7 +9,7 @@ import soundfile
 from amos_tools.stems import Split
 from amos_tools.vault import Vault, errors
 from amos_tools.vault.batch import import_paths
-from amos_tools.vault.sidecar import read_sheet
+from amos_tools.vault.sidecar import read_sheet, read_sidecar
 
 COLUMNS = ("file", "title", "artist", "splits", "role", "opt_in", "mood", "Scene 2")
 ROW = ("a.wav", "Harbour", "Ilse Maren", '"ilse=700000;kite=300000"', "pads", "yes", "dusk", "")
@@ -102,3 +102,35 @@ def test_the_row_that_says_most_of_the_path_is_meant(tmp_path: Path) -> None:
 def test_a_tempo_may_have_the_comma_of_a_spreadsheet(tmp_path: Path) -> None:
     (tmp_path / "s.csv").write_text("file;title;artist;splits;role;opt_in;tempo\na.wav;T;A;a=1000000;pads;yes;96,7\n")
     assert read_sheet(tmp_path / "s.csv").facts_for(tmp_path / "a.wav").tempo_mbpm == 96_700
+
+
+@pytest.mark.parametrize("column", ["theme", "style", "place", "time", "source", "layer", "rating", "bars", "beatless"])
+def test_what_only_sounds_like_a_column_is_a_tag(tmp_path: Path, column: str) -> None:
+    (tmp_path / "s.csv").write_text(f"file,title,artist,splits,role,opt_in,{column}\na.wav,T,A,a=1000000,fx,yes,dusk\n")
+    assert read_sheet(tmp_path / "s.csv").facts_for(tmp_path / "a.wav").tags == ((column, "dusk"),)
+
+
+@pytest.mark.parametrize("column", ["tempi", "titel", "Tempoo", "beat", "splitt", "rolle", "artists", "isrcs"])
+def test_what_is_nearly_a_column_is_refused_with_it(tmp_path: Path, column: str) -> None:
+    (tmp_path / "s.csv").write_text(f"file,title,artist,splits,role,opt_in,{column}\n")
+    with pytest.raises(errors.BadSidecar, match="the nearest is"):
+        read_sheet(tmp_path / "s.csv")
+
+
+def test_columns_may_be_written_as_a_spreadsheet_s_headings(tmp_path: Path, vault: Vault) -> None:
+    (tmp_path / "s.csv").write_text(
+        "File,Title,ARTIST,Splits,Role,Opt-in,Tempo,AI use\na.wav,T,A,a=1000000,fx,yes,90,none\n"
+    )
+    facts = read_sheet(tmp_path / "s.csv").facts_for(tmp_path / "a.wav")
+    assert (facts.title, facts.opt_in, facts.tempo_mbpm, facts.credits.ai_use) == ("T", True, 90_000, "none")
+    assert facts.tags == ()
+    (tmp_path / "twice.csv").write_text("file,title,artist,splits,role,opt_in,Title\n")
+    with pytest.raises(errors.BadSidecar, match="each column once"):
+        read_sheet(tmp_path / "twice.csv")
+    (tmp_path / "a.json").write_text('{"Title": "T", "title": "U", "artist": "A"}')
+    with pytest.raises(errors.BadSidecar, match="each field once"):
+        read_sidecar(tmp_path / "a.wav")
+    stem_facts = vault.import_file(stem(tmp_path / "b.wav", 1), facts)
+    assert vault.edit([stem_facts], {"Title": "New"})[0].title == "New"
+    with pytest.raises(errors.NotEditable):
+        vault.edit([stem_facts], {"Opt-in": "no"})

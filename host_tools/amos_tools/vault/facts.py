@@ -25,6 +25,8 @@ from amos_tools.vault.limits import (
 REQUIRED_FIELDS = ("title", "artist", "splits", "role", "opt_in")
 OPTIONAL_FIELDS = ("key", "tempo", "beats", "isrc", *CREDIT_FIELDS)
 FIELDS = REQUIRED_FIELDS + OPTIONAL_FIELDS
+_NEARLY_A_FIELD = 0.8
+"""`tempi` and `splitt` are typing errors; `theme` and `style` are tags."""
 
 _SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _KEY = re.compile(r"[A-G][#b]? (major|minor)")
@@ -54,6 +56,7 @@ def parse_facts(file: str, fields: Mapping[str, str]) -> StatedFacts:
 
     A field of another name is a tag, unless it looks like a known one that was written wrongly.
     """
+    fields = {field_named(name): text for name, text in fields.items()}
     tags = _tags(file, {name: text for name, text in fields.items() if name not in FIELDS})
     values = {name: nfc(fields.get(name, "").strip()) for name in FIELDS}
     for name in ("title", "artist", "splits", "role"):
@@ -123,10 +126,16 @@ def check_splits(file: str | None, splits: list[Split] | tuple[Split, ...]) -> N
         raise errors.SplitsDoNotSum(file, "splits", f"a sum of {PPM}", total)
 
 
+def field_named(name: str) -> str:
+    """The field that a heading such as `Opt-in` means; else the heading itself."""
+    plain = re.sub("[ -]", "_", name.strip().lower())
+    return plain if plain in ("file", *FIELDS) else name
+
+
 def check_tag_name(file: str, name: str) -> str:
     """The name of a tag as it is kept. Raises `BadSidecar` where another column was probably meant, or `BadTag`."""
     name = nfc(name.strip())
-    near = hint(name, FIELDS)
+    near = hint(name, FIELDS, _NEARLY_A_FIELD)
     if near:
         raise errors.BadSidecar(file, name, "a known column, or a tag that resembles none" + near, name)
     if not name or len(name.encode(errors="replace")) > TAG_MAX_BYTES or not name.isprintable():

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from amos_cli.names import hint, nfc, same_name
 from amos_cli.text import TextFault, decode_text
 from amos_tools.vault import errors
-from amos_tools.vault.facts import FIELDS, REQUIRED_FIELDS, StatedFacts, check_tag_name, parse_facts
+from amos_tools.vault.facts import FIELDS, REQUIRED_FIELDS, StatedFacts, check_tag_name, field_named, parse_facts
 from amos_tools.vault.limits import CSV_BYTES_MAX, SIDECAR_BYTES_MAX
 
 
@@ -30,7 +30,8 @@ def read_sidecar(audio: Path) -> StatedFacts:
     if not isinstance(stated, _Pairs):
         raise errors.BadSidecar(sidecar, "sidecar", "a JSON object", type(stated).__name__)
     fields: dict[str, str] = {}
-    for name, value in stated:
+    for heading, value in stated:
+        name = field_named(heading)
         if name in fields:
             raise errors.BadSidecar(sidecar, name, "each field once", "it twice")
         fields[name] = _field_text(sidecar, name, value)
@@ -121,7 +122,7 @@ def read_sheet(path: Path) -> Sheet:
     """Read a CSV of `file`, the columns of `FIELDS`, and tags. Raises `BadSidecar` when the sheet itself is wrong."""
     lines = _filled_rows(path, _read_text(path, CSV_BYTES_MAX))
     first, names = lines[0] if lines else (1, [])
-    header = [name.strip() for name in names]
+    header = [field_named(name.strip()) for name in names]
     _check_header(path, first, header)
     rows: dict[str, dict[str, str] | errors.VaultError] = {}
     for line, cells in lines[1:]:
@@ -143,7 +144,7 @@ def read_layout(path: Path) -> Layout:
     read_sheet(path)
     text = _read_text(path, CSV_BYTES_MAX)
     header = _filled_rows(path, text)[0][1]
-    return Layout(tuple(name.strip() for name in header), _separator(text))
+    return Layout(tuple(field_named(name.strip()) for name in header), _separator(text))
 
 
 class _Lines:

@@ -15,7 +15,7 @@ from amos_tools.vault import errors
 from amos_tools.vault.audio import Audio, StoredFrames, to_float
 from amos_tools.vault.blobs import Blobs
 from amos_tools.vault.catalogue import Catalogue
-from amos_tools.vault.facts import StatedFacts, check_splits, parse_facts, stated_texts
+from amos_tools.vault.facts import StatedFacts, check_splits, field_named, parse_facts, stated_texts
 from amos_tools.vault.findings import Finding, found_in, found_in_file
 from amos_tools.vault.limits import VAULT_RATES_HZ
 from amos_tools.vault.loudness import measure_mlufs
@@ -112,6 +112,7 @@ class Vault:
         All of it or nothing, and durable when it returns. Raises the `VaultError` of the first text that is wrong, and
         `NotEditable` for `opt_in`.
         """
+        changes = {field_named(name): text for name, text in changes.items()}
         if "opt_in" in changes:
             expected = "any other field: an import with opt_in gives consent, amos vault optout ends it"
             raise errors.NotEditable(None, "opt_in", expected, changes["opt_in"])
