@@ -88,6 +88,13 @@ def test_a_part_of_a_big_sheet_s_folder_is_quiet_about_the_rest(tmp_path: Path, 
     assert len(report.imported) == 4 and [error.file for error in report.refused] == ["gone.wav"]
 
 
+def test_a_row_whose_name_no_file_can_have_is_named(tmp_path: Path, vault: Vault) -> None:
+    stem(tmp_path / "in" / "a.wav", 1)
+    long = "x" * 300 + ".wav"
+    refused = import_paths(vault, [tmp_path / "in"], sheet(tmp_path / "s.csv", "a.wav", long)).refused
+    assert [(type(error), error.file) for error in refused] == [(errors.MissingFile, long)]
+
+
 def test_the_row_that_says_most_of_the_path_is_meant(tmp_path: Path) -> None:
     rows = read_sheet(sheet(tmp_path / "s.csv", "a.wav", "stems/a.wav", " b.wav", "b.wav", "c.wav "))
     assert rows.facts_for(tmp_path / "stems" / "a.wav").title == "T stems/a.wav"

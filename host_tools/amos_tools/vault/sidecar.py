@@ -104,7 +104,7 @@ class Sheet:
         return [
             errors.MissingFile(name, "file", f"an audio file for this row of {self.path.name}", "none")
             for name in self._rows
-            if name not in self._used and not any((base / name).is_file() for base in bases)
+            if name not in self._used and not any(os.path.isfile(base / name) for base in bases)
         ]
 
     def _name_of(self, audio: Path) -> str | None:
