@@ -245,7 +245,10 @@ RULES = (
     ),
     rule("amos_sync.options", "amos_sync", "amos_cli.keys", "amos_mqtt"),
     # What is looked at before the courier runs: the player's part of the machine, too.
-    rule("amos_sync.check", "amos_sync", "amos_mqtt", "amos.protocol", "amos.crypto", "amos.edges.alsa_library_host"),
+    rule(
+        "amos_sync.check",
+        *("amos_sync", "amos_metrics", "amos_mqtt", "amos.protocol", "amos.crypto", "amos.edges.alsa_library_host"),
+    ),
     rule("amos_sync.check.command", "amos_sync", "amos_cli", "amos_mqtt", "amos.protocol"),
     *(
         rule(
