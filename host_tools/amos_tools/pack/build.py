@@ -22,6 +22,7 @@ from amos_tools.pack.folder import PackWriter
 from amos_tools.pack.level import SHORT_MLU_MAX
 from amos_tools.pack.lift import Lifted
 from amos_tools.pack.prepare import Prepared, Workshop
+from amos_tools.pack.profile import Profile
 from amos_tools.pack.working import Working, find_working
 from amos_tools.stems import ROLES, StemFacts
 from amos_tools.vault import Vault
@@ -145,15 +146,25 @@ def stretched_stems(compiled: CompiledScript) -> list[StemFacts]:
     return [stem for stem, plan in plans if plan is not None and plan.changes]
 
 
-def stem_table(compiled: CompiledScript, vault: Vault) -> list[tuple[StemFacts, int, int]]:
-    """(stem, frames, gain_q15) of each stem exactly as a pack would have it, without building one.
+@dataclass(frozen=True, slots=True)
+class TableStem:
+    """A stem as a pack would have it. `profile` is of the samples that the pack has, before `gain_q15`."""
+
+    stem: StemFacts
+    frames: int
+    gain_q15: int
+    profile: Profile
+
+
+def stem_table(compiled: CompiledScript, vault: Vault) -> tuple[list[TableStem], Working]:
+    """The stems exactly as a pack would have them, and how loud it would play, without building one.
 
     Raises a `PackBuildError`, or a `VaultError` for a damaged blob.
     """
     score = _score(compiled)
     workshop = Workshop(vault, score.rate_hz, score.peak_mdb, "pcm16", lambda blob: hashlib.sha256(blob).digest())
-    _working, prepared = _prepared(_checked_stems(compiled.stems, vault), compiled, workshop)
-    return [(stem.stem, stem.frames, stem.gain_q15) for stem in prepared]
+    working, prepared = _prepared(_checked_stems(compiled.stems, vault), compiled, workshop)
+    return [TableStem(stem.stem, stem.frames, stem.gain_q15, stem.profile) for stem in prepared], working
 
 
 def artist_id(artist: str) -> bytes:

@@ -43,13 +43,13 @@ def _placed(
     """The sum of what sounds in each hop, each times its gain to the power of `exponent`."""
     hop = score.rate_hz // HOPS_PER_S
     result = np.zeros(FORECAST_S * HOPS_PER_S)
-    voices: dict[int, _Sounding] = {}
+    voices: dict[int, Sounding] = {}
     vm = Vm(score, list(stem_frames), list(gains_q15), FORECAST_SEED)
     for event in vm.advance(FORECAST_S * HOPS_PER_S * hop):
         if isinstance(event, Start):
             if event.voice in voices:
                 voices[event.voice].add_to(result)
-            voices[event.voice] = _Sounding(event, profiles[event.stem], hop, exponent)
+            voices[event.voice] = Sounding(event, profiles[event.stem], hop, exponent)
         elif isinstance(event, Stop) and event.voice in voices:
             voices[event.voice].stop(event, result)
     for sounding in voices.values():
@@ -57,7 +57,7 @@ def _placed(
     return result
 
 
-class _Sounding:
+class Sounding:
     """One placement: a value for each hop of its stem, times its gain to the power of `exponent`."""
 
     def __init__(self, start: Start, profile: Profile, hop: int, exponent: int) -> None:

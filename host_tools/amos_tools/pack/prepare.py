@@ -17,6 +17,7 @@ from amos.protocol.manifest import CODEC_PCM16, CODECS
 from amos_tools.pack import errors
 from amos_tools.pack.conform import CONFORM_VERSION, Plan, conform, is_loop, loop_frames
 from amos_tools.pack.fit import FIT_VERSION, fitted
+from amos_tools.pack.level import UNITY_Q15, linear
 from amos_tools.pack.lift import Level, Lifted, Terms, lifted
 from amos_tools.pack.profile import Profile, integrated_mlufs, momentary_mlufs, profile_of
 from amos_tools.pack.qoa import QOA_VERSION, encode_qoa
@@ -51,7 +52,10 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A stem as the pack has it. `sha256` and `size_bytes` are the blob's; `key` and `tempo_mbpm` after conforming."""
+    """A stem as the pack has it. `sha256` and `size_bytes` are the blob's; `key` and `tempo_mbpm` after conforming.
+
+    `profile` is of the blob, but for what the limiter took from its peaks.
+    """
 
     stem: StemFacts
     sha256: bytes
@@ -62,6 +66,7 @@ class Prepared:
     tempo_mbpm: int | None
     gain_q15: int
     lifted: Lifted
+    profile: Profile
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +105,7 @@ class Workshop:
             tempo_mbpm=plan.tempo_mbpm if plan else stem.tempo_mbpm,
             gain_q15=level.gain_q15,
             lifted=level.report,
+            profile=measured.profile * (linear(level.report.gain_mdb) * UNITY_Q15 / level.gain_q15) ** 2,
         )
 
     def level(self, measured: Measured, working_mlufs: int) -> Level:
