@@ -8,6 +8,7 @@ from amos.score.score import Score
 from amos_tools.script.dayparts import DaypartFacts
 from amos_tools.simulate import loudness
 from amos_tools.simulate.day import Day
+from amos_tools.simulate.drawing import time_of_day
 from amos_tools.simulate.inputs import TimedInput
 from amos_tools.simulate.loudness import Loudness
 from amos_tools.simulate.marks import Announcements, Marks, daypart_spans, input_marks
@@ -63,11 +64,7 @@ def drawn(played: Played, dayparts: Sequence[DaypartFacts], start: int | None, s
     if passage is not None:
         points = None if curve is None else curve.curve(passage.first, passage.until, PASSAGE_POINTS)
         seconds = [(second or 0) + frame / score.rate_hz for frame in (passage.first, passage.until)]
-        shown = " to ".join(_clock(int(at)) for at in seconds)
+        shown = " to ".join(time_of_day(int(at) % DAY_SECONDS, 1) for at in seconds)
         return passage_svg(score, played.stems, passage, points, marks, f"{shown}, {subtitle}", second)
     points = None if curve is None else curve.curve(0, tally.frames, DAY_POINTS)
     return day_svg(score, played.stems, tally, played.day, subtitle, second, marks, points)
-
-
-def _clock(second: int) -> str:
-    return f"{second // 3600 % 24:02}:{second // 60 % 60:02}:{second % 60:02}"

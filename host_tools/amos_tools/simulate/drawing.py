@@ -100,7 +100,7 @@ class Canvas:
         while second <= begin + seconds:
             x = LEFT + self.width * (second - begin) / seconds
             self.add(f'<path d="M{x:.1f} {TOP}V{self.y}" class="grid"/>')
-            text = _length(second, every) if self._from_second is None else _clock(second % 86_400, every)
+            text = _length(second, every) if self._from_second is None else time_of_day(second % 86_400, every)
             self.add(f'<text x="{x:.1f}" y="{self.y + 12}" class="small" text-anchor="middle">{text}</text>')
             second += every
         self.y += 26
@@ -169,8 +169,8 @@ class Canvas:
             self.add(f'<text x="{left + 7:.1f}" y="{y + 11}" class="small">{escape(text)}</text>')
 
 
-def _clock(second: int, every: int) -> str:
-    """Time of day."""
+def time_of_day(second: int, every: int) -> str:
+    """Of a tick every so many seconds."""
     text = f"{second // 3600:02}:{second // 60 % 60:02}"
     return f"{text}:{second % 60:02}" if every < 60 else text
 
