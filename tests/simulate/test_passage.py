@@ -54,7 +54,8 @@ def test_bars_are_the_placements_that_the_meter_counted(played: tuple[Passage, R
         if start < passage.until and start + frames > passage.first
     ]
     assert len(passage.bars) == len(counted) > 20
-    for bar, (stem, first, until) in zip(passage.bars, sorted(counted, key=lambda row: (row[1], row[0])), strict=True):
+    bars = sorted(passage.bars, key=lambda bar: (bar.stem, bar.first))
+    for bar, (stem, first, until) in zip(bars, sorted(counted), strict=True):
         # A fade begins and ends with a frame or two that are silent, and these are not counted.
         assert bar.stem == stem and 0 <= first - bar.first <= 64 and 0 <= bar.until - until <= 64
 
