@@ -57,8 +57,32 @@ BODIES = {
   play fx from spots chance 0.2 gain -6 dB
   next a
 """,
+    "gallery": """section a 4..8 bars
+  play pads from pads every 2 bars count 1..2 fade 1 bar
+  play melody from keys every 2 bars chance 0.4 gain -4 dB
+  next b
+section b 4 bars
+  play bass from low every 2 bars
+  play fx from spots every 2 bars gain -8 dB
+  next a
+""",
+    "bar": """section a 8 bars
+  play pads from pads every 2 bars gain -3 dB
+  play bass from low every 2 bars
+  play melody from keys every 2 bars count 2
+  next b
+section b 8 bars
+  play beats from kit every 2 bars gain -2 dB
+  play bass from low every 2 bars
+  play melody from keys every 2 bars
+  next a
+""",
+    "club": """section a 8 bars
+  play beats from kit every 2 bars count 2 gain +3 dB
+  next a
+""",
 }
-TARGETS = {"lobby": -22, "shop": -18, "spa": -26}
+TARGETS = {"lobby": -22, "shop": -18, "spa": -26, "gallery": -24, "bar": -15, "club": -14}
 
 
 def notes(hz: list[float], beats: int, decay: float, seed: int) -> np.ndarray:

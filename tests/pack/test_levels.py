@@ -50,7 +50,7 @@ def true_peak_db(samples: np.ndarray) -> float:
     return 20 * math.log10(float(np.abs(soxr.resample(samples, RATE_HZ, 4 * RATE_HZ)).max()))
 
 
-@pytest.mark.parametrize("name", TARGETS)
+@pytest.mark.parametrize("name", ["lobby", "shop", "spa"])
 def test_stems_of_a_role_play_within_3_db_and_below_the_peak(uneven: Vault, tmp_path: Path, name: str) -> None:
     summary, pack = built(uneven, tmp_path / "pack", name)
     assert not summary.short and not level_warnings(summary)
@@ -68,26 +68,40 @@ def test_stems_of_a_role_play_within_3_db_and_below_the_peak(uneven: Vault, tmp_
     assert max(max(found) - min(found) for found in loudness.values()) < 1, loudness
 
 
-@pytest.mark.parametrize("name", ["shop"])
-def test_a_minute_is_within_1_lu_of_the_target(uneven: Vault, tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize("name", ["shop", "bar", "club"])
+def test_a_minute_is_within_1_lu_of_the_target_or_named(uneven: Vault, tmp_path: Path, name: str) -> None:
     check_render(uneven, tmp_path, name, 1)
 
 
 @pytest.mark.sweep
 @pytest.mark.parametrize("name", TARGETS)
-def test_ten_minutes_are_within_1_lu_of_the_target(uneven: Vault, tmp_path: Path, name: str) -> None:
+def test_ten_minutes_are_within_1_lu_of_the_target_or_named(uneven: Vault, tmp_path: Path, name: str) -> None:
     check_render(uneven, tmp_path, name, 10)
 
 
-def check_render(vault: Vault, tmp_path: Path, name: str, minutes: int) -> None:
-    summary, pack = built(vault, tmp_path / "pack", name)
+@pytest.mark.sweep
+@pytest.mark.parametrize("target", [-14, -15, -16])
+def test_ten_minutes_of_a_loud_shop_are_within_1_lu_of_the_target(uneven: Vault, tmp_path: Path, target: int) -> None:
+    check_render(uneven, tmp_path, "shop", 10, target)
+
+
+def check_render(vault: Vault, tmp_path: Path, name: str, minutes: int, target: int | None = None) -> None:
+    summary, pack = built(vault, tmp_path / "pack", name, target)
     samples = heard(pack, minutes)
     pack.close()
     found = float(pyloudnorm.Meter(RATE_HZ).integrated_loudness(samples))
-    print(f"{name}: target {TARGETS[name]}, forecast {summary.forecast_mlufs / 1000:.2f}, heard {found:.2f} LUFS")
-    assert abs(found - TARGETS[name]) < 1
-    assert abs(summary.forecast_mlufs / 1000 - found) < 1
+    forecast = summary.working.forecast_mlufs / 1000
+    print(f"{name}: target {summary.target_mlufs / 1000}, forecast {forecast:.2f}, heard {found:.2f} LUFS")
+    assert abs(forecast - found) < 0.5
     assert np.abs(samples.mean(axis=0)).max() < 1e-3
+    if name != "club":
+        assert abs(found - summary.target_mlufs / 1000) < 1 and not level_warnings(summary)
+        return
+    assert found < TARGETS[name] - 1
+    (missed,) = level_warnings(summary)
+    assert missed.startswith(f"TargetMissed: expected -14 LUFS, found a forecast of {forecast:.1f} LUFS: the player's")
+    assert "beats 5 " in missed and "beats 6 " in missed and "bass" not in missed
+    assert f"the player's limiter takes {summary.working.limited_mlu / 1000:.1f} LU" in level_lines(summary)[0]
 
 
 def test_what_cannot_be_brought_there_is_named_with_the_forecast(tmp_path: Path) -> None:
@@ -111,7 +125,7 @@ def test_what_cannot_be_brought_there_is_named_with_the_forecast(tmp_path: Path)
     strong, below, missed = level_warnings(summary)
     assert strong.startswith("StronglyLimited: ") and "Clicks for beats" in strong
     assert below.startswith("StemsBelow: ") and "Clicks for bass" in below
-    assert missed.startswith("TargetMissed: ") and f"{summary.forecast_mlufs / 1000:.1f} LUFS" in missed
+    assert missed.startswith("TargetMissed: ") and f"{summary.working.forecast_mlufs / 1000:.1f} LUFS" in missed
     assert all(level.limited_mdb <= LIMIT_MDB_MAX + 2000 for _stem, level in summary.limited)
     assert any("peaks limited in" in line for line in level_lines(summary))
 

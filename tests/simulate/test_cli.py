@@ -14,11 +14,12 @@ from amos.packs.folder import open_pack
 from amos.score.inputs import INPUT_CLOCK, INPUT_VOLUME
 from amos_tools.cli import app
 from amos_tools.pack import build_pack
+from amos_tools.pack.working import Working
 from amos_tools.script import Compiled, compile_script
 from amos_tools.simulate.allowance import too_soon
 from amos_tools.simulate.inputs import TimedInput
 from amos_tools.simulate.run import SimStem
-from amos_tools.simulate.stems import script_stems
+from amos_tools.simulate.stems import script_stems, script_table
 from amos_tools.starter import make_starter_vault
 from amos_tools.vault import Vault
 
@@ -37,15 +38,15 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module", autouse=True)
 def stretched_once() -> Iterator[None]:
     """All tests simulate one script, and to stretch its stems takes longer than to play a day."""
-    known: dict[bytes, list[SimStem]] = {}
+    known: dict[bytes, tuple[list[SimStem], Working]] = {}
 
-    def found(compiled: Compiled, vault: Vault) -> list[SimStem]:
+    def found(compiled: Compiled, vault: Vault) -> tuple[list[SimStem], Working]:
         if compiled.score not in known:
-            known[compiled.score] = script_stems(compiled, vault)
+            known[compiled.score] = script_table(compiled, vault)
         return known[compiled.score]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("amos_tools.simulate.cli.script_stems", found)
+        patch.setattr("amos_tools.simulate.cli.script_table", found)
         yield
 
 
@@ -67,6 +68,26 @@ def test_report_and_drawing(folder: Path, tmp_path: Path) -> None:
         assert simulate(folder, "--hours", "1", "--clock", clock, "--out", str(out))[0] == 0
         ticks = re.findall(r'text-anchor="middle">([^<]+)<', out.read_text())
         assert ticks[0] == first and (f"1 h, seed 1, from {clock}" in out.read_text()) == (clock != "none")
+
+
+def test_minutes_are_drawn_and_the_day_has_its_marks(folder: Path, tmp_path: Path) -> None:
+    out, inputs = tmp_path / "bars.svg", tmp_path / "inputs.jsonl"
+    inputs.write_text('{"time": "62m", "kind": "skip"}\n{"time": "63m", "kind": "sparkle", "value": 0.9}\n')
+    words = ("--clock", "mon 11:00", "--input", str(inputs), "--out", str(out))
+    code, text = simulate(folder, *words, "--from", "12:00", "--minutes", "5")
+    assert code == 0, text
+    assert "level    forecast -20.0 LUFS, target -20 LUFS" in text and "none is heard" in text
+    drawn = out.read_text()
+    for word in ("12:00:00 to 12:05:00, seed 1", ">lunch<", ">skip<", ">sparkle 0.9<", ">Harbour Haze<", ">stroll<"):
+        assert word in drawn
+    assert simulate(folder, *words, "--hours", "1.1")[0] == 0
+    drawn = out.read_text()
+    for word in (">lunch<", ">skip<", ">loudness<", ">parts of the day<"):
+        assert word in drawn
+    code, text = simulate(folder, *words, "--hours", "0.1", "--json")
+    report = json.loads(text)
+    assert report["unreachable"] == [] and report["heard_rests"]["count"] == 0
+    assert report["target_mlufs"] == -20_000 and abs(report["forecast_mlufs"] + 20_000) < 200
 
 
 @pytest.mark.parametrize(
@@ -114,6 +135,8 @@ def test_refusals(folder: Path, tmp_path: Path) -> None:
     for arguments, expected in (
         (("--hours", "0"), "hours: expected"),
         (("--hours", "nan"), "hours: expected"),
+        (("--from", "12:00"), "from: expected --out, the picture to draw, found none"),
+        (("--minutes", "5"), "minutes: expected --from, which says where they begin, found none"),
         (("--seed", "x"), "SeedError: seed: expected"),
         (("--clock", "noon"), 'clock: expected a day and time such as "mon 07:30", found'),
         (("--out", str(tmp_path / "day.png")), "out: expected a name that ends in .svg"),

@@ -9,7 +9,8 @@ from amos.score.inputs import INPUT_SLIDER
 from amos.score.score import Score
 from amos_tools.simulate import SimStem, TimedInput, watch
 from amos_tools.simulate.day import Day
-from amos_tools.simulate.svg import LEFT, WIDTH, day_svg
+from amos_tools.simulate.drawing import LEFT, WIDTH
+from amos_tools.simulate.svg import day_svg
 from amos_tools.simulate.tally import Tally
 
 SVG = "{http://www.w3.org/2000/svg}"

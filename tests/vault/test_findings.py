@@ -56,6 +56,15 @@ def test_each_fault_is_named_with_its_file(tmp_path: Path, vault: Vault, stated:
     assert report.warned[0].expected and report.warned[0].found
 
 
+def test_silence_is_what_is_far_below_the_files_own_peak(tmp_path: Path, vault: Vault, stated: StatedFacts) -> None:
+    soft = taken(vault, tmp_path / "soft.wav", loop() * 0.001, stated)
+    assert soft.imported and not soft.warned
+    hiss = np.random.RandomState(1).uniform(-1, 1, loop().shape) * 10 ** (-69 / 20)
+    hiss[: len(hiss) // 4] = loop()[: len(hiss) // 4]
+    noisy = taken(vault, tmp_path / "noisy.wav", hiss, stated)
+    assert [(finding.name, finding.found) for finding in noisy.warned] == [("MostlySilent", "silence in 75 %")]
+
+
 def test_few_bits_are_named(tmp_path: Path, vault: Vault, stated: StatedFacts) -> None:
     report = taken(vault, tmp_path / "a.wav", loop(), stated, "PCM_U8")
     assert ("FewBits", "PCM_U8") in [(finding.name, finding.found) for finding in report.warned]

@@ -19,10 +19,11 @@ from amos_tools.pack import errors
 from amos_tools.pack.catalogue import export_catalogue
 from amos_tools.pack.conform import Plan, can_conform
 from amos_tools.pack.folder import PackWriter
-from amos_tools.pack.forecast import forecast_mlufs
-from amos_tools.pack.level import SHORT_MLU_MAX, gain_q15, linear, stem_gain_mdb, working_mlufs
+from amos_tools.pack.level import SHORT_MLU_MAX
 from amos_tools.pack.lift import Lifted
-from amos_tools.pack.prepare import Measured, Prepared, Workshop
+from amos_tools.pack.prepare import Prepared, Workshop
+from amos_tools.pack.profile import Profile
+from amos_tools.pack.working import Working, find_working
 from amos_tools.stems import ROLES, StemFacts
 from amos_tools.vault import Vault
 
@@ -52,9 +53,8 @@ class PackSummary:
     serial: int
     stems: int
     blob_bytes: int
-    working_mlufs: int
+    working: Working
     target_mlufs: int
-    forecast_mlufs: int
     levelled: tuple[tuple[StemFacts, Lifted], ...]
 
     @property
@@ -71,6 +71,11 @@ class PackSummary:
     def short(self) -> list[tuple[StemFacts, Lifted]]:
         """The stems whose peaks or noise keep them from the loudness of the others."""
         return [(stem, level) for stem, level in self.levelled if level.short_mdb > SHORT_MLU_MAX]
+
+    @property
+    def heard(self) -> list[tuple[StemFacts, Lifted]]:
+        """The stems that the forecast has heard."""
+        return [self.levelled[index] for index in self.working.sampled]
 
 
 def build_pack(
@@ -128,9 +133,8 @@ def build_pack(
         serial=serial,
         stems=len(records),
         blob_bytes=blob_bytes,
-        working_mlufs=working,
+        working=working,
         target_mlufs=score.target_mlufs,
-        forecast_mlufs=_forecast(score, prepared),
         levelled=tuple((stem.stem, stem.lifted) for stem in prepared),
     )
 
@@ -142,15 +146,25 @@ def stretched_stems(compiled: CompiledScript) -> list[StemFacts]:
     return [stem for stem, plan in plans if plan is not None and plan.changes]
 
 
-def stem_table(compiled: CompiledScript, vault: Vault) -> list[tuple[StemFacts, int, int]]:
-    """(stem, frames, gain_q15) of each stem exactly as a pack would have it, without building one.
+@dataclass(frozen=True, slots=True)
+class TableStem:
+    """A stem as a pack would have it. `profile` is of the samples that the pack has, before `gain_q15`."""
+
+    stem: StemFacts
+    frames: int
+    gain_q15: int
+    profile: Profile
+
+
+def stem_table(compiled: CompiledScript, vault: Vault) -> tuple[list[TableStem], Working]:
+    """The stems exactly as a pack would have them, and how loud it would play, without building one.
 
     Raises a `PackBuildError`, or a `VaultError` for a damaged blob.
     """
     score = _score(compiled)
     workshop = Workshop(vault, score.rate_hz, score.peak_mdb, "pcm16", lambda blob: hashlib.sha256(blob).digest())
-    _working, prepared = _prepared(_checked_stems(compiled.stems, vault), compiled, workshop)
-    return [(stem.stem, stem.frames, stem.gain_q15) for stem in prepared]
+    working, prepared = _prepared(_checked_stems(compiled.stems, vault), compiled, workshop)
+    return [TableStem(stem.stem, stem.frames, stem.gain_q15, stem.profile) for stem in prepared], working
 
 
 def artist_id(artist: str) -> bytes:
@@ -158,42 +172,19 @@ def artist_id(artist: str) -> bytes:
     return hashlib.sha256(artist.encode()).digest()[:16]
 
 
-def _prepared(stems: list[StemFacts], compiled: CompiledScript, workshop: Workshop) -> tuple[int, list[Prepared]]:
+def _prepared(stems: list[StemFacts], compiled: CompiledScript, workshop: Workshop) -> tuple[Working, list[Prepared]]:
     """The loudness that stems are brought to, and every stem as the pack has it."""
     score = _score(compiled)
     with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as workers:
         plans = [_plan(stem, score.tempo_mbpm, compiled.key) for stem in stems]
         measured = list(workers.map(workshop.measure, stems, plans))
-        working = _working(score, measured)
-        return working, list(workers.map(lambda stem: workshop.finish(stem, working), measured))
+        working = find_working(score, measured, workshop)
+        return working, list(workers.map(lambda stem: workshop.finish(stem, working.mlufs), measured))
 
 
 def _plan(stem: StemFacts, tempo_mbpm: int, key: str | None) -> Plan | None:
     """To the script's tempo and key; to one of them where the other is too far; None where both are."""
     return can_conform(stem, tempo_mbpm, key) or can_conform(stem, tempo_mbpm, None) or can_conform(stem, None, key)
-
-
-def _working(score: Score, stems: list[Measured]) -> int:
-    """The loudness at which the forecast of the score meets its target."""
-    frames = [stem.frames for stem in stems]
-    loudness = [stem.mlufs for stem in stems]
-
-    def forecast(working: int) -> int:
-        gains_mdb = [
-            stem_gain_mdb(mlufs, stem.peak, working, score.peak_mdb)
-            for mlufs, stem in zip(loudness, stems, strict=True)
-        ]
-        # The score's machine knows gains up to unity; what is above is in the samples.
-        profiles = [stem.profile * linear(max(0, gain)) ** 2 for stem, gain in zip(stems, gains_mdb, strict=True)]
-        return forecast_mlufs(score, frames, [gain_q15(min(0, gain), 0, 0) for gain in gains_mdb], profiles)
-
-    return working_mlufs(score.target_mlufs, forecast)
-
-
-def _forecast(score: Score, stems: list[Prepared]) -> int:
-    """How loud the pack will play, with what limiters left of its stems."""
-    gains_q15 = [stem.gain_q15 for stem in stems]
-    return forecast_mlufs(score, [stem.frames for stem in stems], gains_q15, [stem.profile for stem in stems])
 
 
 def _score(compiled: CompiledScript) -> Score:

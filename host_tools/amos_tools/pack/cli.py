@@ -70,7 +70,7 @@ def build(
     for warning in warnings:
         typer.echo(warning, err=True)
     print(f"{out}: pack {summary.pack_id.hex()[:16]}, serial {serial}, {summary.stems} stems")
-    print(f"{summary.blob_bytes / 1e6:.1f} MB, stems brought to {summary.working_mlufs / 1000:.1f} LUFS")
+    print(f"{summary.blob_bytes / 1e6:.1f} MB, stems brought to {summary.working.mlufs / 1000:.1f} LUFS")
     for line in level_lines(summary):
         print(line)
 
@@ -129,9 +129,10 @@ def _summary_facts(out: Path, serial: int, summary: PackSummary, warnings: list[
         "serial": serial,
         "stems": summary.stems,
         "blob_bytes": summary.blob_bytes,
-        "working_mlufs": summary.working_mlufs,
+        "working_mlufs": summary.working.mlufs,
         "target_mlufs": summary.target_mlufs,
-        "forecast_mlufs": summary.forecast_mlufs,
+        "forecast_mlufs": summary.working.forecast_mlufs,
+        "limited_mlu": summary.working.limited_mlu,
         "amplified": [level_facts(*item) for item in summary.amplified],
         "limited": [level_facts(*item) for item in summary.limited],
         "short": [level_facts(*item) for item in summary.short],

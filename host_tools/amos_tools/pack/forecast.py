@@ -1,7 +1,7 @@
-"""How loud a score will play: BS.1770 over what the VM places, from the power of its stems, without rendering.
+"""How much power a score will play with: what the VM places, times the power of its stems, without rendering.
 
-Stems are taken for uncorrelated, so their powers add; ducks and the limiter are left out. On the starter pack it is
-within 0.3 LU of what a meter finds in ten rendered minutes (`tests/sound/test_sound_quality.py`).
+Stems are taken for uncorrelated, so their powers add; ducks and the player's limiter are left out. What these two make
+of it, `sample_render` measures.
 """
 
 import hashlib
@@ -15,41 +15,56 @@ from amos.score.vm import Vm
 from amos.sound.envelope import Envelope
 from amos.sound.events import Start, Stop
 from amos.sound.fade_numpy import node_gains
-from amos_tools.pack.profile import HOPS_PER_S, Profile, integrated_mlufs
+from amos_tools.pack.profile import HOPS_PER_S, Profile
 
 FORECAST_S = 1800
 """Half an hour of music: from one seed to another ten minutes differ by 0.2 LU."""
 
-_SEED = hashlib.sha256(b"amos/1/forecast").digest()
+FORECAST_SEED = hashlib.sha256(b"amos/1/forecast").digest()
 
 
-def forecast_mlufs(
+def forecast_power(
     score: Score, stem_frames: Sequence[int], gains_q15: Sequence[int], profiles: Sequence[Profile]
-) -> int:
-    """Integrated loudness of half an hour of the score, in thousandths of a LUFS; -70000 for silence."""
+) -> Profile:
+    """The profile of half an hour of the score, as `profile_of` would find it in the samples."""
+    return _placed(score, stem_frames, gains_q15, profiles, 2)
+
+
+def forecast_peak(score: Score, stem_frames: Sequence[int], gains_q15: Sequence[int], peaks: Sequence[float]) -> float:
+    """The highest peak of that half hour, if those of all that sounds in a hop came together; full scale is 1."""
     hop = score.rate_hz // HOPS_PER_S
-    power = np.zeros(FORECAST_S * HOPS_PER_S)
-    voices: dict[int, _Sounding] = {}
-    vm = Vm(score, list(stem_frames), list(gains_q15), _SEED)
+    held = [np.full(-(-frames // hop), peak) for frames, peak in zip(stem_frames, peaks, strict=True)]
+    return float(_placed(score, stem_frames, gains_q15, held, 1).max())
+
+
+def _placed(
+    score: Score, stem_frames: Sequence[int], gains_q15: Sequence[int], profiles: Sequence[Profile], exponent: int
+) -> Profile:
+    """The sum of what sounds in each hop, each times its gain to the power of `exponent`."""
+    hop = score.rate_hz // HOPS_PER_S
+    result = np.zeros(FORECAST_S * HOPS_PER_S)
+    voices: dict[int, Sounding] = {}
+    vm = Vm(score, list(stem_frames), list(gains_q15), FORECAST_SEED)
     for event in vm.advance(FORECAST_S * HOPS_PER_S * hop):
         if isinstance(event, Start):
             if event.voice in voices:
-                voices[event.voice].add_to(power)
-            voices[event.voice] = _Sounding(event, profiles[event.stem], hop)
+                voices[event.voice].add_to(result)
+            voices[event.voice] = Sounding(event, profiles[event.stem], hop, exponent)
         elif isinstance(event, Stop) and event.voice in voices:
-            voices[event.voice].stop(event, power)
+            voices[event.voice].stop(event, result)
     for sounding in voices.values():
-        sounding.add_to(power)
-    return integrated_mlufs(power)
+        sounding.add_to(result)
+    return result
 
 
-class _Sounding:
-    """One placement: its power, hop by hop, is its stem's times the square of its gain."""
+class Sounding:
+    """One placement: a value for each hop of its stem, times its gain to the power of `exponent`."""
 
-    def __init__(self, start: Start, profile: Profile, hop: int) -> None:
+    def __init__(self, start: Start, profile: Profile, hop: int, exponent: int) -> None:
         self._start = start
         self._profile = profile
         self._hop = hop
+        self._exponent = exponent
         self._done = 0  # hops of the stem that are added
         self._envelope = Envelope()
         self._envelope.begin(start)
@@ -70,5 +85,5 @@ class _Sounding:
         if len(hops):
             middles = np.minimum(hops * self._hop + self._hop // 2, pos)
             gains = node_gains(self._envelope, middles) / 32768
-            power[first + hops] += self._profile[hops] * np.square(gains)
+            power[first + hops] += self._profile[hops] * gains**self._exponent
         self._done = max(self._done, until)

@@ -56,7 +56,7 @@ def stem_gain_mdb(stem_mlufs: int, peak: float, working: int, ceiling_mdb: int) 
 
     `peak` is the largest magnitude of its samples, full scale 1.
     """
-    return min(working - stem_mlufs, MAKE_UP_MDB_MAX, ceiling_mdb - _mdb(peak) + LIMIT_MDB_MAX)
+    return min(working - stem_mlufs, MAKE_UP_MDB_MAX, ceiling_mdb - decibels(peak) + LIMIT_MDB_MAX)
 
 
 def baked_mdb(gain_mdb: int, peak: float, ceiling_mdb: int) -> int | None:
@@ -65,16 +65,16 @@ def baked_mdb(gain_mdb: int, peak: float, ceiling_mdb: int) -> int | None:
     In steps, the rest is done by the gain in play: so a script that moves the working loudness by a little leaves most
     blobs as they were, and players fetch only those that changed. Limiting deserves finer steps than room.
     """
-    over = gain_mdb + _mdb(peak) - ceiling_mdb
+    over = gain_mdb + decibels(peak) - ceiling_mdb
     if gain_mdb <= 0 and over <= 0:
         return None
     roomy = _up_to(gain_mdb, _STEP_MDB)
-    return roomy if roomy + _mdb(peak) <= ceiling_mdb else _up_to(gain_mdb, _STEP_LIMITED_MDB)
+    return roomy if roomy + decibels(peak) <= ceiling_mdb else _up_to(gain_mdb, _STEP_LIMITED_MDB)
 
 
 def gain_q15(gain_mdb: int, peak: float, ceiling_mdb: int) -> int:
     """The gain in play, 1 .. 32767, with which samples of magnitude `peak` stay below the ceiling."""
-    safe_mdb = ceiling_mdb - _mdb(peak)
+    safe_mdb = ceiling_mdb - decibels(peak)
     return max(1, min(math.floor(linear(min(gain_mdb, safe_mdb)) * UNITY_Q15), GAIN_Q15_MAX))
 
 
@@ -83,8 +83,8 @@ def linear(mdb: int) -> float:
     return float(10 ** (mdb / 20_000))
 
 
-def _mdb(magnitude: float) -> int:
-    """Rounded up, so that nothing passes a ceiling by rounding."""
+def decibels(magnitude: float) -> int:
+    """In thousandths, rounded up, so that nothing passes a ceiling by rounding."""
     return math.ceil(20_000 * math.log10(max(magnitude, 1e-9)))
 
 

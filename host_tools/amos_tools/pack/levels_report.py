@@ -9,12 +9,16 @@ from amos_tools.stems import StemFacts
 
 TARGET_MISSED_MLU = 1_000
 """Listeners notice a step of about one LU; a forecast is within a third of that."""
+LIMITED_MLU_MIN = 100
 _NAMED_MAX = 8
 
 
 def level_lines(summary: PackSummary) -> list[str]:
     """What was amplified and limited, and how loud the pack will play."""
-    lines = [f"forecast {summary.forecast_mlufs / 1000:.1f} LUFS, target {summary.target_mlufs / 1000:g} LUFS"]
+    working = summary.working
+    lines = [f"forecast {working.forecast_mlufs / 1000:.1f} LUFS, target {summary.target_mlufs / 1000:g} LUFS"]
+    if working.limited_mlu >= LIMITED_MLU_MIN:
+        lines[0] += f"; the player's limiter takes {working.limited_mlu / 1000:.1f} LU"
     if summary.amplified:
         most = max(level.gain_mdb for _stem, level in summary.amplified) / 1000
         lines.append(f"{len(summary.amplified)} stems amplified, by up to {most:.1f} dB")
@@ -31,14 +35,12 @@ def level_warnings(summary: PackSummary) -> list[str]:
     short = [(stem, level.short_mdb) for stem, level in summary.short]
     if short:
         warnings.append(
-            f"StemsBelow: expected stems at {summary.working_mlufs / 1000:.1f} LUFS, found peaks or noise that keep "
+            f"StemsBelow: expected stems at {summary.working.mlufs / 1000:.1f} LUFS, found peaks or noise that keep "
             f"{len(short)} of them below: {_named(short)}"
         )
-    if abs(summary.forecast_mlufs - summary.target_mlufs) > TARGET_MISSED_MLU:
-        warnings.append(
-            f"TargetMissed: expected {summary.target_mlufs / 1000:g} LUFS, found a forecast of "
-            f"{summary.forecast_mlufs / 1000:.1f} LUFS"
-        )
+    missed = _missed(summary)
+    if missed:
+        warnings.append(missed)
     return warnings
 
 
@@ -47,6 +49,24 @@ def _strongly_limited(stems: list[tuple[StemFacts, int]]) -> str:
         f"StronglyLimited: expected at most {STRONGLY_LIMITED_MDB / 1000:g} dB taken from a stem's peaks, found "
         f"{len(stems)} with more, which may be heard in their strokes: {_named(stems)}; denser recordings, or a lower "
         "target of the script, need less"
+    )
+
+
+def _missed(summary: PackSummary) -> str | None:
+    """Names the stems by whose peaks the player's limiter is kept at work."""
+    working = summary.working
+    if abs(working.forecast_mlufs - summary.target_mlufs) <= TARGET_MISSED_MLU:
+        return None
+    text = (
+        f"TargetMissed: expected {summary.target_mlufs / 1000:g} LUFS, found a forecast of "
+        f"{working.forecast_mlufs / 1000:.1f} LUFS"
+    )
+    if working.limited_mlu < LIMITED_MLU_MIN:
+        return text
+    peaks = [(stem, level.crest_mdb) for stem, level in summary.heard]
+    return (
+        f"{text}: the player's limiter takes {working.limited_mlu / 1000:.1f} LU, "
+        f"for peaks that stand far above the loudness of their stems: {_named(peaks)}"
     )
 
 

@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from amos_tools.pack.level import baked_mdb, gain_q15, linear, stem_gain_mdb
+from amos_tools.pack.level import baked_mdb, decibels, gain_q15, linear, stem_gain_mdb
 from amos_tools.pack.limiter import limited
 from amos_tools.pack.profile import integrated_mlufs, momentary_mlufs, profile_of
 from amos_tools.vault.audio import FloatFrames
@@ -32,11 +32,13 @@ class Lifted:
     gain_mdb     what its samples and its gain in play make of it together
     limited_mdb  taken from its highest peak
     short_mdb    what it still lacks to the working loudness
+    crest_mdb    how far its highest peak stands above its loudness
     """
 
     gain_mdb: int
     limited_mdb: int
     short_mdb: int
+    crest_mdb: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,8 @@ def lifted(samples: FloatFrames, own_mlufs: int, peak: float, working: int, term
     step_mdb = baked_mdb(wanted_mdb, peak, terms.peak_mdb)
     if step_mdb is None:
         short = working - own_mlufs - wanted_mdb
-        return Level(samples, gain_q15(wanted_mdb, peak, terms.peak_mdb), Lifted(wanted_mdb, 0, max(0, short)))
+        report = Lifted(wanted_mdb, 0, max(0, short), decibels(peak) - own_mlufs)
+        return Level(samples, gain_q15(wanted_mdb, peak, terms.peak_mdb), report)
     most_mdb = max(step_mdb, stem_gain_mdb(_NO_MLUFS, peak, 0, terms.peak_mdb))
     result, least, found = samples, 1.0, own_mlufs
     for _ in range(_ROUNDS_MAX):
@@ -65,8 +68,8 @@ def lifted(samples: FloatFrames, own_mlufs: int, peak: float, working: int, term
             break
         step_mdb = min(step_mdb + working - found, most_mdb)
     rest_mdb = min(0, working - found)
-    report = Lifted(step_mdb + rest_mdb, _taken(least), max(0, working - found))
     loudest = float(abs(result).max())
+    report = Lifted(step_mdb + rest_mdb, _taken(least), max(0, working - found), decibels(loudest) - found)
     return Level(result, gain_q15(rest_mdb, loudest, terms.peak_mdb), report)
 
 

@@ -17,7 +17,8 @@ from amos.protocol.manifest import CODEC_PCM16, CODECS
 from amos_tools.pack import errors
 from amos_tools.pack.conform import CONFORM_VERSION, Plan, conform, is_loop, loop_frames
 from amos_tools.pack.fit import FIT_VERSION, fitted
-from amos_tools.pack.lift import Lifted, Terms, lifted
+from amos_tools.pack.level import UNITY_Q15, linear
+from amos_tools.pack.lift import Level, Lifted, Terms, lifted
 from amos_tools.pack.profile import Profile, integrated_mlufs, momentary_mlufs, profile_of
 from amos_tools.pack.qoa import QOA_VERSION, encode_qoa
 from amos_tools.pack.quantise import quantised
@@ -51,7 +52,10 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A stem as the pack has it. `sha256` and `size_bytes` are the blob's; `key` and `tempo_mbpm` after conforming."""
+    """A stem as the pack has it. `sha256` and `size_bytes` are the blob's; `key` and `tempo_mbpm` after conforming.
+
+    `profile` is of the blob, but for what the limiter took from its peaks.
+    """
 
     stem: StemFacts
     sha256: bytes
@@ -87,8 +91,7 @@ class Workshop:
     def finish(self, measured: Measured, working_mlufs: int) -> Prepared:
         """The stem at the working loudness, its blob stored. Raises as `measure` does."""
         stem, plan = measured.stem, measured.plan
-        samples = self._samples(stem, plan)
-        level = lifted(samples, measured.mlufs, measured.peak, working_mlufs, self._terms(measured))
+        level = self.level(measured, working_mlufs)
         pcm = quantised(level.samples, stem.sha256)
         blob = self._blob(pcm)
         frames, channels = pcm.shape
@@ -102,8 +105,26 @@ class Workshop:
             tempo_mbpm=plan.tempo_mbpm if plan else stem.tempo_mbpm,
             gain_q15=level.gain_q15,
             lifted=level.report,
-            profile=measured.profile if level.samples is samples else profile_of(level.samples, self.rate_hz),
+            profile=measured.profile * (linear(level.report.gain_mdb) * UNITY_Q15 / level.gain_q15) ** 2,
         )
+
+    def level(self, measured: Measured, working_mlufs: int) -> Level:
+        """The stem's samples at the working loudness, and the gain in play. Raises as `measure` does."""
+        samples = self._samples(measured.stem, measured.plan)
+        return lifted(samples, measured.mlufs, measured.peak, working_mlufs, self._terms(measured))
+
+    def cached(self, facts: str, make: Callable[[], bytes]) -> bytes:
+        """What `make` gave the first time it was asked for with these facts. A damaged file is made again."""
+        path = self.vault.path / CACHE_NAME / hashlib.sha256(facts.encode()).hexdigest()
+        try:
+            kept = path.read_bytes()
+        except OSError:
+            kept = b""
+        if kept and hashlib.sha256(kept[32:]).digest() == kept[:32]:
+            return kept[32:]
+        data = make()
+        _keep(path, hashlib.sha256(data).digest() + data)
+        return data
 
     def _samples(self, stem: StemFacts, plan: Plan | None) -> FloatFrames:
         stored = resampled(to_float(self.vault.audio(stem)), stem.rate_hz, self.rate_hz)
@@ -127,24 +148,11 @@ class Workshop:
         if CODECS.index(self.codec) == CODEC_PCM16:
             return pcm
         facts = (QOA_VERSION, self.rate_hz, samples.shape, hashlib.sha256(pcm).hexdigest())
-        return self._cached(repr(facts), lambda: encode_qoa(samples, self.rate_hz))
+        return self.cached(repr(facts), lambda: encode_qoa(samples, self.rate_hz))
 
     def _cached_samples(self, facts: tuple[object, ...], make: Callable[[], FloatFrames], channels: int) -> FloatFrames:
-        data = self._cached(repr(facts), lambda: make().astype("<f4").tobytes())
+        data = self.cached(repr(facts), lambda: make().astype("<f4").tobytes())
         return np.frombuffer(data, "<f4").reshape(-1, channels).astype(np.float32)
-
-    def _cached(self, facts: str, make: Callable[[], bytes]) -> bytes:
-        """What `make` gave the first time it was asked for with these facts. A damaged file is made again."""
-        path = self.vault.path / CACHE_NAME / hashlib.sha256(facts.encode()).hexdigest()
-        try:
-            kept = path.read_bytes()
-        except OSError:
-            kept = b""
-        if kept and hashlib.sha256(kept[32:]).digest() == kept[:32]:
-            return kept[32:]
-        data = make()
-        _keep(path, hashlib.sha256(data).digest() + data)
-        return data
 
 
 def resampled(samples: FloatFrames, from_hz: int, to_hz: int) -> FloatFrames:

@@ -20,7 +20,7 @@ from amos.score.score import (
 from amos_tools.script.announcements import announcements
 from amos_tools.script.avoidance import AvoidFacts, avoidance, warn_idle_rules, warn_small_pools
 from amos_tools.script.budget import Budget
-from amos_tools.script.dayparts import dayparts
+from amos_tools.script.dayparts import DaypartFacts, daypart_facts, dayparts
 from amos_tools.script.expressions import Expressions
 from amos_tools.script.gains import bring_below_unity
 from amos_tools.script.layers import Layers
@@ -76,6 +76,7 @@ class Compiled:
     sections: tuple[str, ...]
     pools: tuple[str, ...]
     renders: tuple[RenderFacts, ...]
+    dayparts: tuple[DaypartFacts, ...]
     heap_bytes: int
     warnings: tuple[Problem, ...]
 
@@ -113,6 +114,7 @@ class _Checked:
     sections: list[ScoreSection]
     transitions: Transitions
     dayparts: list[Daypart]
+    daypart_facts: tuple[DaypartFacts, ...]
     reactions: list[Reaction]
     renders: list[RenderPlan]
 
@@ -134,7 +136,7 @@ def _compile(
     bring_below_unity([layer for section in checked.sections for layer in section.layers], spoken)
     score = _score(checked, spoken)
     _check_history(program, score, checked.avoid, problems)
-    return None if problems.errors else _finish(score, checked.clock.key, checked.pools, budget, problems)
+    return None if problems.errors else _finish(score, checked, budget, problems)
 
 
 def _check(
@@ -158,6 +160,7 @@ def _check(
     table = sections.all()
     transitions = Transitions(program, sections, clock_facts, problems)
     parts = dayparts(program, slider_table, problems)
+    part_facts = () if problems.errors else daypart_facts(program, problems)
     answers = reactions(program, problems)
     plans = renders(program, sections, clock_facts, problems)
     warn_idle_rules(program, avoid, problems)
@@ -166,7 +169,19 @@ def _check(
     if problems.errors:
         return None
     return _Checked(
-        name, seed, clock_facts, avoid, mix_facts, slider_table, pools, table, transitions, parts, answers, plans
+        name,
+        seed,
+        clock_facts,
+        avoid,
+        mix_facts,
+        slider_table,
+        pools,
+        table,
+        transitions,
+        parts,
+        part_facts,
+        answers,
+        plans,
     )
 
 
@@ -224,7 +239,7 @@ def _check_history(program: Program, score: Score, avoid: AvoidFacts, problems: 
         problems.error(span, f"{len(score.pools)} pools would remember {held} plays, a player holds {HISTORY_MAX}")
 
 
-def _finish(score: Score, key: str | None, pools: Pools, budget: Budget, problems: Problems) -> Compiled | None:
+def _finish(score: Score, checked: _Checked, budget: Budget, problems: Problems) -> Compiled | None:
     data = score.encode()
     if len(data) > U16:
         problems.error(FIRST, f"the score takes {len(data)} bytes, a player holds {U16}")
@@ -236,17 +251,18 @@ def _finish(score: Score, key: str | None, pools: Pools, budget: Budget, problem
     return Compiled(
         name=score.name,
         score=data,
-        stems=pools.table(),
+        stems=checked.pools.table(),
         rate_hz=score.rate_hz,
-        key=key,
+        key=checked.clock.key,
         voices=score.voices,
         target_mlufs=score.target_mlufs,
         peak_mdb=score.peak_mdb,
         voices_worst=budget.voices_worst,
         decisions_per_hour_max=budget.decisions_per_hour(),
         sections=tuple(section.name for section in score.sections),
-        pools=pools.names(),
+        pools=checked.pools.names(),
         renders=tuple(RenderFacts(plan.name, plan.length_frames, len(plan.hits)) for plan in score.renders or ()),
+        dayparts=checked.daypart_facts,
         heap_bytes=heap,
         warnings=tuple(problems.warnings),
     )

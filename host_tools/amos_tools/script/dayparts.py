@@ -15,6 +15,19 @@ PRIORITIES = ("low", "normal", "high", "special")
 
 
 @dataclass(frozen=True, slots=True)
+class DaypartFacts:
+    """A part of the day by its name, or by its times if it has none; `until_minute` may be past midnight.
+
+    `days` are bits, Monday 0 … Sunday 6, holiday 7.
+    """
+
+    name: str
+    days: int
+    from_minute: int
+    until_minute: int
+
+
+@dataclass(frozen=True, slots=True)
 class _Row:
     row: Daypart
     priority: int
@@ -42,6 +55,18 @@ def dayparts(program: Program, sliders: list[Slider], problems: Problems) -> lis
         return []
     _warn_overlaps(rows, problems)
     return [item.row for item in sorted(rows, key=lambda item: (-item.priority, -item.order))]
+
+
+def daypart_facts(program: Program, problems: Problems) -> tuple[DaypartFacts, ...]:
+    """The parts of the day as the script has them; those with errors noted are left out."""
+    facts = []
+    for part in program.dayparts:
+        spans = _spans(part, problems)
+        if spans is not None:
+            (days, start, end), *rest = spans
+            name = f"{part.start.value}..{part.end.value}" if part.name is None else part.name.value
+            facts.append(DaypartFacts(name, days, start, end + sum(until for _days, _zero, until in rest)))
+    return tuple(facts)
 
 
 def _priority(word: tree.Text | None, problems: Problems) -> int:

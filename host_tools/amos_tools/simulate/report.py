@@ -8,8 +8,13 @@ from rich.table import Table
 
 from amos.score.score import Score
 from amos_cli.table import print_table
+from amos_tools.pack.working import Working
+from amos_tools.simulate.loudness import REST_LU, REST_S_MIN, HeardRests
+from amos_tools.simulate.reach import never_played
 from amos_tools.simulate.run import SimStem
 from amos_tools.simulate.tally import Tally
+
+_NAMED_MAX = 8
 
 
 def milliseconds(frames: int, rate_hz: int) -> int:
@@ -58,6 +63,25 @@ def as_json(score: Score, stems: Sequence[SimStem], tally: Tally) -> dict[str, A
     }
 
 
+def mix_json(score: Score, stems: Sequence[SimStem], working: Working, rests: HeardRests | None) -> dict[str, Any]:
+    """How loud the script will play, what is heard of its rests, and the stems that nothing can bring about."""
+
+    def played(frames: int) -> dict[str, Any]:
+        return {"frames": frames, "ms": milliseconds(frames, score.rate_hz)}
+
+    heard = None
+    if rests is not None:
+        longest = {"start_frame": rests.start_frame, **played(rests.longest_frames)}
+        heard = {"count": rests.count, **played(rests.frames), "longest": longest}
+    return {
+        "target_mlufs": score.target_mlufs,
+        "forecast_mlufs": working.forecast_mlufs,
+        "limited_mlu": working.limited_mlu,
+        "heard_rests": heard,
+        "unreachable": [stems[stem].title for stem in never_played(score)],
+    }
+
+
 def print_report(report: dict[str, Any]) -> None:
     """The report of `as_json` as tables."""
     total_ms = max(1, report["ms"])
@@ -97,14 +121,39 @@ def lines(report: dict[str, Any]) -> list[str]:
     busiest = max(range(len(voices["starts"])), key=voices["starts"].__getitem__)
     never = [stem["title"] for stem in report["stems"] if not stem["plays"]]
     return [
+        f"level    forecast {report['forecast_mlufs'] / 1000:.1f} LUFS, target {report['target_mlufs'] / 1000:g} LUFS"
+        + (f"; the player's limiter takes {report['limited_mlu'] / 1000:.1f} LU" if report["limited_mlu"] else ""),
         f"voices   at most {voices['most']} of {voices['budget']} at once; sounding {counts}",
         f"         the busiest is voice {busiest} with {voices['starts'][busiest]} starts",
-        f"rests    {report['silent']['ms']:,} ms in all; the longest {rest['ms']:,} ms"
+        f"rests    {report['silent']['ms']:,} ms in which no stem plays; the longest {rest['ms']:,} ms"
         + (f", at {_clock(rest['start_frame'] // report['rate_hz'])}" if rest["ms"] else ""),
+        *_heard(report),
         f"repeats  {report['repeats']} times a stem follows itself in its role",
         f"relaxed  {relaxed or 'no rule'}",
-        *([f"never    {len(never)} stems are not played: {', '.join(never[:8])}"] if never else []),
+        *([f"never    {len(never)} stems were not played: {_named(never)}"] if never else []),
+        *([f"         {len(out)} can never play: {_named(out)}"] if (out := report["unreachable"]) else []),
     ]
+
+
+def _heard(report: dict[str, Any]) -> list[str]:
+    """The rests that a listener hears: also within stems."""
+    heard = report["heard_rests"]
+    if heard is None:
+        return []
+    if not heard["count"]:
+        return [f"         none is heard: nowhere {REST_S_MIN:g} s at {REST_LU} LU below the target"]
+    longest = heard["longest"]
+    return [
+        f"         {heard['count']} are heard, {REST_S_MIN:g} s or longer at {REST_LU} LU below the target: "
+        f"{heard['ms']:,} ms in all; the longest {longest['ms']:,} ms, at "
+        f"{_clock(longest['start_frame'] // report['rate_hz'])}"
+    ]
+
+
+def _named(titles: list[str]) -> str:
+    return ", ".join(titles[:_NAMED_MAX]) + (
+        f" and {len(titles) - _NAMED_MAX} more" if len(titles) > _NAMED_MAX else ""
+    )
 
 
 def _clock(seconds: int) -> str:

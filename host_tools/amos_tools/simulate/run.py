@@ -11,6 +11,7 @@ from amos.sound.envelope import CELL_FRAMES
 from amos.sound.events import Section, Start, Stop
 from amos.sound.meter import PLACEMENTS_MAX, Meter
 from amos.sound.mixer import LOOKAHEAD_FRAMES
+from amos_tools.pack.profile import Profile
 from amos_tools.simulate.inputs import TimedInput, in_order
 
 HOURS_MAX = 24 * 366
@@ -22,13 +23,17 @@ Row = tuple[int, int, int, int]
 
 
 class SimStem(NamedTuple):
-    """What the VM and a report know of a stem of the pack's table; `frames` and `gain_q15` are those of the pack."""
+    """What the VM and a report know of a stem of the pack's table; `frames` and `gain_q15` are those of the pack.
+
+    `profile`: how loud the pack's samples are, where somebody asks for that.
+    """
 
     frames: int
     gain_q15: int
     role: str
     title: str
     artist: str
+    profile: Profile | None = None
 
 
 class Step(NamedTuple):

@@ -17,10 +17,9 @@ _MONO_LOSS_DB = 10
 _SIDE_DB = 60
 _OFFSET = 1e-3
 _QUIET = 10 ** (-60 / 20)
-"""Of a file's own peak: before the first sample above it, nothing has begun."""
+"""Of a file's own peak: what is below is not heard beside the rest, however loud a pack will have it."""
 _LEAD_MS = 50
 _HOP_MS = 100
-_HOP_SILENT = 10 ** (-70 / 20)
 _SILENT_PERCENT = 50
 
 
@@ -100,7 +99,7 @@ def _silence(file: str, samples: FloatFrames, rate_hz: int) -> list[Finding]:
     if hops < 2:
         return []
     peaks = np.abs(samples[: hops * hop]).reshape(hops, -1).max(axis=1)
-    percent = round(100 * float((peaks < _HOP_SILENT).mean()))
+    percent = round(100 * float((peaks < _QUIET * peaks.max()).mean()))
     if percent <= _SILENT_PERCENT:
         return []
     expected = f"sound in more than {_SILENT_PERCENT} % of it, since all of its time is paid"

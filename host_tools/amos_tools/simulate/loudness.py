@@ -1,0 +1,93 @@
+"""How loud a run is from moment to moment, and where nothing is heard in it. Pure.
+
+The power of what the VM places, as in the forecast: without ducks, and before the player's limiter.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from amos.score.score import Score
+from amos.sound.events import Start, Stop
+from amos_tools.pack.forecast import Sounding
+from amos_tools.pack.profile import HOPS_PER_S, Profile
+from amos_tools.simulate.run import Event, SimStem, Step
+
+HOURS_MAX = 7 * 24
+"""Fifty megabytes of tenths of a second; a longer run has no curve."""
+SHORT_TERM_S = 3
+SILENCE_LUFS = -70.0
+REST_LU = 30
+"""So far below the target, nothing is heard in a room with people."""
+REST_S_MIN = 0.5
+"""Shorter ones are the space between two notes."""
+_OFFSET = -0.691
+
+
+@dataclass(frozen=True, slots=True)
+class HeardRests:
+    """Stretches in which nothing is heard, in frames. `start_frame` is that of the longest."""
+
+    count: int
+    frames: int
+    longest_frames: int
+    start_frame: int
+
+
+class Loudness:
+    """Give it every event of a run of `frames` frames over stems with profiles, then `finish()`."""
+
+    def __init__(self, score: Score, stems: Sequence[SimStem], frames: int) -> None:
+        self.hop = score.rate_hz // HOPS_PER_S
+        self._profiles = [stem.profile for stem in stems]
+        self._floor = _power_of(score.target_mlufs / 1000 - REST_LU)
+        self._power: Profile = np.zeros(frames // self.hop + 1)
+        self._voices: dict[int, Sounding] = {}
+
+    def event(self, event: Event) -> None:
+        """Take one event of the VM."""
+        if isinstance(event, Start):
+            if event.voice in self._voices:
+                self._voices[event.voice].add_to(self._power)
+            profile = self._profiles[event.stem]
+            assert profile is not None, "stems of script_table have profiles"
+            self._voices[event.voice] = Sounding(event, profile, self.hop, 2)
+        elif isinstance(event, Stop) and event.voice in self._voices:
+            self._voices[event.voice].stop(event, self._power)
+
+    def step(self, step: Step) -> None:
+        """Events say it all."""
+
+    def finish(self) -> None:
+        """The run is over."""
+        for sounding in self._voices.values():
+            sounding.add_to(self._power)
+        self._voices.clear()
+
+    def curve(self, first: int, until: int, points: int) -> Profile:
+        """LUFS of `points` equal stretches of the frames `first` .. `until`, each of at least `SHORT_TERM_S`."""
+        sums = np.concatenate(([0.0], np.cumsum(self._power)))
+        middles = (first + (until - first) * (np.arange(points) + 0.5) / points) / self.hop
+        half = max((until - first) / points / self.hop, SHORT_TERM_S * HOPS_PER_S) / 2
+        lows = np.clip(np.rint(middles - half), first // self.hop, len(sums) - 2).astype(int)
+        highs = np.clip(np.rint(middles + half).astype(int), lows + 1, len(sums) - 1)
+        means = (sums[highs] - sums[lows]) / (highs - lows)
+        result: Profile = _OFFSET + 10 * np.log10(np.maximum(means, _power_of(SILENCE_LUFS)))
+        return result
+
+    def rests(self) -> HeardRests:
+        """Where nothing is heard for `REST_S_MIN` or longer."""
+        quiet = np.concatenate(([False], self._power[:-1] < self._floor, [False]))
+        borders = np.flatnonzero(np.diff(quiet)).reshape(-1, 2)
+        lengths = borders[:, 1] - borders[:, 0]
+        kept = lengths >= REST_S_MIN * HOPS_PER_S
+        if not kept.any():
+            return HeardRests(0, 0, 0, 0)
+        longest = int(np.argmax(lengths))
+        frames = [int(count) * self.hop for count in (lengths[kept].sum(), lengths[longest], borders[longest, 0])]
+        return HeardRests(int(kept.sum()), *frames)
+
+
+def _power_of(lufs: float) -> float:
+    return float(10 ** ((lufs - _OFFSET) / 10))
