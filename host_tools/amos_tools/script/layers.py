@@ -9,6 +9,7 @@ from amos_tools.script import tree
 from amos_tools.script.avoidance import PoolUse
 from amos_tools.script.conditions import role_exists
 from amos_tools.script.expressions import Expressions
+from amos_tools.script.loops import rings_out, script_beats
 from amos_tools.script.pools import Pools
 from amos_tools.script.problems import Problems
 from amos_tools.script.program import Block, Program, options_once
@@ -84,7 +85,12 @@ class Layers:
             cue_frames=cue or None,
             tail_frames=tail or None,
             linear=True if fade and word is not None and word.value == "linear" else None,
+            rings=True if not fade and not tail and self._rings(play) else None,
         )
+
+    def _rings(self, play: tree.Play) -> bool:
+        """Whether a loop of the layer's pool sounds on after its beats."""
+        return any(script_beats(stem, self._clock) and rings_out(stem) for stem in self._pools.all_of(play))
 
     def _length(self, option: tree.Option | None, what: str) -> int | None:
         if option is None or option.number is None:

@@ -1,0 +1,122 @@
+"""Scores that know the beats of their stems: loops keep their beats on every runtime, and ring out under the next."""
+
+from amos.score.inputs import INPUT_BLOCK, INPUT_DISLIKE, INPUT_SHUFFLE
+from amos.sound.events import Start, Stop
+from test_score import follow, indexes, layer, section
+from test_vm import BAR, BEAT, rows, starts, vm_of
+
+RELEASE = 81600  # 1.7 s
+
+
+def loops_vm(stem_frames, beats, layers, bars=16, **changes):
+    """A VM with one section, whose layers draw from the one pool of all stems."""
+    count = len(stem_frames)
+    changes.setdefault("sections", [section("a", bars, bars, layers, [])])
+    return vm_of(
+        stem_frames=stem_frames,
+        stems=count,
+        pools=[{1: indexes(*range(count))}],
+        version=2,
+        beats=indexes(*beats),
+        **changes,
+    )
+
+
+def silent_frames(events, until):
+    """Frames up to `until` in which no placement is under way."""
+    ends = {}
+    spans = []
+    for event in events:
+        if isinstance(event, Start):
+            ends[event.voice] = len(spans)
+            spans.append([event.frame, event.frame + event.frames])
+        elif isinstance(event, Stop):
+            span = spans[ends[event.voice]]
+            span[1] = min(span[1], event.frame + event.fade)
+    silent = reached = 0
+    for begin, end in sorted(spans):
+        silent += max(0, begin - reached)
+        reached = max(reached, end)
+    return silent + max(0, until - reached)
+
+
+def most_at_once(events):
+    """Voices that sound together at most."""
+    busy = {}
+    most = 0
+    for event in events:
+        if isinstance(event, Start):
+            busy[event.voice] = event.frame + event.frames
+            most = max(most, len([end for end in busy.values() if end > event.frame]))
+        elif isinstance(event, Stop):
+            busy[event.voice] = min(busy[event.voice], event.frame + event.fade)
+    return most
+
+
+def test_what_rings_out_sounds_under_the_next():
+    hour = 1800 * 4 * BEAT // 4 * 4
+    for tail in (None, RELEASE, RELEASE + 48):
+        more = {"rings": True} if tail is None else {"tail": tail}
+        vm = loops_vm([4 * BAR + RELEASE] * 3, [16] * 3, [layer(1, 0, grid=16, **more)])
+        events = vm.advance(hour)
+        assert silent_frames(events, hour) == 0, tail
+        found = starts(events)
+        assert [event.frame for event in found] == [4 * BAR * index for index in range(len(found))]
+        assert all([event.frames == 4 * BAR + RELEASE for event in found])
+        assert most_at_once(events) == 2
+
+
+def test_a_loop_a_hair_short_or_long_keeps_its_beats():
+    for off in (-1200, -1, 0, 1, 1200):
+        for more in ({}, {"rings": True}, {"tail": BEAT}):
+            vm = loops_vm([4 * BAR + off] * 3, [16] * 3, [layer(1, 0, grid=16, **more)])
+            begun = [event.frame for event in starts(vm.advance(100 * BAR))]
+            assert begun == [bar * BAR for bar in range(0, 100, 4)], (off, more)
+
+
+def test_without_a_voice_for_it_nothing_rings_out():
+    vm = loops_vm([4 * BAR + RELEASE] * 3, [16] * 3, [layer(1, 0, grid=16)], voices=1)
+    found = starts(vm.advance(100 * BAR))
+    assert len(found) == 25 and all([event.frames == 4 * BAR for event in found])
+
+
+def test_what_rings_longer_than_the_next_lasts_fades_under_it():
+    """A tail of two bars beneath a loop of one: it has one voice, which the loop after that needs."""
+    vm = loops_vm([BAR + 2 * BAR, BAR], [4, 4], [layer(1, 0, rings=True)], voices=2)
+    events = vm.advance(9 * BAR)
+    assert most_at_once(events) == 2 and silent_frames(events, 9 * BAR) == 0
+    stops = [event for event in events if isinstance(event, Stop)]
+    assert stops and all([event.frame % BAR == 0 and event.fade == BAR for event in stops])
+
+
+def test_ring_out_is_counted_in_the_voices():
+    try:
+        loops_vm([BAR], [4], [layer(1, 0, rings=True)], voices=1)
+    except ValueError as error:
+        assert "expected at most 1 voices, found 2" in str(error)
+    else:
+        raise AssertionError("expected a refusal")
+
+
+def test_loops_ring_out_into_the_next_section():
+    sections = [
+        section("a", 4, 4, [layer(1, 0, grid=16, rings=True)], [follow(1)]),
+        section("b", 4, 4, [layer(2, 0, grid=16, rings=True)], [follow(0)]),
+    ]
+    vm = loops_vm([4 * BAR + RELEASE] * 4, [16] * 4, [], sections=sections, transitions=[{1: 0, 2: 0, 3: BAR, 4: 0}])
+    events = vm.advance(100 * BAR)
+    assert silent_frames(events, 100 * BAR) == 0 and most_at_once(events) == 2
+    assert [event.frame for event in starts(events)] == [bar * BAR for bar in range(0, 100, 4)]
+
+
+def test_stems_without_beats_play_as_ever():
+    layers = [layer(1, 0, fade=BEAT), layer(2, 0, tail=BEAT), layer(3, 0, count_max=2)]
+    lengths = [4 * BAR + 100, 3 * BEAT, 7 * BAR - 500, 100]
+    sections = [section("a", 8, 16, layers, [])]
+    plain = vm_of(stem_frames=lengths, stems=4, pools=[{1: indexes(0, 1, 2, 3)}], sections=sections)
+    same = loops_vm(lengths, [0] * 4, [], sections=sections)
+    for vm in (plain, same):
+        vm.input(INPUT_SHUFFLE, 0, 9 * BAR + 77)
+        vm.input(INPUT_DISLIKE, 0, 30 * BAR + 77)
+        vm.input(INPUT_BLOCK, 1, 40 * BAR + 77)
+    assert rows(plain.advance(200 * BAR)) == rows(same.advance(200 * BAR))

@@ -1,0 +1,91 @@
+"""What of a vault are loops of a script's clock, and that they keep their beats: rests, phrases and seams."""
+
+from dataclasses import replace
+
+import pytest
+from script_samples import VAULT, stem
+
+from amos.score.draw import numbered_seed
+from amos.score.score import Score, decode_score
+from amos_tools.script import compile_script
+from amos_tools.script.loops import rings_out, script_beats
+from amos_tools.script.preview import stem_frames
+from amos_tools.script.units import ClockFacts
+from amos_tools.simulate.run import SimStem, Totals, simulate
+from amos_tools.stems import StemFacts
+
+CLOCK = ClockFacts(rate_hz=44100, tempo_mbpm=84_000, beats_per_bar=4, key=None)
+RELEASE = 74970  # 1.7 s
+HEAD = """\
+clock 44100 tempo 84 meter 4/4
+pool low = stems where role bass
+mix voices 8
+section a 16 bars
+"""
+
+
+def ringing(count: int, bars: int = 4, release: int = RELEASE) -> list[StemFacts]:
+    loops = [stem("bass", number, bars=bars) for number in range(count)]
+    return [replace(loop, frames=loop.frames + release) for loop in loops]
+
+
+def compiled_score(text: str, stems: list[StemFacts]) -> Score:
+    return decode_score(compile_script(text, stems).score)
+
+
+def an_hour(text: str, stems: list[StemFacts]) -> Totals:
+    compiled = compile_script(text, stems)
+    facts = [SimStem(frames, 20000, "bass", "t", "a") for frames in stem_frames(compiled)]
+    return simulate(decode_score(compiled.score), facts, numbered_seed(1), 1)
+
+
+@pytest.mark.parametrize("release", [-2000, -300, 0, 300, 3000, RELEASE])
+@pytest.mark.parametrize("rest", ["", " tail 1700 ms", " tail 1701 ms"])
+def test_rests_by_ring_out_are_none(release: int, rest: str) -> None:
+    totals = an_hour(HEAD + "  play bass from low every 4 bars" + rest, ringing(3, release=release))
+    # Edges of what is metered: a gain of 0 for a frame or two at each seam of loops that do not overlap.
+    seams = totals.frames // (16 * 31500) + 1
+    assert totals.silent_frames <= seams * max(0, -release) + 4 * seams
+
+
+@pytest.mark.parametrize(
+    ("tempo_mbpm", "bars", "beats"),
+    [(84_000, 4, 16), (42_000, 4, 32), (168_000, 4, 8), (90_001, 1, 4), (100_000, 1, 0), (None, 4, 0)],
+)
+def test_beats_are_those_of_the_script(tempo_mbpm: int | None, bars: int, beats: int) -> None:
+    assert script_beats(stem("bass", 1, tempo_mbpm=tempo_mbpm, bars=bars), CLOCK) == beats
+
+
+def test_half_a_beat_is_no_beat() -> None:
+    assert script_beats(replace(stem("bass", 1, tempo_mbpm=168_000), beats=7), CLOCK) == 0
+    assert script_beats(replace(stem("bass", 1), beats=None), CLOCK) == 0
+
+
+@pytest.mark.parametrize(("release", "rings"), [(-9000, False), (0, False), (2000, False), (3000, True)])
+def test_what_the_builder_makes_fit_does_not_ring(release: int, rings: bool) -> None:
+    assert rings_out(ringing(1, release=release)[0]) == rings
+
+
+def test_only_a_layer_with_ring_out_takes_two_voices() -> None:
+    text = HEAD + "  play bass from low\n"
+    score = compiled_score(text, [*ringing(1), *ringing(4, release=0)[1:]])
+    assert score.version == 2 and list(score.beats or ()) == [16] * 4
+    assert score.sections[0].layers[0].rings and score.sections[0].voices() == 2
+    assert compiled_score(text, ringing(3, release=0)).sections[0].voices() == 1
+    assert not compiled_score(HEAD + "  play bass from low fade 1 bar\n", ringing(3)).sections[0].layers[0].rings
+
+
+def test_a_score_without_loops_is_of_version_1() -> None:
+    text = HEAD + "  play bass from low\n"
+    shots = [replace(one, beats=None) for one in ringing(3)]
+    score = compiled_score(text, shots)
+    assert score.version == 1 and score.beats is None
+    spoken = stem("fx", 99, key=None, title="closing")
+    score = compiled_score(text + 'announce "closing" at 21:45\n', [*shots, spoken])
+    assert score.version == 1 and score.stems == 4
+    far = [replace(one, tempo_mbpm=100_000) for one in ringing(3)]
+    assert compiled_score(text, far).version == 1
+
+
+def test_the_sample_vault_is_of_loops() -> None:
+    assert all(script_beats(one, CLOCK) == one.beats for one in VAULT)
