@@ -120,3 +120,65 @@ def test_stems_without_beats_play_as_ever():
         vm.input(INPUT_DISLIKE, 0, 30 * BAR + 77)
         vm.input(INPUT_BLOCK, 1, 40 * BAR + 77)
     assert rows(plain.advance(200 * BAR)) == rows(same.advance(200 * BAR))
+
+
+def phrase_offsets(events, beats, from_frame=0):
+    """How far, in frames, each loop is from where the phrases of a section that begins at `from_frame` have it."""
+    return {(event.frame - from_frame - event.offset) % (beats[event.stem] * BEAT) for event in starts(events)}
+
+
+def test_a_loop_goes_round_under_the_fade_and_keeps_its_period():
+    for grid in (4, 32):
+        vm = loops_vm([8 * BAR] * 3, [32] * 3, [layer(1, 0, grid=grid, fade=BAR)])
+        found = starts(vm.advance(100 * BAR))
+        assert [event.frame for event in found] == [bar * BAR for bar in range(0, 100, 8)]
+        for event in found:
+            assert (event.frames, event.fade_in, event.fade_out) == (9 * BAR, BAR, BAR)
+            assert (event.offset, event.loop) == (0, 8 * BAR)
+
+
+def test_loops_of_all_lengths_and_layers_keep_the_phrases_of_their_section():
+    beats = [32, 16, 8, 4, 12]
+    lengths = [BEAT * count for count in beats]
+    lengths[1] += RELEASE
+    lengths[2] -= 600
+    for more in ({}, {"fade": BAR}, {"tail": BEAT}, {"rings": True}, {"cue": BEAT, "rings": True}):
+        layers = [layer(1, 0, **more), layer(2, 0, count_max=2, grid=8, **more)]
+        vm = loops_vm(lengths, beats, layers, bars=96, voices=32)
+        vm.input(INPUT_SHUFFLE, 0, 21 * BAR + 777)
+        vm.input(INPUT_DISLIKE, 0, 50 * BAR + 777)
+        events = vm.advance(95 * BAR)
+        cue = more.get("cue", 0)
+        assert phrase_offsets(events, beats, -cue) == {0}, more
+        assert any([event.offset for event in starts(events)])
+
+
+def test_a_layer_that_enters_later_has_its_phrases_from_there():
+    vm = loops_vm([4 * BAR] * 3, [16] * 3, [layer(1, 0, enter=8)], bars=96)
+    assert [(event.frame, event.offset) for event in starts(vm.advance(12 * BAR))] == [(2 * BAR, 0), (6 * BAR, 0), (10 * BAR, 0)]
+
+
+def test_a_loop_that_follows_itself_goes_on_as_if_nothing_were():
+    vm = loops_vm([2 * BAR], [8], [layer(1, 0, fade=BEAT)])
+    events = vm.advance(9 * BAR)
+    found = starts(events)
+    stops = [event for event in events if isinstance(event, Stop)]
+    assert [event.curves for event in found] == [0, 1, 1, 1, 1]
+    assert [(event.frame, event.fade, event.linear) for event in stops] == [(bar * BAR, BEAT, True) for bar in (2, 4, 6, 8)]
+
+
+def test_what_rings_out_is_not_made_to_go_round_and_the_next_comes_in_whole():
+    for off in (RELEASE, -BEAT):
+        vm = loops_vm([4 * BAR + off] * 3, [16] * 3, [layer(1, 0, fade=BAR)])
+        found = starts(vm.advance(40 * BAR))
+        assert [event.frame for event in found] == [bar * BAR for bar in range(0, 40, 4)]
+        assert [event.fade_in for event in found] == [BAR] + [64] * 9
+        assert all([event.frames == 4 * BAR + off and not event.loop for event in found])
+
+
+def test_a_loop_that_is_over_where_it_would_join_waits_for_its_next_phrase():
+    """A bar of sound in a loop of two: at the second bar there is nothing to join."""
+    vm = loops_vm([BAR, 2 * BAR], [8, 4], [layer(1, 0)])
+    events = vm.advance(40 * BAR)
+    assert all([event.offset == 0 for event in starts(events, (0,))])
+    assert phrase_offsets(events, [8, 4]) == {0}

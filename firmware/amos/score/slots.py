@@ -6,7 +6,7 @@ from amos.score.score import Layer
 class Slot:
     """One stem kept sounding: its voice, the voice fading out beneath it, and when it is decided upon again."""
 
-    __slots__ = ("due_beat", "due_frame", "end", "fading_end", "fading_voice", "swapping", "voice")
+    __slots__ = ("due_beat", "due_frame", "end", "fading_end", "fading_voice", "seam_beat", "swapping", "voice")
 
     def __init__(self):
         self.voice = 0
@@ -17,6 +17,8 @@ class Slot:
         self.due_frame = 0
         # Its stem gives way to another, whatever chance says; it does not play on into the next section.
         self.swapping = False
+        # Beat at which its stem is over without a fade that another could come in under (`LoopStage`).
+        self.seam_beat = -1
 
     def follow(self, voice: int, end_frame: int) -> None:
         """`voice` takes over until `end_frame`; what sounded before goes on fading beneath."""
@@ -25,6 +27,7 @@ class Slot:
         self.voice = voice
         self.end = end_frame
         self.swapping = False
+        self.seam_beat = -1
 
 
 class Run:

@@ -221,7 +221,8 @@ class Stage:
         curves = LINEAR_IN | LINEAR_OUT if fade and layer.linear else 0
         if not fade:
             fade_in, curves = self._entry_fade(frame, slot, fade_in)
-        self._sound(frame, slot, layer, stem, frames, fade_in, fade or self._score.edge_out_frames, curves)
+        fade_out = min(fade or self._score.edge_out_frames, frames >> 1)
+        self._sound(frame, slot, layer, stem, frames, min(fade_in, frames >> 1), fade_out, curves)
 
     def _entry_fade(self, frame: int, slot: Slot, fade_in: int) -> "tuple[int, int]":
         """Fade in and curves of a stem without a fade of its own: longer than `fade_in` where its section fades in."""
@@ -240,10 +241,8 @@ class Stage:
         fade_out: int,
         curves: int,
     ) -> Start:
-        """The slot's stem sounds for `frames`, on a voice that is free; the fades are cut to fit."""
+        """The slot's stem sounds for `frames`, on a voice that is free."""
         voice = self.voices.take(frame)
-        fade_out = min(fade_out, frames >> 1)
-        fade_in = min(fade_in, frames >> 1)
         gain_q15 = min(32767, layer.gain_q15 * self._stem_gains_q15[stem] >> 15)
         if self._final_fade:
             left = self._final_frame - frame
