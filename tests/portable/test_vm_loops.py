@@ -155,7 +155,11 @@ def test_loops_of_all_lengths_and_layers_keep_the_phrases_of_their_section():
 
 def test_a_layer_that_enters_later_has_its_phrases_from_there():
     vm = loops_vm([4 * BAR] * 3, [16] * 3, [layer(1, 0, enter=8)], bars=96)
-    assert [(event.frame, event.offset) for event in starts(vm.advance(12 * BAR))] == [(2 * BAR, 0), (6 * BAR, 0), (10 * BAR, 0)]
+    assert [(event.frame, event.offset) for event in starts(vm.advance(12 * BAR))] == [
+        (2 * BAR, 0),
+        (6 * BAR, 0),
+        (10 * BAR, 0),
+    ]
 
 
 def test_a_loop_that_follows_itself_goes_on_as_if_nothing_were():
@@ -164,7 +168,9 @@ def test_a_loop_that_follows_itself_goes_on_as_if_nothing_were():
     found = starts(events)
     stops = [event for event in events if isinstance(event, Stop)]
     assert [event.curves for event in found] == [0, 1, 1, 1, 1]
-    assert [(event.frame, event.fade, event.linear) for event in stops] == [(bar * BAR, BEAT, True) for bar in (2, 4, 6, 8)]
+    assert [(event.frame, event.fade, event.linear) for event in stops] == [
+        (bar * BAR, BEAT, True) for bar in (2, 4, 6, 8)
+    ]
 
 
 def test_what_rings_out_is_not_made_to_go_round_and_the_next_comes_in_whole():

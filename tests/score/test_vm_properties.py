@@ -85,7 +85,7 @@ def check_voices(score: Score, lengths: list[int], events: list[Any]) -> None:
         previous = order
         if isinstance(event, Start):
             assert busy_until[event.voice] <= event.frame
-            assert 0 < event.frames and 0 <= event.offset < lengths[event.stem] and event.loop <= lengths[event.stem]
+            assert event.frames > 0 and 0 <= event.offset < lengths[event.stem] and event.loop <= lengths[event.stem]
             assert event.loop or event.offset + event.frames <= lengths[event.stem]
             assert event.fade_in >= 0 and event.fade_out >= 0 and event.fade_in + event.fade_out <= event.frames
             if event.voice != spoken:

@@ -87,5 +87,45 @@ def test_a_score_without_loops_is_of_version_1() -> None:
     assert compiled_score(text, far).version == 1
 
 
+@pytest.mark.parametrize(
+    ("play", "stems", "said"),
+    [
+        ("every 4 bars", ringing(3, release=0), None),
+        ("fade 1 bar", ringing(3, release=0), None),
+        ("every 8 bars chance 0.5 enter bar 5", ringing(3), None),
+        ("every 8 bars", ringing(3), None),
+        ("enter bar 3", ringing(3), "it enters 2 bars into a phrase of 4 bars, and loops begin there"),
+        ("enter beat 2", ringing(3), "it enters 1 beat into a phrase of 4 bars, and loops begin there"),
+        (
+            "chance 0.5",
+            ringing(3),
+            "by chance at every bar, a loop of 4 bars may begin within its phrase; "
+            "`every 4 bars` lets it begin with its phrase",
+        ),
+        ("every 3 bars", ringing(3), "a loop of 4 bars rests for 2 bars until `every 3 bars`"),
+        (
+            "fade 1 bar",
+            ringing(3),
+            "“bass 0”, “bass 1”, “bass 2” each rings out after its beats, "
+            "so the next comes in over that without a fade",
+        ),
+        (
+            "every 2 beats",
+            [replace(one, beats=14) for one in ringing(1, release=-63000)],
+            "“bass 0” does not fill whole bars of 4 beats, so its phrase is off the bar",
+        ),
+        (
+            "every 1 bar",
+            [replace(one, beats=15, tempo_mbpm=168_000) for one in ringing(1)],
+            "“bass 0” has half a beat too many at the script's tempo, and keeps no phrase",
+        ),
+    ],
+)
+def test_what_cannot_keep_its_phrase_is_named(play: str, stems: list[StemFacts], said: str | None) -> None:
+    warnings = compile_script(HEAD + f"  play bass from low {play}", stems).warnings
+    messages = [warning.message for warning in warnings if "all of them" not in warning.message]
+    assert messages == ([said] if said else [])
+
+
 def test_the_sample_vault_is_of_loops() -> None:
     assert all(script_beats(one, CLOCK) == one.beats for one in VAULT)

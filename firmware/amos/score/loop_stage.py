@@ -1,4 +1,4 @@
-"""The stage of a score that knows how many beats its stems have: loops keep their beats and the phrases of their section.
+"""The stage of a score that knows how many beats its stems have: loops keep them, and the phrases of their section.
 
 Only a score of version 2 loads this.
 """
@@ -13,17 +13,22 @@ class LoopStage(Stage):
     """A `Stage` on which a loop gives way after its beats, however long its file is (SCORE.md, "Loops")."""
 
     def _begin(self, frame: int, slot: Slot, layer: Layer, stem: int) -> None:
-        if self._score.beats[stem]:
-            self._begin_loop(frame, slot, layer, stem)
+        beats = self._beats(stem)
+        if beats:
+            self._begin_loop(frame, slot, layer, stem, beats)
         else:
             Stage._begin(self, frame, slot, layer, stem)
         self._end_beneath(frame, slot)
 
-    def _begin_loop(self, frame: int, slot: Slot, layer: Layer, stem: int) -> None:
+    def _beats(self, stem: int) -> int:
+        """Beats that `stem` lasts; 0 if it is no loop."""
+        beats = self._score.beats
+        return beats[stem] if beats is not None else 0
+
+    def _begin_loop(self, frame: int, slot: Slot, layer: Layer, stem: int, beats: int) -> None:
         """Start a loop where its phrase is by now, until its beats are over, and what sounds on under the next."""
         clock = self.clock
         natural = self._stem_frames[stem]
-        beats = self._score.beats[stem]
         joined_beat = slot.due_beat
         seam = slot.seam_beat == joined_beat
         into = (joined_beat - self._first_point(layer)) % beats
@@ -68,7 +73,9 @@ class LoopStage(Stage):
         if not fade_in:
             fade_in, curves_in = self._entry_fade(frame, slot, self._score.edge_in_frames)
             curves |= curves_in
-        return self._sound(frame, slot, layer, stem, frames, min(fade_in, frames >> 1), min(fade_out, frames >> 1), curves)
+        return self._sound(
+            frame, slot, layer, stem, frames, min(fade_in, frames >> 1), min(fade_out, frames >> 1), curves
+        )
 
     def _end_beneath(self, frame: int, slot: Slot) -> None:
         """What sounds on beneath is over when the slot is due again: it has two voices."""

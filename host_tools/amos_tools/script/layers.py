@@ -10,6 +10,7 @@ from amos_tools.script.avoidance import PoolUse
 from amos_tools.script.conditions import role_exists
 from amos_tools.script.expressions import Expressions
 from amos_tools.script.loops import rings_out, script_beats
+from amos_tools.script.phrases import Phrases
 from amos_tools.script.pools import Pools
 from amos_tools.script.problems import Problems
 from amos_tools.script.program import Block, Program, options_once
@@ -29,6 +30,7 @@ class Layers:
         self._pools = pools
         self._expressions = expressions
         self._problems = problems
+        self._phrases = Phrases(clock, problems)
         self.uses: list[PoolUse] = []
 
     def of(self, block: Block, bars: tuple[int, int]) -> list[Layer]:
@@ -46,6 +48,7 @@ class Layers:
                 asked[layer.pool] = asked.get(layer.pool, 0) + layer.count_max
                 self._check_pool_size(play, asked[layer.pool])
                 self._note_use(play, layer)
+                self._phrases.check(play, layer, self._pools.all_of(play))
         return layers
 
     def _layer(self, play: tree.Play, bars: tuple[int, int], lanes: set[int]) -> Layer | None:
