@@ -1,7 +1,7 @@
 """Scores that know the beats of their stems: loops keep their beats on every runtime, and ring out under the next."""
 
-from amos.score.inputs import INPUT_BLOCK, INPUT_DISLIKE, INPUT_SHUFFLE
-from amos.sound.events import Start, Stop
+from amos.score.inputs import INPUT_BLOCK, INPUT_DISLIKE, INPUT_SHUFFLE, INPUT_SKIP
+from amos.sound.events import Section, Start, Stop
 from test_score import follow, indexes, layer, section
 from test_vm import BAR, BEAT, rows, starts, vm_of
 
@@ -188,3 +188,74 @@ def test_a_loop_that_is_over_where_it_would_join_waits_for_its_next_phrase():
     events = vm.advance(40 * BAR)
     assert all([event.offset == 0 for event in starts(events, (0,))])
     assert phrase_offsets(events, [8, 4]) == {0}
+
+
+def skipped_at(frame, moment):
+    """Events after a skip at `frame` from a section of pads into one of basses, both with loops of four bars."""
+    sections = [
+        section("a", 16, 16, [layer(1, 0, fade=BEAT)], [follow(1)]),
+        section("b", 2, 2, [layer(2, 0, fade=BEAT), layer(3, 0, grid=1, rings=True)], [follow(0)]),
+    ]
+    lengths = [4 * BAR] * 6
+    steps = [{1: 0, 2: 0, 3: BAR, 4: 0, 5: moment}]
+    vm = loops_vm(lengths, [16] * 6, [], sections=sections, transitions=steps)
+    vm.input(INPUT_SKIP, 0, frame)
+    events = vm.advance(16 * BAR)
+    assert most_at_once(events) <= 6
+    entered = [event.frame for event in events if isinstance(event, Section)]
+    return [event for event in events if event.frame >= frame], entered
+
+
+def test_a_skip_joins_the_bar_under_way():
+    at = 5 * BAR + 3 * BEAT + 777
+    events, entered = skipped_at(at, 0)
+    assert entered[1:3] == [at, 8 * BAR]
+    came_in = [event for event in starts(events) if event.frame == at]
+    assert [event.offset for event in came_in] == [3 * BEAT + 777] * 2
+    assert [event.frames for event in came_in] == [4 * BAR - 3 * BEAT - 777 + BEAT, 4 * BAR - 3 * BEAT - 777]
+
+
+def test_a_skip_at_the_beat_keeps_the_beat():
+    events, entered = skipped_at(5 * BAR + BEAT + 777, 1)
+    assert entered[1:3] == [5 * BAR + 2 * BEAT, 8 * BAR]
+    assert {event.offset for event in starts(events) if event.frame == entered[1]} == {2 * BEAT}
+
+
+def test_a_skip_at_the_bar_begins_phrases_there():
+    for frame in (5 * BAR + BEAT + 777, 6 * BAR):
+        events, entered = skipped_at(frame, 2)
+        assert entered[1:3] == [6 * BAR, 8 * BAR]
+        assert {event.offset for event in starts(events) if event.frame == entered[1]} == {0}
+
+
+def test_what_is_no_loop_begins_at_the_skip():
+    sections = [section("a", 16, 16, [layer(1, 0)], [follow(1)]), section("b", 4, 4, [layer(2, 1)], [follow(0)])]
+    vm = vm_of(
+        sections=sections,
+        stem_frames=[4 * BAR, 4 * BAR, 9 * BAR],
+        stems=3,
+        pools=[{1: indexes(0, 1)}, {1: indexes(2)}],
+        version=2,
+        beats=indexes(16, 16, 0),
+    )
+    vm.input(INPUT_SKIP, 0, 5 * BAR + 777)
+    assert [(event.frame, event.offset) for event in starts(vm.advance(9 * BAR), (2,))] == [(5 * BAR + 777, 0)]
+
+
+def test_a_dislike_without_a_stem_is_of_the_newest_in_front():
+    """Pads change last, but a melody stands in front; without one, it is what began last."""
+    for melody, disliked in ((5, {3, 4, 5}), (1, {0, 1, 2})):
+        pads, tune = layer(1, 0, fade=BEAT), layer(2, 1, grid=16, fade=BEAT)
+        tune[1] = melody
+        vm = vm_of(
+            sections=[section("a", 16, 16, [pads, tune], [])],
+            stem_frames=[2 * BAR] * 3 + [4 * BAR] * 3,
+            stems=6,
+            pools=[{1: indexes(0, 1, 2)}, {1: indexes(3, 4, 5)}],
+            version=2,
+            beats=indexes(*[8] * 3 + [16] * 3),
+            reactions=[{1: 1, 2: 128, 3: 2}],
+        )
+        vm.input(INPUT_DISLIKE, 0, 2 * BAR + BEAT)
+        swapped = [event.stem for event in starts(vm.advance(3 * BAR + 1)) if event.frame == 3 * BAR]
+        assert len(swapped) == 1 and swapped[0] in disliked

@@ -3,10 +3,14 @@
 Only a score of version 2 loads this.
 """
 
+from amos.score.memory import NONE
 from amos.score.score import Layer
 from amos.score.slots import Slot
 from amos.score.stage import Stage
 from amos.sound.events import LINEAR_IN, LINEAR_OUT, Stop
+
+_FOREGROUND = (5, 6)
+"""Roles that stand in front: melody and fx."""
 
 
 class LoopStage(Stage):
@@ -29,16 +33,16 @@ class LoopStage(Stage):
         """Start a loop where its phrase is by now, until its beats are over, and what sounds on under the next."""
         clock = self.clock
         natural = self._stem_frames[stem]
-        joined_beat = slot.due_beat
-        seam = slot.seam_beat == joined_beat
-        into = (joined_beat - self._first_point(layer)) % beats
-        end_beat = joined_beat + beats - into
+        cue = layer.cue_frames or 0
+        seam = slot.seam_beat == slot.due_beat
+        first_beat = slot.due_beat - (slot.due_beat - self._first_point(layer)) % beats
+        end_beat = first_beat + beats
         self._make_due(slot, layer, end_beat)
-        offset = clock.frame(joined_beat) - clock.frame(joined_beat - into)
+        offset = frame + cue - clock.frame(first_beat)
         if offset >= natural:
             slot.swapping = False
             return  # shorter than its beats, and over by now
-        body = clock.frame(end_beat) - (layer.cue_frames or 0) - frame
+        body = clock.frame(end_beat) - cue - frame
         period = clock.frames(beats)
         fade = min(layer.fade_frames, period >> 1)
         if fade and abs(natural - period) <= natural >> 9:
@@ -82,6 +86,16 @@ class LoopStage(Stage):
         end = min(slot.fading_end, self.voices.busy_until[slot.fading_voice])
         if end > slot.due_frame:
             slot.fading_end = self._stop(slot.fading_voice, end, frame, slot.due_frame - frame, False)
+
+    def offender(self, frame: int) -> int:
+        """The stem that somebody most likely dislikes who names none: the newest melody or effect, else the newest."""
+        found, most = NONE, (-1, -1)
+        for run in self.runs:
+            for slot in run.slots:
+                rank = (int(run.layer.role in _FOREGROUND), slot.begun)
+                if slot.end > frame and rank > most:
+                    found, most = self.voices.stem[slot.voice], rank
+        return found
 
     def swap(self, stem: int, beats: int, frame: int) -> None:
         """As any stage's; what sounds on beneath ends as early as the slot is due."""

@@ -150,6 +150,10 @@ class Stage:
                     # With one voice only, the stem is gone when its successor comes.
                     slot.end = self._stop(slot.voice, slot.end, frame, at - frame, run.layer.linear)
 
+    def offender(self, frame: int) -> int:
+        """The stem that a dislike without one is of, at `frame`; NONE: all."""
+        return NONE
+
     def drop(self, stem: int, frame: int) -> None:
         """`stem` fades out within a beat; others take its place at the next beat."""
         self.swap(stem, 1, frame)
@@ -250,7 +254,7 @@ class Stage:
             fade_in = min(fade_in, frames >> 1)
             fade_out = frames - fade_in
             gain_q15 = fade_gain(gain_q15, left, self._final_fade)
-        slot.follow(voice, frame + frames)
+        slot.follow(voice, frame, frame + frames)
         self.voices.hold(voice, stem, slot.end, fade_out)
         start = Start(frame, voice, stem, frames, gain_q15, fade_in, fade_out, curves)
         self.starts.append(start)

@@ -248,6 +248,8 @@ class Vm:
 
     def _react(self, frame: int, kind: int, stem: int) -> None:
         reaction = self._reaction(_REACTS[kind])
+        if kind == INPUT_DISLIKE and stem == NONE:
+            stem = self._stage.offender(frame)
         for sounding in sorted(self._stage.voices.sounding(frame)):
             if stem not in (NONE, sounding):
                 continue
