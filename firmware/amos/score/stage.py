@@ -101,6 +101,7 @@ class Stage:
 
     def _stop(self, voice: int, end: int, frame: int, fade: int, linear) -> int:
         """Fade out what sounds on `voice` until `end`, unless its own fade gets it there in time. Gives its new end."""
+        end = min(end, self.voices.busy_until[voice])  # the end of a piece makes it earlier than its slot knows
         if end <= frame:
             return end
         fade = min(fade, end - frame)
