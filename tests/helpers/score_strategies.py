@@ -109,6 +109,7 @@ def score_documents(draw: Any) -> bytes:
                 bars + draw(st.integers(0, 4)),
                 [draw(layers(lane, loops)) for lane in lanes],
                 [follow(after, draw(st.integers(0, 3)), draw(when)) for after in nexts],
+                draw(st.sampled_from([None, 1, bars])) if loops else None,
             )
         )
     shortest = min(item[2] for item in sections) * 4 * BEAT

@@ -30,8 +30,11 @@ def follow(section, weight=ONE, when=None):
     return result
 
 
-def section(name, bars_min, bars_max, layers, nexts):
-    return {1: name, 2: bars_min, 3: bars_max, 4: layers, 5: nexts}
+def section(name, bars_min, bars_max, layers, nexts, step=None):
+    result = {1: name, 2: bars_min, 3: bars_max, 4: layers, 5: nexts}
+    if step is not None:
+        result[6] = step
+    return result
 
 
 def score_map(**changes):
@@ -112,8 +115,11 @@ def test_refuses_by_name():
         ({"version": 3}, "version: expected 1 or 2, found 3"),
         ({"version": 2}, "beats: expected 7 in version 2, found 0"),
         ({"version": 2, "beats": indexes(1)}, "beats: expected 7 in version 2, found 1"),
-        ({"beats": indexes(1, 1, 1, 1, 1, 1, 1)}, "version: expected 2 with beats or rings, found 1"),
-        ({"sections": [section("a", 2, 2, [layer(1, 0, rings=True)], [])]}, "version: expected 2 with beats or rings"),
+        ({"beats": indexes(1, 1, 1, 1, 1, 1, 1)}, "version: expected 2 with beats, rings or step_bars, found 1"),
+        ({"sections": [section("a", 2, 2, [layer(1, 0, rings=True)], [])]}, "version: expected 2 with beats, rings"),
+        ({"sections": [section("a", 2, 2, [], [], 2)]}, "version: expected 2 with beats, rings"),
+        ({"sections": [section("a", 5, 7, [], [], 4)]}, "step_bars: expected a multiple from min to max"),
+        ({"sections": [section("a", 5, 7, [], [], 0)]}, "step_bars"),
         ({"rate": 96000}, "rate_hz"),
         ({"tempo": 1}, "tempo"),
         ({"voices": 2}, "voices"),

@@ -259,3 +259,16 @@ def test_a_dislike_without_a_stem_is_of_the_newest_in_front():
         vm.input(INPUT_DISLIKE, 0, 2 * BAR + BEAT)
         swapped = [event.stem for event in starts(vm.advance(3 * BAR + 1)) if event.frame == 3 * BAR]
         assert len(swapped) == 1 and swapped[0] in disliked
+
+
+def test_phrases_end_with_a_section_whose_length_is_drawn():
+    layers = [layer(1, 0), layer(2, 0, fade=BAR)]
+    sections = [
+        section("a", 5, 30, layers, [follow(0), follow(1)], 8),
+        section("b", 16, 17, [layer(1, 0)], [follow(0)], 8),
+    ]
+    vm = loops_vm([8 * BAR, 4 * BAR, 2 * BAR] * 2, [32, 16, 8] * 2, [], sections=sections)
+    events = vm.advance(2000 * BAR)
+    entered = [event.frame // BAR for event in events if isinstance(event, Section)]
+    assert {entered[at + 1] - entered[at] for at in range(len(entered) - 1)} == {8, 16, 24}
+    assert phrase_offsets(events, [32, 16, 8] * 2) == {0}

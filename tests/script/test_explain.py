@@ -137,7 +137,7 @@ def test_it_is_what_a_pack_plays_and_a_simulation_counts(folder: Path, tmp_path:
     ]
     told = tmp_path / "told.jsonl"
     told.write_text(json.dumps({"frame": 100_000, "kind": "skip"}), encoding="utf-8")
-    number = len(starts) // 2
+    number = next(index for index, event in enumerate(starts, 1) if event.frame >= 100_000)
     code, text = command(folder, "explain", "--placement", number, "--input", told)
     hours, minutes, seconds = map(float, re.findall(r"when +(\S+) to", text)[0].split(":"))
     assert code == 0 and int((hours * 3600 + minutes * 60 + seconds) * 1000) == starts[number - 1].frame * 1000 // 22050

@@ -127,5 +127,29 @@ def test_what_cannot_keep_its_phrase_is_named(play: str, stems: list[StemFacts],
     assert messages == ([said] if said else [])
 
 
+@pytest.mark.parametrize(
+    ("bars", "plays", "step"),
+    [
+        ("16", "every 4 bars", None),
+        ("16..32", "every 4 bars", 12),
+        ("4..8", "", 6),
+        ("16..32", "chance 0.5", None),
+        ("6..11", "", 6),
+        ("4..5", "", 4),
+    ],
+)
+def test_a_section_lasts_whole_phrases_of_its_loops(bars: str, plays: str, step: int | None) -> None:
+    stems = [*ringing(2, bars=4), *(replace(one, stem_id=bytes(16), beats=24) for one in ringing(1, bars=6))]
+    text = HEAD.replace("16 bars", f"{bars} bars") + f"  play bass from low {plays}"
+    assert compiled_score(text, stems).sections[0].step_bars == step
+
+
+@pytest.mark.parametrize(("bars", "said"), [("6", "6 bars"), ("5..7", "5..7 bars"), ("8", None), ("5..8", None)])
+def test_a_section_that_ends_within_a_phrase_is_named(bars: str, said: str | None) -> None:
+    text = HEAD.replace("16 bars", f"{bars} bars") + "  play bass from low"
+    messages = [warning.message for warning in compile_script(text, ringing(2)).warnings]
+    assert messages == ([f"a section of {said} ends within a phrase of 4 bars"] if said else [])
+
+
 def test_the_sample_vault_is_of_loops() -> None:
     assert all(script_beats(one, CLOCK) == one.beats for one in VAULT)

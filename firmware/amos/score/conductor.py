@@ -208,7 +208,8 @@ class Conductor:
     def _enter(self, index: int, beat: int, frame: int, playing: list, fade_frames: int, linear) -> None:
         """Begin section `index` at `beat`."""
         section = self._score.sections[index]
-        bars = section.bars_min + below(self._stage.draw(SECTION_LANE, 0), section.bars_max - section.bars_min + 1)
+        shortest, count = section.lengths()
+        bars = shortest + (section.step_bars or 1) * below(self._stage.draw(SECTION_LANE, 0), count)
         self.section = index
         if self._score.beats is not None and self._stage.clock.frame(beat) < frame:
             bars += 1  # of this one there is only a part

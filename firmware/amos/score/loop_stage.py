@@ -83,9 +83,9 @@ class LoopStage(Stage):
 
     def _end_beneath(self, frame: int, slot: Slot) -> None:
         """What sounds on beneath is over when the slot is due again: it has two voices."""
-        end = min(slot.fading_end, self.voices.busy_until[slot.fading_voice])
-        if end > slot.due_frame:
-            slot.fading_end = self._stop(slot.fading_voice, end, frame, slot.due_frame - frame, False)
+        if slot.fading_end > slot.due_frame:
+            fade = slot.due_frame - frame
+            slot.fading_end = self._stop(slot.fading_voice, slot.fading_end, frame, fade, False)
 
     def offender(self, frame: int) -> int:
         """The stem that somebody most likely dislikes who names none: the newest melody or effect, else the newest."""

@@ -189,7 +189,10 @@ class Next(Record):
 
 
 class ScoreSection(Record):
-    """A section of `bars_min` .. `bars_max` bars. Without `nexts` it follows itself."""
+    """A section of `bars_min` .. `bars_max` bars. Without `nexts` it follows itself.
+
+    step_bars   its length is a multiple of these, so that phrases end with it (version 2)
+    """
 
     NAME = "section"
     FIELDS = (
@@ -198,6 +201,7 @@ class ScoreSection(Record):
         (3, "bars_max", "uint", BARS_MAX),
         (4, "layers", "records", (Layer, LAYERS_MAX)),
         (5, "nexts", "records", (Next, SECTIONS_MAX)),
+        (6, "step_bars", "uint?", BARS_MAX),
     )
 
     name: str
@@ -205,13 +209,22 @@ class ScoreSection(Record):
     bars_max: int
     layers: "list[Layer]"
     nexts: "list[Next]"
+    step_bars: "int | None"
 
     def fault(self) -> "str | None":
         if not 1 <= self.bars_min <= self.bars_max:
             return "bars: expected 1 <= min <= max"
+        if self.step_bars == 0 or self.lengths()[1] < 1:
+            return "step_bars: expected a multiple from min to max"
         if len({layer.lane for layer in self.layers}) != len(self.layers):
             return "layers: expected lanes to differ"
         return None
+
+    def lengths(self) -> "tuple[int, int]":
+        """(shortest, count): the bars it may last, `step_bars` apart."""
+        step = self.step_bars or 1
+        shortest = self.bars_min + -self.bars_min % step
+        return shortest, (self.bars_max - shortest) // step + 1
 
     def voices(self) -> int:
         """Voices at most at once, without those of the section before."""

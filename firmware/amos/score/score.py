@@ -216,8 +216,10 @@ class Score(Record):
 
     def _loops_fault(self):
         if self.version == VERSION_WITHOUT_LOOPS:
-            rings = any([layer.rings is not None for section in self.sections for layer in section.layers])
-            return "version: expected 2 with beats or rings, found 1" if rings or self.beats is not None else None
+            loops = self.beats is not None
+            for section in self.sections:
+                loops = loops or section.step_bars is not None or any([layer.rings for layer in section.layers])
+            return "version: expected 2 with beats, rings or step_bars, found 1" if loops else None
         if self.beats is None or len(self.beats) != self.stems:
             return "beats: expected %d in version 2, found %d" % (self.stems, len(self.beats or ()))
         return None

@@ -51,6 +51,12 @@ class Layers:
                 self._phrases.check(play, layer, self._pools.all_of(play))
         return layers
 
+    def step_bars(self, block: Block, bars: tuple[int, int]) -> int | None:
+        """Bars of which the section's length is a multiple, so that the phrases of its loops end with it."""
+        sounding = [play for play in block.plays if all(option.kind != "chance" for option in play.options)]
+        stems = [stem for play in sounding for stem in self._pools.all_of(play)]
+        return self._phrases.step_bars(stems, bars, block.section.bars.span)
+
     def _layer(self, play: tree.Play, bars: tuple[int, int], lanes: set[int]) -> Layer | None:
         problems = self._problems
         options = options_once(play.options, problems)

@@ -1,5 +1,6 @@
 """Warnings about loops that cannot keep the phrases of their section, as a layer is written."""
 
+import math
 from collections.abc import Sequence
 
 from amos.score.score import Layer
@@ -31,6 +32,24 @@ class Phrases:
         if beats:
             every_one = all(script_beats(stem, self._clock) for stem in stems)
             self._check_points(play.pool.span, options, layer, beats, every_one)
+
+    def step_bars(self, stems: Sequence[StemFacts], bars: tuple[int, int], span: Span) -> int | None:
+        """The longest phrases that end with a section of so many bars, at least and at most; None: any length will do.
+
+        Those of all loops of `stems` together, if they fit, or else of as long a loop as does.
+        """
+        per_bar = self._clock.beats_per_bar
+        beats = {script_beats(stem, self._clock) for stem in stems} - {0}
+        phrases = sorted({count // per_bar for count in beats if count % per_bar == 0} - {1})
+        lo, hi = bars
+        if not phrases or hi < phrases[0]:
+            return None
+        for step in (math.lcm(*phrases), *reversed(phrases)):
+            if hi // step * step >= lo:
+                return step if lo < hi else None
+        length = f"{lo} bars" if lo == hi else f"{lo}..{hi} bars"
+        self._problems.warn(span, f"a section of {length} ends within a phrase of {phrases[0]} bars")
+        return None
 
     def _check_points(
         self, span: Span, options: dict[str, tree.Option], layer: Layer, beats: list[int], every_one: bool
