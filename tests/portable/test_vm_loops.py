@@ -105,8 +105,9 @@ def test_loops_ring_out_into_the_next_section():
     ]
     vm = loops_vm([4 * BAR + RELEASE] * 4, [16] * 4, [], sections=sections, transitions=[{1: 0, 2: 0, 3: BAR, 4: 0}])
     events = vm.advance(100 * BAR)
-    assert silent_frames(events, 100 * BAR) == 0 and most_at_once(events) == 2
-    assert [event.frame for event in starts(events)] == [bar * BAR for bar in range(0, 100, 4)]
+    assert silent_frames(events, 100 * BAR) == 0 and most_at_once(events) == 3
+    # The loop of the section before begins once more under its fade, and its release sounds on.
+    assert [event.frame for event in starts(events)[1:]] == [bar * BAR for bar in range(4, 100, 4) for _ in (0, 1)]
 
 
 def test_stems_without_beats_play_as_ever():
@@ -272,3 +273,19 @@ def test_phrases_end_with_a_section_whose_length_is_drawn():
     entered = [event.frame // BAR for event in events if isinstance(event, Section)]
     assert {entered[at + 1] - entered[at] for at in range(len(entered) - 1)} == {8, 16, 24}
     assert phrase_offsets(events, [32, 16, 8] * 2) == {0}
+
+
+def test_a_loop_taken_over_out_of_phase_fades_into_one_that_is_in_phase():
+    sections = [
+        section("a", 5, 7, [layer(1, 0, fade=BEAT)], [follow(1)]),
+        section("b", 3, 3, [layer(1, 0, fade=BEAT)], [follow(0)]),
+    ]
+    vm = loops_vm([4 * BAR] * 4, [16] * 4, [], sections=sections, voices=4)
+    events = vm.advance(300 * BAR)
+    entered = [event.frame for event in events if isinstance(event, Section)]
+    begun = {}
+    for event in starts(events):
+        begin = max([frame for frame in entered if frame <= event.frame])
+        assert (event.frame - event.offset - begin) % (4 * BAR) == 0
+        begun[event.frame] = event
+    assert all([frame in begun for frame in entered])

@@ -11,7 +11,7 @@ from amos.score.vm import Vm
 from amos.session.performance import Performance
 from amos.sound.meter import Meter
 from amos.sound.mixer import make_mixer
-from test_score import layer
+from test_score import follow, layer, section
 from test_vm_loops import loops_vm
 
 RATE_HZ = 48000
@@ -93,3 +93,21 @@ def test_samples_in_place_are_the_same() -> None:
     frames = 8 * BAR // 8192 * 8192
     expected = heard(vm(), stems, frames)
     assert heard(vm(), [InPlace(stem) for stem in stems], frames) == expected
+
+
+@pytest.mark.parametrize("fade", [0, BEAT])
+@pytest.mark.parametrize("release", [0, 81600])
+def test_a_section_gives_way_without_a_hole(fade: int, release: int) -> None:
+    """Its phrases end where it does: what goes on under the fade is the loop, once more from its beginning."""
+    more = {"fade": fade} if fade else {"rings": bool(release)}
+    sections = [
+        section("a", 8, 8, [layer(1, 0, **more)], [follow(1)]),
+        section("b", 8, 8, [layer(2, 0, **more)], [follow(0)]),
+    ]
+    stems = [noise(8 * BAR, release) for _ in range(4)]
+    steps = [{1: 0, 2: 0, 3: BAR, 4: BAR}]
+    lengths = [stem.frames for stem in stems]
+    vm = loops_vm(lengths, [32] * 4, [], sections=sections, transitions=steps, gains=[20000] * 4)
+    pcm = heard(vm, stems, 40 * BAR)[16 * BAR :]
+    momentary = loudness_db(pcm, 2 * RATE_HZ // 5)
+    assert np.median(momentary) - momentary.min() < 3

@@ -6,7 +6,7 @@ from amos.score.score import Layer
 class Slot:
     """One stem kept sounding: its voice, the voice fading out beneath it, and when it is decided upon again."""
 
-    __slots__ = ("begun", "due_beat", "due_frame", "end", "fading_end", "fading_voice", "seam_beat", "swapping", "voice")
+    __slots__ = ("begun", "due_beat", "due_frame", "end", "fading_end", "fading_voice", "phrase_end", "seam_beat", "swapping", "voice")
 
     def __init__(self):
         self.voice = 0
@@ -20,6 +20,8 @@ class Slot:
         self.swapping = False
         # Beat at which its stem is over without a fade that another could come in under (`LoopStage`).
         self.seam_beat = -1
+        # Beat at which the phrase of its loop ends; -1: it has no loop.
+        self.phrase_end = -1
 
     def follow(self, voice: int, frame: int, end_frame: int) -> None:
         """`voice` takes over from `frame` until `end_frame`; what sounded before goes on fading beneath."""
@@ -29,7 +31,7 @@ class Slot:
         self.begun = frame
         self.end = end_frame
         self.swapping = False
-        self.seam_beat = -1
+        self.seam_beat = self.phrase_end = -1
 
 
 class Run:
