@@ -166,7 +166,7 @@ class Conductor:
 
         With a pack that gives way this is where all fades out, within a beat, and ends.
 
-        With `restart`, beats count from here on. A score with loops has its bars go on: the section joins the one under way.
+        With `restart`, beats count from here on. With loops, bars go on: the section joins the one under way.
         """
         if self.leaving:
             self._plan.end(frame, self._stage.fade_all(frame, self._stage.clock.frames(1)))

@@ -6,7 +6,18 @@ from amos.score.score import Layer
 class Slot:
     """One stem kept sounding: its voice, the voice fading out beneath it, and when it is decided upon again."""
 
-    __slots__ = ("begun", "due_beat", "due_frame", "end", "fading_end", "fading_voice", "phrase_end", "seam_beat", "swapping", "voice")
+    __slots__ = (
+        "begun",
+        "due_beat",
+        "due_frame",
+        "end",
+        "fading_end",
+        "fading_voice",
+        "phrase_end",
+        "seam_beat",
+        "swapping",
+        "voice",
+    )
 
     def __init__(self):
         self.voice = 0
