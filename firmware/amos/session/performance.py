@@ -71,9 +71,9 @@ class Performance:
 
 
 def source_for(event: Start, source_of):
-    """The source that a placement begins to read at its first frame."""
+    """The source that a placement begins to read at its first frame; None for a mixer that reads none."""
     source = source_of(event.stem)
-    if not event.offset and not event.loop:
+    if source is None or not (event.offset or event.loop):
         return source
     # Only a score of version 2 asks for it.
     from amos.sound.loop_source import LoopSource

@@ -22,10 +22,10 @@ _EACH |= {"reactions": 80, "renders": 120}
 _LAYER = 210
 _NEXT = 140
 _HIT = 60
-_SLOT = 220
+_SLOT = 240
 _STEM = 4
 _VOICE = 30
-_LOOPS = 2000
+_LOOPS = 3000
 
 
 def heap_bytes(score: Score) -> int:
