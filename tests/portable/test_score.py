@@ -16,7 +16,7 @@ def indexes(*numbers):
 
 def layer(lane, pool, **changes):
     fields = {"role": 1, "count_min": 4, "count_max": 5, "grid": 6, "enter": 7, "gain": 8, "fade": 9, "chance": 10}
-    fields.update({"cue": 11, "tail": 12, "linear": 13})
+    fields.update({"cue": 11, "tail": 12, "linear": 13, "rings": 14})
     result = {1: 3, 2: pool, 3: lane, 4: 1, 5: 1, 6: 4, 7: 0, 8: 32768, 9: 0}
     for name in changes:
         result[fields[name]] = changes[name]
@@ -30,8 +30,11 @@ def follow(section, weight=ONE, when=None):
     return result
 
 
-def section(name, bars_min, bars_max, layers, nexts):
-    return {1: name, 2: bars_min, 3: bars_max, 4: layers, 5: nexts}
+def section(name, bars_min, bars_max, layers, nexts, step=None):
+    result = {1: name, 2: bars_min, 3: bars_max, 4: layers, 5: nexts}
+    if step is not None:
+        result[6] = step
+    return result
 
 
 def score_map(**changes):
@@ -64,6 +67,7 @@ def score_map(**changes):
         "duck_gain": 26,
         "duck_ramp": 27,
         "renders": 28,
+        "beats": 29,
     }
     result = {
         1: 1,
@@ -108,7 +112,14 @@ def test_decodes_a_score():
 def test_refuses_by_name():
     rest = section("rest", 2, 3, [layer(3, 9)], [])
     cases = (
-        ({"version": 2}, "version"),
+        ({"version": 3}, "version: expected 1 or 2, found 3"),
+        ({"version": 2}, "beats: expected 7 in version 2, found 0"),
+        ({"version": 2, "beats": indexes(1)}, "beats: expected 7 in version 2, found 1"),
+        ({"beats": indexes(1, 1, 1, 1, 1, 1, 1)}, "version: expected 2 with beats, rings or step_bars, found 1"),
+        ({"sections": [section("a", 2, 2, [layer(1, 0, rings=True)], [])]}, "version: expected 2 with beats, rings"),
+        ({"sections": [section("a", 2, 2, [], [], 2)]}, "version: expected 2 with beats, rings"),
+        ({"sections": [section("a", 5, 7, [], [], 4)]}, "step_bars: expected a multiple from min to max"),
+        ({"sections": [section("a", 5, 7, [], [], 0)]}, "step_bars"),
         ({"rate": 96000}, "rate_hz"),
         ({"tempo": 1}, "tempo"),
         ({"voices": 2}, "voices"),

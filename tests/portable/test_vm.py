@@ -18,10 +18,10 @@ STEM_FRAMES = [8 * BAR, 4 * BAR, 12 * BAR + 77, 4 * BAR + 100, 6 * BAR - 100, 3 
 GAINS = [32767, 20000, 16384, 30000, 8000, 32767, 1]
 
 
-def vm_of(memory=None, seed=SEED, stem_frames=None, plan=None, **changes):
+def vm_of(memory=None, seed=SEED, stem_frames=None, plan=None, gains=None, **changes):
     score = decode_score(dumps(score_map(**changes)))
     frames = stem_frames or STEM_FRAMES[: score.stems]
-    gains = (GAINS + [32767] * len(frames))[: len(frames)]
+    gains = ((gains or GAINS) + [32767] * len(frames))[: len(frames)]
     return Vm(score, frames, gains, seed, memory, plan)
 
 

@@ -630,3 +630,12 @@ def test_refuses_scores_whose_rules_do_not_fit():
             assert expected in str(error), (changes, str(error))
         else:
             raise AssertionError(changes)
+
+
+def test_a_swap_in_the_last_fade_ends_nothing_later_than_the_piece():
+    length = 9 * BAR + 2 * BEAT
+    plan = RenderPlan(name="p", length_frames=length, fade_frames=BAR, hits=[])
+    vm = vm_of(sections=[section("a", 8, 8, [layer(1, 0)], [])], plan=plan)
+    vm.input(INPUT_SHUFFLE, 0, 9 * BAR + BEAT)
+    stops = [event for event in vm.advance(length) if isinstance(event, Stop)]
+    assert stops and all([event.frame + event.fade <= length for event in stops])

@@ -107,7 +107,7 @@ def test_a_segment_may_have_more_rows_than_a_meter_holds_at_once() -> None:
     frames = [stem.frames for stem in scene.stems]
     piece = piece_for(scene.score_bytes, frames)
     piece = replace(piece, stem_ids=(bytes(16),) * len(frames), stem_gains_q15=(20_000,) * len(frames))
-    steps = [("play", CELLS_MAX // 4, 0)] * 16
+    steps = [("play", CELLS_MAX // 4, 0)] * 20
     usages = played(piece, [(steps, "finish")])
     assert PLACEMENTS_MAX < len(usages[0].stems) < SEGMENT_ROWS_MAX
     judged = Chain({piece.pack_id: piece}).judge(usages)

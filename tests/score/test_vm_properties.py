@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from score_strategies import BEAT, END, FADES, LENGTHS, STEMS, scores
@@ -24,7 +25,7 @@ from amos.score.inputs import (
 from amos.score.score import Hit, RenderPlan, Score, ScoreError, decode_score
 from amos.score.vm import Vm
 from amos.sound.events import Duck, Section, Start, Stop, Volume
-from test_score import follow, layer, score_map, section
+from test_score import follow, indexes, layer, score_map, section
 from test_vm import rows
 
 KINDS = [
@@ -77,7 +78,7 @@ def check_voices(score: Score, lengths: list[int], events: list[Any]) -> None:
     ranks = {kind: rank for rank, kind in enumerate((Volume, Duck, Stop, Section, Start))}
     busy_until = [0] * score.voices
     previous = (0, 0)
-    section_now = -1
+    section_now = entered_at = -1
     spoken = score.voices - 1 if score.music_voices() < score.voices else -1
     for event in events:
         order = (event.frame, ranks[type(event)])
@@ -85,9 +86,11 @@ def check_voices(score: Score, lengths: list[int], events: list[Any]) -> None:
         previous = order
         if isinstance(event, Start):
             assert busy_until[event.voice] <= event.frame
-            assert 0 < event.frames <= lengths[event.stem]
+            assert event.frames > 0 and 0 <= event.offset < lengths[event.stem] and event.loop <= lengths[event.stem]
+            assert event.loop or event.offset + event.frames <= lengths[event.stem]
             assert event.fade_in >= 0 and event.fade_out >= 0 and event.fade_in + event.fade_out <= event.frames
-            if event.voice != spoken:
+            leaving = event.frame == entered_at and event.fade_in + event.fade_out == event.frames
+            if event.voice != spoken and not leaving:
                 held: set[int] = set()
                 for item in score.sections[section_now].layers:
                     pool = score.pools[item.pool]
@@ -98,7 +101,7 @@ def check_voices(score: Score, lengths: list[int], events: list[Any]) -> None:
             assert 0 < event.fade <= busy_until[event.voice] - event.frame
             busy_until[event.voice] = event.frame + event.fade
         elif isinstance(event, Section):
-            section_now = event.section
+            section_now, entered_at = event.section, event.frame
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
@@ -166,7 +169,8 @@ def test_a_changed_score_is_refused_by_name_or_plays(seed: int, at: int, value: 
     Vm(score, [BEAT] * score.stems, [32767] * score.stems, seed.to_bytes(32, "little")).advance(50 * BEAT)
 
 
-def test_the_budget_holds_with_no_voice_to_spare() -> None:
+@pytest.mark.parametrize("beats", [None, [4, 8, 2, 1, 0, 8, 32]])
+def test_the_budget_holds_with_no_voice_to_spare(beats: list[int] | None) -> None:
     """The tightest score that is let through, under skips at every moment: a voice is always free."""
     sections = [
         section("a", 1, 2, [layer(1, 0, fade=BEAT, count_min=2, count_max=2)], [follow(0), follow(1)]),
@@ -175,6 +179,8 @@ def test_the_budget_holds_with_no_voice_to_spare() -> None:
     for at in (0, 1, 2, 3):
         changes: dict[str, Any] = {"sections": sections, "transitions": [{1: 0, 2: 0, 3: 4 * BEAT, 4: 0, 5: at}]}
         changes["reactions"] = [{1: 0, 3: 1}, {1: 1, 3: 2}]
+        if beats is not None:
+            changes |= {"version": 2, "beats": indexes(*beats)}
         score = decode_score(dumps(score_map(voices=8, **changes)))
         for step in (BEAT // 3, BEAT, 4 * BEAT + 1):
             vm = Vm(score, [4 * BEAT, 8 * BEAT, 2 * BEAT, 100, BEAT, 9 * BEAT, 40 * BEAT], [1] * STEMS, bytes(32))

@@ -88,7 +88,7 @@ def test_a_seed_gives_one_run_and_another_seed_another(score: Score, stems: list
 
 
 def test_an_input_changes_nothing_before_it(score: Score, stems: list[SimStem]) -> None:
-    at = 200 * score.rate_hz
+    at = 203 * score.rate_hz
     runs: list[list[tuple[int, int]]] = []
     for inputs in ([], [TimedInput(at, INPUT_SKIP, 0)]):
         starts: list[tuple[int, int]] = []

@@ -132,7 +132,8 @@ class Conductor:
         clock = self._stage.clock
         self._leave_to = after
         if at == AT_ONCE:
-            self._go(after, 0, frame, [], True)
+            joins = self._score.beats is not None
+            self._go(after, clock.last_beat_until(frame) if joins else 0, frame, [], not joins)
         elif at != AT_END:
             beat = self.next_bar(frame) if at == AT_BAR else clock.first_beat_from(frame)
             if beat < self._end_beat:
@@ -165,7 +166,7 @@ class Conductor:
 
         With a pack that gives way this is where all fades out, within a beat, and ends.
 
-        With `restart`, beats count from here on.
+        With `restart`, beats count from here on. With loops, bars go on: the section joins the one under way.
         """
         if self.leaving:
             self._plan.end(frame, self._stage.fade_all(frame, self._stage.clock.frames(1)))
@@ -182,6 +183,8 @@ class Conductor:
         self._leave_to = _NOWHERE
         self._leave_frame = self._skip_frame = NEVER
         leaving = self._stage.runs
+        if self._score.beats is not None:
+            beat -= (beat - self._stage.start_beat) % self._score.beats_per_bar
         if restart:
             self._stage.clock.origin_frame = frame
         self._stage.visit += 1
@@ -205,8 +208,11 @@ class Conductor:
     def _enter(self, index: int, beat: int, frame: int, playing: list, fade_frames: int, linear) -> None:
         """Begin section `index` at `beat`."""
         section = self._score.sections[index]
-        bars = section.bars_min + below(self._stage.draw(SECTION_LANE, 0), section.bars_max - section.bars_min + 1)
+        shortest, count = section.lengths()
+        bars = shortest + (section.step_bars or 1) * below(self._stage.draw(SECTION_LANE, 0), count)
         self.section = index
+        if self._score.beats is not None and self._stage.clock.frame(beat) < frame:
+            bars += 1  # of this one there is only a part
         self._end_beat = beat + bars * self._score.beats_per_bar
         self._end_frame = self._stage.clock.frame(self._end_beat)
         self._stage.end_beat = self._end_beat

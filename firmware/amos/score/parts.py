@@ -109,6 +109,7 @@ class Layer(Record):
     cue_frames    a stem begins so much before its point of the grid
     tail_frames   the last so many frames of a stem ring on under the one that follows
     linear        fades are linear, not of equal power
+    rings         loops of the pool are longer than their beats, and ring out under the stem that follows (version 2)
     """
 
     NAME = "layer"
@@ -126,6 +127,7 @@ class Layer(Record):
         (11, "cue_frames", "uint?", FADE_FRAMES_MAX),
         (12, "tail_frames", "uint?", FADE_FRAMES_MAX),
         (13, "linear", "bool?", None),
+        (14, "rings", "bool?", None),
     )
 
     role: int
@@ -141,6 +143,7 @@ class Layer(Record):
     cue_frames: "int | None"
     tail_frames: "int | None"
     linear: "bool | None"
+    rings: "bool | None"
 
     def fault(self) -> "str | None":
         if not self.count_min <= self.count_max or not self.count_max:
@@ -149,9 +152,13 @@ class Layer(Record):
             return "fade and tail: expected one of them"
         return None if self.grid_beats else "grid_beats: expected at least 1"
 
+    def overlaps(self):
+        """Whether a stem may begin while the one before it still sounds: it fades, or rings."""
+        return self.fade_frames or self.tail_frames or self.rings
+
     def voices(self) -> int:
         """Voices at most at once: stems that fade or ring into one another overlap in pairs."""
-        return self.count_max * (2 if self.fade_frames or self.tail_frames else 1)
+        return self.count_max * (2 if self.overlaps() else 1)
 
     def plays_as(self, other: "Layer") -> bool:
         """Whether a stem of `other` may play on in this layer as if nothing had happened."""
@@ -162,6 +169,7 @@ class Layer(Record):
             and self.fade_frames == other.fade_frames
             and self.tail_frames == other.tail_frames
             and self.cue_frames == other.cue_frames
+            and self.rings == other.rings
         )
 
 
@@ -181,7 +189,10 @@ class Next(Record):
 
 
 class ScoreSection(Record):
-    """A section of `bars_min` .. `bars_max` bars. Without `nexts` it follows itself."""
+    """A section of `bars_min` .. `bars_max` bars. Without `nexts` it follows itself.
+
+    step_bars   its length is a multiple of these, so that phrases end with it (version 2)
+    """
 
     NAME = "section"
     FIELDS = (
@@ -190,6 +201,7 @@ class ScoreSection(Record):
         (3, "bars_max", "uint", BARS_MAX),
         (4, "layers", "records", (Layer, LAYERS_MAX)),
         (5, "nexts", "records", (Next, SECTIONS_MAX)),
+        (6, "step_bars", "uint?", BARS_MAX),
     )
 
     name: str
@@ -197,13 +209,22 @@ class ScoreSection(Record):
     bars_max: int
     layers: "list[Layer]"
     nexts: "list[Next]"
+    step_bars: "int | None"
 
     def fault(self) -> "str | None":
         if not 1 <= self.bars_min <= self.bars_max:
             return "bars: expected 1 <= min <= max"
+        if self.step_bars == 0 or self.lengths()[1] < 1:
+            return "step_bars: expected a multiple from min to max"
         if len({layer.lane for layer in self.layers}) != len(self.layers):
             return "layers: expected lanes to differ"
         return None
+
+    def lengths(self) -> "tuple[int, int]":
+        """(shortest, count): the bars it may last, `step_bars` apart."""
+        step = self.step_bars or 1
+        shortest = self.bars_min + -self.bars_min % step
+        return shortest, (self.bars_max - shortest) // step + 1
 
     def voices(self) -> int:
         """Voices at most at once, without those of the section before."""

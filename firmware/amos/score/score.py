@@ -68,7 +68,9 @@ __all__ = (
     "decode_score",
 )
 
-VERSION = 1
+VERSION = 2
+VERSION_WITHOUT_LOOPS = 1
+"""Of a score that knows no beats of its stems: it plays as it always did, on every player."""
 
 SLIDERS_MAX = 32
 TRANSITIONS_MAX = 64
@@ -103,6 +105,7 @@ class Score(Record):
     keep_history    false: plays are forgotten when the player starts again
     relax           RELAX_* in the order in which rules give way when nothing is left to choose
     artists         a number for the artist of each stem; present when any rule asks for it
+    beats           of each stem that is a loop of the score's clock, its length in beats; 0 for the others. Version 2
     """
 
     NAME = "score"
@@ -135,6 +138,7 @@ class Score(Record):
         (26, "duck_gain_q15", "uint?", 32768),
         (27, "duck_ramp_frames", "uint?", FADE_FRAMES_MAX),
         (28, "renders", "records?", (RenderPlan, RENDERS_MAX)),
+        (29, "beats", "H?", STEMS_MAX),
     )
 
     version: int
@@ -165,11 +169,12 @@ class Score(Record):
     duck_gain_q15: "int | None"
     duck_ramp_frames: "int | None"
     renders: "list[RenderPlan] | None"
+    beats: "array[int] | None"
     sha256: bytes
 
     def fault(self) -> "str | None":
-        if self.version != VERSION:
-            return "version: expected %d, found %d" % (VERSION, self.version)
+        if self.version not in (VERSION_WITHOUT_LOOPS, VERSION):
+            return "version: expected 1 or %d, found %d" % (VERSION, self.version)
         if self.rate_hz not in RATES_HZ:
             return "rate_hz: expected 48000, 44100 or 22050, found %d" % self.rate_hz
         if self.tempo_mbpm < TEMPO_MBPM_MIN or not self.beats_per_bar or not self.voices:
@@ -190,7 +195,7 @@ class Score(Record):
             fault_text = self._section_fault(section)
             if fault_text:
                 return "section %s: %s" % (section.name, fault_text)
-        return self._rules_fault() or self._step_fault()
+        return self._loops_fault() or self._rules_fault() or self._step_fault()
 
     def _section_fault(self, section: ScoreSection):
         for layer in section.layers:
@@ -207,6 +212,16 @@ class Score(Record):
                 reason = fault(item.when, len(self.sliders))
             if reason:
                 return "next: " + reason
+        return None
+
+    def _loops_fault(self):
+        if self.version == VERSION_WITHOUT_LOOPS:
+            loops = self.beats is not None
+            for section in self.sections:
+                loops = loops or section.step_bars is not None or any([layer.rings for layer in section.layers])
+            return "version: expected 2 with beats, rings or step_bars, found 1" if loops else None
+        if self.beats is None or len(self.beats) != self.stems:
+            return "beats: expected %d in version 2, found %d" % (self.stems, len(self.beats or ()))
         return None
 
     def _rules_fault(self):

@@ -6,10 +6,22 @@ from amos.score.score import Layer
 class Slot:
     """One stem kept sounding: its voice, the voice fading out beneath it, and when it is decided upon again."""
 
-    __slots__ = ("due_beat", "due_frame", "end", "fading_end", "fading_voice", "swapping", "voice")
+    __slots__ = (
+        "begun",
+        "due_beat",
+        "due_frame",
+        "end",
+        "fading_end",
+        "fading_voice",
+        "phrase_end",
+        "seam_beat",
+        "swapping",
+        "voice",
+    )
 
     def __init__(self):
         self.voice = 0
+        self.begun = 0  # frame at which its stem began
         self.end = 0
         self.fading_voice = 0
         self.fading_end = 0
@@ -17,14 +29,20 @@ class Slot:
         self.due_frame = 0
         # Its stem gives way to another, whatever chance says; it does not play on into the next section.
         self.swapping = False
+        # Beat at which its stem is over without a fade that another could come in under (`LoopStage`).
+        self.seam_beat = -1
+        # Beat at which the phrase of its loop ends; -1: it has no loop.
+        self.phrase_end = -1
 
-    def follow(self, voice: int, end_frame: int) -> None:
-        """`voice` takes over until `end_frame`; what sounded before goes on fading beneath."""
+    def follow(self, voice: int, frame: int, end_frame: int) -> None:
+        """`voice` takes over from `frame` until `end_frame`; what sounded before goes on fading beneath."""
         self.fading_voice = self.voice
         self.fading_end = self.end
         self.voice = voice
+        self.begun = frame
         self.end = end_frame
         self.swapping = False
+        self.seam_beat = self.phrase_end = -1
 
 
 class Run:

@@ -101,6 +101,7 @@ class Stage:
 
     def _stop(self, voice: int, end: int, frame: int, fade: int, linear) -> int:
         """Fade out what sounds on `voice` until `end`, unless its own fade gets it there in time. Gives its new end."""
+        end = min(end, self.voices.busy_until[voice])  # the end of a piece makes it earlier than its slot knows
         if end <= frame:
             return end
         fade = min(fade, end - frame)
@@ -150,6 +151,10 @@ class Stage:
                     # With one voice only, the stem is gone when its successor comes.
                     slot.end = self._stop(slot.voice, slot.end, frame, at - frame, run.layer.linear)
 
+    def offender(self, frame: int) -> int:
+        """The stem that a dislike without one is of, at `frame`; NONE: all."""
+        return NONE
+
     def drop(self, stem: int, frame: int) -> None:
         """`stem` fades out within a beat; others take its place at the next beat."""
         self.swap(stem, 1, frame)
@@ -186,8 +191,7 @@ class Stage:
     def _decide(self, frame: int, run: Run, slot: Slot, sliders) -> None:
         """Start the slot's next stem, or leave it to the next point of the grid."""
         layer = run.layer
-        overlaps = layer.fade_frames or layer.tail_frames
-        busy_until = slot.fading_end if overlaps else slot.end
+        busy_until = slot.fading_end if layer.overlaps() else slot.end
         if busy_until > frame:
             self._make_due(slot, layer, slot.due_beat + 1)
         elif slot.swapping:
@@ -211,17 +215,39 @@ class Stage:
         if stem == NONE:
             self._make_due(slot, layer, slot.due_beat + 1)
             return
-        voice = self.voices.take(frame)
+        self._begin(frame, slot, layer, stem)
+
+    def _begin(self, frame: int, slot: Slot, layer: Layer, stem: int) -> None:
+        """Start `stem` in the slot, and say when the slot is due again."""
         natural = self._stem_frames[stem]
         fade = min(layer.fade_frames, natural >> 1)
         frames = self._span(frame, slot, layer, natural, fade)
         fade_in = fade or self._score.edge_in_frames
         curves = LINEAR_IN | LINEAR_OUT if fade and layer.linear else 0
-        if not fade and not slot.end and frame == self._start_frame and self._entry_fade_frames > fade_in:
-            fade_in = self._entry_fade_frames
-            curves = self._entry_curve
+        if not fade:
+            fade_in, curves = self._entry_fade(frame, slot, fade_in)
         fade_out = min(fade or self._score.edge_out_frames, frames >> 1)
-        fade_in = min(fade_in, frames >> 1)
+        self._sound(frame, slot, layer, stem, frames, min(fade_in, frames >> 1), fade_out, curves)
+
+    def _entry_fade(self, frame: int, slot: Slot, fade_in: int) -> "tuple[int, int]":
+        """Fade in and curves of a stem without a fade of its own: longer than `fade_in` where its section fades in."""
+        if not slot.end and frame == self._start_frame and self._entry_fade_frames > fade_in:
+            return self._entry_fade_frames, self._entry_curve
+        return fade_in, 0
+
+    def _sound(
+        self,
+        frame: int,
+        slot: Slot,
+        layer: Layer,
+        stem: int,
+        frames: int,
+        fade_in: int,
+        fade_out: int,
+        curves: int,
+    ) -> Start:
+        """The slot's stem sounds for `frames`, on a voice that is free."""
+        voice = self.voices.take(frame)
         gain_q15 = min(32767, layer.gain_q15 * self._stem_gains_q15[stem] >> 15)
         if self._final_fade:
             left = self._final_frame - frame
@@ -229,9 +255,11 @@ class Stage:
             fade_in = min(fade_in, frames >> 1)
             fade_out = frames - fade_in
             gain_q15 = fade_gain(gain_q15, left, self._final_fade)
-        slot.follow(voice, frame + frames)
+        slot.follow(voice, frame, frame + frames)
         self.voices.hold(voice, stem, slot.end, fade_out)
-        self.starts.append(Start(frame, voice, stem, frames, gain_q15, fade_in, fade_out, curves))
+        start = Start(frame, voice, stem, frames, gain_q15, fade_in, fade_out, curves)
+        self.starts.append(start)
+        return start
 
     def _choose(self, frame: int, run: Run) -> int:
         run.draws += 1

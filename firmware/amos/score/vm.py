@@ -85,7 +85,7 @@ class Vm:
         self.volume_q15 = volume_q15_of(memory)
         self._turned_q15 = UNITY_Q15
         self._start_state = self._chooser.memory_bytes(0, self.volume_q15)
-        self._stage = Stage(score, stem_frames, stem_gains_q15, seed32, self._chooser)
+        self._stage = _stage_of(score)(score, stem_frames, stem_gains_q15, seed32, self._chooser)
         self._sliders = Sliders(score.sliders)
         self._daypart_positions = [slider.start_q15 for slider in score.sliders]
         self._inputs = InputQueue(score)
@@ -248,6 +248,8 @@ class Vm:
 
     def _react(self, frame: int, kind: int, stem: int) -> None:
         reaction = self._reaction(_REACTS[kind])
+        if kind == INPUT_DISLIKE and stem == NONE:
+            stem = self._stage.offender(frame)
         for sounding in sorted(self._stage.voices.sounding(frame)):
             if stem not in (NONE, sounding):
                 continue
@@ -293,3 +295,12 @@ class Vm:
             if not (self.score.announcements or [])[index].exact:
                 at = self._stage.clock.frame(self._conductor.next_bar(at))
             self._announcer.plan(index, at, frame)
+
+
+def _stage_of(score: Score):
+    """The class of stage that the score needs: a board loads no other."""
+    if score.beats is None:
+        return Stage
+    from amos.score.loop_stage import LoopStage
+
+    return LoopStage

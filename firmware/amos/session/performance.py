@@ -53,7 +53,7 @@ class Performance:
 
     def _start(self, event: Start) -> None:
         try:
-            source = self._source_of(event.stem)
+            source = source_for(event, self._source_of)
         except self._refusal as error:
             self._mute_voices.add(event.voice)
             sentence = str(error)
@@ -68,3 +68,14 @@ class Performance:
     def delivered(self, until_frame: int) -> None:
         """All frames before `until_frame` (at most `frame`) have reached the output."""
         self._meter.delivered(min(until_frame, self._mixer.frame))
+
+
+def source_for(event: Start, source_of):
+    """The source that a placement begins to read at its first frame; None for a mixer that reads none."""
+    source = source_of(event.stem)
+    if source is None or not (event.offset or event.loop):
+        return source
+    # Only a score of version 2 asks for it.
+    from amos.sound.loop_source import LoopSource
+
+    return LoopSource(source, event.frames, event.offset, event.loop)

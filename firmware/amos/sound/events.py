@@ -15,14 +15,16 @@ class Start:
 
     voice       int, 0 .. voices_max-1; free until this event (the compiler proved the voice budget)
     stem        int, index into the pack's stem table
-    frames      int, frames to play (from the start of the stem; at most the stem's length)
+    frames      int, frames to play (at most what the stem has from `offset` on, unless it loops)
     gain_q15    int, 0 .. 32767, linear gain, stem loudness gain already multiplied in
     fade_in     int, frames; 0 = none
     fade_out    int, frames before the natural end (frame + frames); 0 = none
     curves      int, LINEAR_IN and LINEAR_OUT; a fade without its bit has the equal-power curve
+    offset      int, frame of the stem that sounds first
+    loop        int, frames after which the stem begins again, at most its length; 0: it does not
     """
 
-    __slots__ = ("curves", "fade_in", "fade_out", "frame", "frames", "gain_q15", "stem", "voice")
+    __slots__ = ("curves", "fade_in", "fade_out", "frame", "frames", "gain_q15", "loop", "offset", "stem", "voice")
 
     def __init__(
         self,
@@ -34,6 +36,8 @@ class Start:
         fade_in: int,
         fade_out: int,
         curves: int = 0,
+        offset: int = 0,
+        loop: int = 0,
     ):
         self.frame = frame
         self.voice = voice
@@ -43,6 +47,8 @@ class Start:
         self.fade_in = fade_in
         self.fade_out = fade_out
         self.curves = curves
+        self.offset = offset
+        self.loop = loop
 
 
 class Stop:

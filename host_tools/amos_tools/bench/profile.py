@@ -20,12 +20,16 @@ section loop 8 bars
 """
 
 
-def make_profile_pack(board: Board, folder: Path, stem_s: int, stems: int | None = None) -> tuple[Path, Compiled]:
+def make_profile_pack(
+    board: Board, folder: Path, stem_s: int, stems: int | None = None, loops: bool = False
+) -> tuple[Path, Compiled]:
     """The pack, in a folder of `folder`, and its script: all voices but two play on end, the last two in turn into each
-    other. `stems` of noise, `stem_s` seconds each, by default two and a half for each voice."""
+    other. `stems` of noise, `stem_s` seconds each, by default two and a half for each voice; `loops`: with beats."""
     rate_hz, voices = board["audio.rate_hz"], board["audio.voices"]
     noise = np.random.default_rng(3)
     told = {"artist": "A", "splits": "a=1000000", "role": "pads", "opt_in": "yes"}
+    if loops:
+        told |= {"tempo": "120", "beats": str(2 * stem_s)}
     with Vault.init(folder / "vault", rate_hz=rate_hz) as vault:
         for number in range(stems or 5 * voices // 2):
             samples = noise.integers(-9000, 9000, (stem_s * rate_hz - number, 2), np.int16)

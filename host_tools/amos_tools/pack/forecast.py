@@ -65,7 +65,10 @@ class Sounding:
         self._profile = profile
         self._hop = hop
         self._exponent = exponent
-        self._done = 0  # hops of the stem that are added
+        self._done = 0  # hops of the placement that are added
+        # Hops after which the stem begins again, and those that there are of it.
+        self._round = max(1, start.loop // hop) if start.loop else len(profile)
+        self._hops = start.frames // hop + 1 if start.loop else len(profile) - start.offset // hop
         self._envelope = Envelope()
         self._envelope.begin(start)
 
@@ -80,10 +83,11 @@ class Sounding:
 
     def _add_until(self, pos: int, power: NDArray[np.float64]) -> None:
         first = (self._start.frame + self._hop // 2) // self._hop
-        until = min(len(self._profile), (pos + self._hop // 2) // self._hop, len(power) - first)
+        until = min(self._hops, (pos + self._hop // 2) // self._hop, len(power) - first)
         hops = np.arange(self._done, until)
         if len(hops):
             middles = np.minimum(hops * self._hop + self._hop // 2, pos)
             gains = node_gains(self._envelope, middles) / 32768
-            power[first + hops] += self._profile[hops] * gains**self._exponent
+            places = (self._start.offset // self._hop + hops) % self._round
+            power[first + hops] += self._profile[places] * gains**self._exponent
         self._done = max(self._done, until)

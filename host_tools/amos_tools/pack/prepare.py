@@ -22,6 +22,7 @@ from amos_tools.pack.lift import Level, Lifted, Terms, lifted
 from amos_tools.pack.profile import Profile, integrated_mlufs, momentary_mlufs, profile_of
 from amos_tools.pack.qoa import QOA_VERSION, encode_qoa
 from amos_tools.pack.quantise import quantised
+from amos_tools.pack.seam import with_seam
 from amos_tools.stems import StemFacts
 from amos_tools.vault import Vault
 from amos_tools.vault.audio import FloatFrames, Int16Frames, to_float
@@ -127,6 +128,10 @@ class Workshop:
         return data
 
     def _samples(self, stem: StemFacts, plan: Plan | None) -> FloatFrames:
+        samples = self._conformed(stem, plan)
+        return with_seam(samples) if is_loop(stem) else samples
+
+    def _conformed(self, stem: StemFacts, plan: Plan | None) -> FloatFrames:
         stored = resampled(to_float(self.vault.audio(stem)), stem.rate_hz, self.rate_hz)
         at_rate = without_dc(stored, self.rate_hz)
         if plan is not None and plan.changes:

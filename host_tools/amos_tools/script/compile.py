@@ -8,8 +8,10 @@ from amos.protocol.record import U16
 from amos.score.score import (
     HISTORY_MAX,
     VERSION,
+    VERSION_WITHOUT_LOOPS,
     Announcement,
     Daypart,
+    Pool,
     Reaction,
     RenderPlan,
     Score,
@@ -24,6 +26,7 @@ from amos_tools.script.dayparts import DaypartFacts, daypart_facts, dayparts
 from amos_tools.script.expressions import Expressions
 from amos_tools.script.gains import bring_below_unity
 from amos_tools.script.layers import Layers
+from amos_tools.script.loops import script_beats
 from amos_tools.script.memory import heap_bytes, warn_boards
 from amos_tools.script.parse import parse_lines, source_lines
 from amos_tools.script.pools import Pools
@@ -193,9 +196,11 @@ def _check_plays(program: Program, sections: list[ScoreSection], problems: Probl
 
 def _score(checked: _Checked, spoken: list[Announcement]) -> Score:
     clock_facts, mix_facts, avoid, stems = checked.clock, checked.mix, checked.avoid, checked.pools.table()
+    pools = checked.pools.rows()
+    beats = _beats(stems, pools, clock_facts)
     by_artist = avoid.artist_plays or any(answer.block for answer in checked.reactions)
     return Score(
-        version=VERSION,
+        version=VERSION_WITHOUT_LOOPS if beats is None else VERSION,
         name=checked.name,
         rate_hz=clock_facts.rate_hz,
         tempo_mbpm=clock_facts.tempo_mbpm,
@@ -207,7 +212,7 @@ def _score(checked: _Checked, spoken: list[Announcement]) -> Score:
         edge_in_frames=EDGE_IN_FRAMES,
         edge_out_frames=EDGE_OUT_FRAMES,
         sliders=checked.sliders,
-        pools=checked.pools.rows(),
+        pools=pools,
         sections=checked.sections,
         transitions=checked.transitions.rules,
         seed=checked.seed,
@@ -223,7 +228,15 @@ def _score(checked: _Checked, spoken: list[Announcement]) -> Score:
         duck_gain_q15=mix_facts.duck_gain_q15 if spoken else None,
         duck_ramp_frames=mix_facts.duck_ramp_frames if spoken else None,
         renders=checked.renders or None,
+        beats=beats,
     )
+
+
+def _beats(stems: list[StemFacts], pools: list[Pool], clock_facts: ClockFacts) -> "array[int] | None":
+    """Beats of each stem that is a loop of the clock and in a pool, 0 for the others; None where there is no loop."""
+    played = {stem for pool in pools for row in (pool.stems, pool.off_key, pool.off_tempo) for stem in row or ()}
+    beats = [script_beats(stem, clock_facts) if index in played else 0 for index, stem in enumerate(stems)]
+    return array("H", beats) if any(beats) else None
 
 
 def _artists(stems: list[StemFacts]) -> "array[int]":

@@ -59,8 +59,7 @@ def placements(play: Play, until_frame: int) -> Iterator[Placed]:
             vm.input(pending[given].kind, pending[given].value, pending[given].frame)
             given += 1
         events = vm.advance(horizon)
-        made = iter([choice for choice in choices if choice.stem != NONE])
-        ahead = next(made, None)
+        made = [choice for choice in choices if choice.stem != NONE]
         for event in events:
             if isinstance(event, Section):
                 section = event.section
@@ -71,9 +70,9 @@ def placements(play: Play, until_frame: int) -> Iterator[Placed]:
                 if event.voice in sounding:
                     yield sounding.pop(event.voice)
                 number += 1
-                choice = None
-                if ahead is not None and (ahead.frame, ahead.stem) == (event.frame, event.stem):
-                    choice, ahead = ahead, next(made, None)
+                choice = next((one for one in made if (one.frame, one.stem) == (event.frame, event.stem)), None)
+                if choice is not None:
+                    made.remove(choice)
                 sounding[event.voice] = Placed(number, event, choice, section, event.frame + event.frames)
         choices.clear()
     yield from sorted(sounding.values(), key=lambda placed: placed.number)
@@ -115,7 +114,9 @@ def _story(placed: Placed, compiled: Compiled, score: Score) -> str:
     ]
     choice = placed.choice
     if choice is None:
-        return "\n".join([*lines, "  why         announced"])
+        announced = start.stem in [item.stem for item in score.announcements or ()]
+        why = "announced" if announced else "goes round once more, under the fade of its section"
+        return "\n".join([*lines, f"  why         {why}"])
     layer = score.sections[choice.section].layers[choice.layer]
     pool = score.pools[choice.pool]
     lines += [

@@ -9,6 +9,8 @@ from amos_tools.script import tree
 from amos_tools.script.avoidance import PoolUse
 from amos_tools.script.conditions import role_exists
 from amos_tools.script.expressions import Expressions
+from amos_tools.script.loops import rings_out, script_beats
+from amos_tools.script.phrases import Phrases
 from amos_tools.script.pools import Pools
 from amos_tools.script.problems import Problems
 from amos_tools.script.program import Block, Program, options_once
@@ -28,6 +30,7 @@ class Layers:
         self._pools = pools
         self._expressions = expressions
         self._problems = problems
+        self._phrases = Phrases(clock, problems)
         self.uses: list[PoolUse] = []
 
     def of(self, block: Block, bars: tuple[int, int]) -> list[Layer]:
@@ -45,7 +48,14 @@ class Layers:
                 asked[layer.pool] = asked.get(layer.pool, 0) + layer.count_max
                 self._check_pool_size(play, asked[layer.pool])
                 self._note_use(play, layer)
+                self._phrases.check(play, layer, self._pools.all_of(play))
         return layers
+
+    def step_bars(self, block: Block, bars: tuple[int, int]) -> int | None:
+        """Bars of which the section's length is a multiple, so that the phrases of its loops end with it."""
+        sounding = [play for play in block.plays if all(option.kind != "chance" for option in play.options)]
+        stems = [stem for play in sounding for stem in self._pools.all_of(play)]
+        return self._phrases.step_bars(stems, bars, block.section.bars.span)
 
     def _layer(self, play: tree.Play, bars: tuple[int, int], lanes: set[int]) -> Layer | None:
         problems = self._problems
@@ -84,7 +94,12 @@ class Layers:
             cue_frames=cue or None,
             tail_frames=tail or None,
             linear=True if fade and word is not None and word.value == "linear" else None,
+            rings=True if not fade and not tail and self._rings(play) else None,
         )
+
+    def _rings(self, play: tree.Play) -> bool:
+        """Whether a loop of the layer's pool sounds on after its beats."""
+        return any(script_beats(stem, self._clock) and rings_out(stem) for stem in self._pools.all_of(play))
 
     def _length(self, option: tree.Option | None, what: str) -> int | None:
         if option is None or option.number is None:

@@ -22,9 +22,10 @@ _EACH |= {"reactions": 80, "renders": 120}
 _LAYER = 210
 _NEXT = 140
 _HIT = 60
-_SLOT = 220
+_SLOT = 240
 _STEM = 4
 _VOICE = 30
+_LOOPS = 3000
 
 
 def heap_bytes(score: Score) -> int:
@@ -41,6 +42,8 @@ def heap_bytes(score: Score) -> int:
         total += 4 * (score.history_depth() + 4)
     if score.artists is not None:
         total += 2 * score.stems
+    if score.beats is not None:
+        total += 2 * score.stems + _LOOPS
     if score.stem_seconds:
         total += 4 * score.stems
     slots = 0

@@ -112,6 +112,11 @@ class Pools:
             return None
         return found
 
+    def all_of(self, play: tree.Play) -> list[StemFacts]:
+        """The same with those that join when a rule gives way; none with errors noted."""
+        pool = self._declared.get(play.pool.value)
+        return [] if pool is None else pool.of_role(play.role.value).all()
+
     def number(self, play: tree.Play) -> int:
         """Index of the layer's pool in the score."""
         key = (play.pool.value, play.role.value)

@@ -40,6 +40,7 @@ class Sections:
             bars_max=max(lo, hi),
             layers=self._layers.of(block, (lo, hi)),
             nexts=self._nexts(block),
+            step_bars=self._layers.step_bars(block, (min(lo, hi), max(lo, hi))),
         )
 
     def _nexts(self, block: Block) -> list[Next]:
