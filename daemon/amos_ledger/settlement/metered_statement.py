@@ -163,7 +163,8 @@ def on_accounts(books: Books, earned: Earned) -> Iterator[tuple[str, int, int]]:
     payee, amount_micro, frozen_late_micro = earned
     given = {"payable": amount_micro - frozen_late_micro, "frozen_late": frozen_late_micro, "held": 0}
     for name, prefix in OF_PAYEE.items():
-        yield name, books.opening.get(prefix + payee, 0), books.balance(prefix + payee) + given[name]
+        account = prefix + payee
+        yield name, books.opening.get(account, 0), books.balance(account) + given[name]
 
 
 def moves(books: Books, payee: str) -> list[dict[str, object]]:
