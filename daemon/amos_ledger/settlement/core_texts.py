@@ -71,12 +71,13 @@ class _Lines:
     def _of_shares(self, which: slice) -> list[str]:
         entries = self._shares.stems[which]
         octets = map(self._texts.octets.__getitem__, (entries // ENTRIES_AT_A_TIME).tolist())
-        texts = zip(octets, self._shares.ppm[which].tolist(), *self._texts.bounds[:, entries].tolist(), strict=True)
+        columns = octets, self._shares.ppm[which].tolist(), *self._texts.bounds[:, entries].tolist()
         if self._amounts is None:
-            return [f"{{{text[begin:cut]}{ppm}{text[cut:end]}" for text, ppm, begin, cut, end in texts]
+            told = zip(*columns, strict=True)
+            return [f"{{{text[begin:cut]}{ppm}{text[cut:end]}" for text, ppm, begin, cut, end in told]
+        earned = zip(self._amounts[which].tolist(), *columns, strict=True)
         found = [
-            f"{_OPENED}{amount},{text[begin:cut]}{ppm}{text[cut:end]}"
-            for amount, (text, ppm, begin, cut, end) in zip(self._amounts[which].tolist(), texts, strict=True)
+            f"{_OPENED}{amount},{text[begin:cut]}{ppm}{text[cut:end]}" for amount, text, ppm, begin, cut, end in earned
         ]
         for at in np.flatnonzero(self._standings[entries] == FROZEN_LATE).tolist():
             found[at] = _OPENED_LATE + found[at].removeprefix(_OPENED)
@@ -114,7 +115,7 @@ def around(closing: Closing, books: Books, earned: Earned, times: Mapping[str, s
     minor = minor_units(amount_micro, closing.currency)
     accounts = "".join(
         f'"{name}":{{"closing_micro":{closing_micro},"opening_micro":{opening_micro}}},'
-        for name, opening_micro, closing_micro in sorted(on_accounts(books, earned))
+        for name, opening_micro, closing_micro in on_accounts(books, earned)
     )
     moved = moves(books, payee)
     transfers, currency = SPELLED(moved) if moved else "[]", _quoted(closing.currency)
