@@ -5,6 +5,7 @@ written at its full width, and a mask says which of its octets count; what the m
 """
 
 import hashlib
+from collections.abc import Sequence
 from itertools import chain
 from typing import NamedTuple
 
@@ -55,11 +56,16 @@ class ByteRows:
 
     def uints(self, values: Whole, only: Chosen | None = None, major: int = 0) -> None:
         """Heads of CBOR with these arguments, of that major type: integers for 0."""
+        alike = len(values) > 0 and bool((values == values[0]).all())
+        values = values[:1] if alike else values
         more = _MORE_BYTES[np.searchsorted(_LARGER_FROM, values, "right")]
         width = int(more.max(initial=0))
-        data = np.empty((self._count, 1 + width), np.uint8)
+        data = np.empty((len(values), 1 + width), np.uint8)
         data[:, 0] = major << 5 | np.where(more == 0, values, 23 + np.searchsorted(_MORE_BYTES, more))
         data[:, 1:] = values.astype(">i8").view(np.uint8).reshape(-1, 8)[:, 8 - width :]
+        if alike:
+            self.octets(data, only)
+            return
         there = np.arange(1 + width) > width - more[:, None]
         there[:, 0] = True
         self._fields.append((data, there if only is None else there & only[:, None]))
@@ -89,8 +95,18 @@ def sum_octets(sums: Sums) -> Octets:
 
 def digests(octets: bytes, ends: Whole) -> Octets:
     """SHA-256 of each of the strings that stand side by side in these octets."""
-    sha256, stops = hashlib.sha256, ends.tolist()
-    found = [sha256(octets[at:end]).digest() for at, end in zip(chain((0,), stops), stops, strict=False)]
+    stops = ends.tolist()
+    return _hashes([octets[at:end] for at, end in zip(chain((0,), stops), stops, strict=False)])
+
+
+def row_digests(rows: Octets) -> Octets:
+    """SHA-256 of each row."""
+    return _hashes(np.ascontiguousarray(rows).view(f"V{rows.shape[1]}").ravel().tolist())
+
+
+def _hashes(strings: Sequence[bytes]) -> Octets:
+    sha256 = hashlib.sha256
+    found = [sha256(data).digest() for data in strings]
     return np.frombuffer(b"".join(found), np.uint8).reshape(-1, 32)
 
 

@@ -7,7 +7,8 @@ payee's share stands. `tests/ledger/settlement/test_core_texts.py` holds these b
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from itertools import chain, pairwise
+from itertools import pairwise
+from json.encoder import encode_basestring as _quoted
 from math import gcd
 from typing import Any, NamedTuple
 
@@ -31,72 +32,74 @@ from amos_ledger.settlement.stem_table import StemTable
 ENTRIES_AT_A_TIME, PAYEES_AT_A_TIME = 8192, 64
 _DAY_S = 86_400
 
-_OPENED = tuple(
-    b',{"account":"%b","amount_micro":' % (STANDINGS[FROZEN_LATE] if standing == FROZEN_LATE else PAYABLE).encode()
-    for standing in EARNING
-)
+_CUT = "\0"
+"""Between texts that are spelled in JSON, which has no such octet."""
+
+_OCTETS = "latin-1"
+
+_OPENED, _OPENED_LATE = (f'{{"account":"{account}","amount_micro":' for account in (PAYABLE, STANDINGS[FROZEN_LATE]))
+"""What a line begins with that earns, up to the payee's amount."""
 _REASONS = tuple("" if standing in EARNING else f'"reason":"{reason}",' for standing, reason in enumerate(STANDINGS))
 
 
 class _Texts(NamedTuple):
-    """Texts of entries, `ENTRIES_AT_A_TIME` of them side by side: where each begins there, where the share's ppm stands
-    in it, and where it ends."""
+    """Texts of entries, `ENTRIES_AT_A_TIME` of them side by side, a character for each octet of UTF-8; and where each
+    begins there, where the share's ppm stands in it, and where it ends."""
 
-    octets: list[bytes]
-    begins: npt.NDArray[np.int32]
-    cuts: npt.NDArray[np.int32]
-    ends: npt.NDArray[np.int32]
+    octets: list[str]
+    bounds: npt.NDArray[np.int32]
 
 
-class _Pieces:
-    """What the lines of a payee are put together from, made for some hundred payees at a time."""
+class _Lines:
+    """The lines of each payee, made for some hundred payees at a time."""
 
     def __init__(self, texts: _Texts, shares: Shares, standings: npt.NDArray[Any], amounts: Integers | None) -> None:
         self._texts, self._shares, self._standings, self._amounts = texts, shares, standings, amounts
-        self._first, self._bounds, self._made = 0, [0], list[bytes]()
+        self._first, self._made = 0, list[bytes]()
 
-    def pieces(self, number: int) -> list[bytes]:
-        """Of that payee."""
-        if not self._first <= number < self._first + len(self._bounds) - 1:
-            self._make(number)
-        at = number - self._first
-        found = self._made[self._bounds[at] : self._bounds[at + 1]]
-        if found:
-            found[0] = found[0][1:]  # the comma in front of the first line
-        return found
+    def of(self, number: int) -> bytes:
+        """That payee's, with commas between them."""
+        if not self._first <= number < self._first + len(self._made):
+            bounds = self._shares.starts[number : number + PAYEES_AT_A_TIME + 1]
+            lines = self._of_shares(slice(int(bounds[0]), int(bounds[-1])))
+            self._made = [
+                ",".join(lines[first:end]).encode(_OCTETS) for first, end in pairwise((bounds - bounds[0]).tolist())
+            ]
+            self._first = number
+        return self._made[number - self._first]
 
-    def _make(self, number: int) -> None:
-        bounds = self._shares.starts[number : number + PAYEES_AT_A_TIME + 1]
-        which = slice(int(bounds[0]), int(bounds[-1]))
+    def _of_shares(self, which: slice) -> list[str]:
         entries = self._shares.stems[which]
-        begins, cuts, ends = (column[entries].tolist() for column in self._texts[1:])
-        octets = list(map(self._texts.octets.__getitem__, (entries // ENTRIES_AT_A_TIME).tolist()))
-        heads = [text[begin:cut] for text, begin, cut in zip(octets, begins, cuts, strict=True)]
-        tails = [text[cut:end] for text, cut, end in zip(octets, cuts, ends, strict=True)]
-        columns = [heads, _decimals(self._shares.ppm[which]), tails]
-        if self._amounts is not None:
-            opened = list(map(_OPENED.__getitem__, self._standings[entries].tolist()))
-            columns = [opened, _decimals(self._amounts[which]), *columns]
-        self._first, self._bounds = number, ((bounds - bounds[0]) * len(columns)).tolist()
-        self._made = list(chain.from_iterable(zip(*columns, strict=True)))
+        octets = map(self._texts.octets.__getitem__, (entries // ENTRIES_AT_A_TIME).tolist())
+        columns = octets, self._shares.ppm[which].tolist(), *self._texts.bounds[:, entries].tolist()
+        if self._amounts is None:
+            told = zip(*columns, strict=True)
+            return [f"{{{text[begin:cut]}{ppm}{text[cut:end]}" for text, ppm, begin, cut, end in told]
+        earned = zip(self._amounts[which].tolist(), *columns, strict=True)
+        found = [
+            f"{_OPENED}{amount},{text[begin:cut]}{ppm}{text[cut:end]}" for amount, text, ppm, begin, cut, end in earned
+        ]
+        for at in np.flatnonzero(self._standings[entries] == FROZEN_LATE).tolist():
+            found[at] = _OPENED_LATE + found[at].removeprefix(_OPENED)
+        return found
 
 
 class CoreTexts:
-    """Lines of all payees; `core` puts them between what else a payee is told."""
+    """The cores of all payees."""
 
     def __init__(self, division: Division, table: StemTable, rights: RightsHistory) -> None:
         entries = division.entries
-        texts = _Texts([], *(np.empty(len(entries.starts), np.int32) for _ in range(3)))
+        texts = _Texts([], np.empty((3, len(entries.starts)), np.int32))
         clocks = [f"T{s // 3600:02}:{s // 60 % 60:02}:{s % 60:02}Z" for s in range(_DAY_S)]
         for first in range(0, len(entries.starts), ENTRIES_AT_A_TIME):
             _spell(texts, slice(first, first + ENTRIES_AT_A_TIME), entries, table, rights, clocks)
-        self._paid = _Pieces(texts, division.paid, entries.standings, division.of_lines)
-        self._told = _Pieces(texts, division.told, entries.standings, None)
+        self._paid = _Lines(texts, division.paid, entries.standings, division.of_lines)
+        self._told = _Lines(texts, division.told, entries.standings, None)
 
     def core(self, number: int, pool: bytes, around: "Around") -> list[bytes]:
         """Pieces of the core of that payee; `pool`: what is said of all of it."""
-        lines, unpaid = self._paid.pieces(number), self._told.pieces(number)
-        return [around.front.encode(), *lines, around.middle.encode(), pool, b',"unpaid":[', *unpaid, b"]}"]
+        front, middle = around.front.encode(), around.middle.encode()
+        return [front, self._paid.of(number), middle, pool, b',"unpaid":[', self._told.of(number), b"]}"]
 
 
 class Around(NamedTuple):
@@ -112,16 +115,18 @@ def around(closing: Closing, books: Books, earned: Earned, times: Mapping[str, s
     minor = minor_units(amount_micro, closing.currency)
     accounts = "".join(
         f'"{name}":{{"closing_micro":{closing_micro},"opening_micro":{opening_micro}}},'
-        for name, opening_micro, closing_micro in sorted(on_accounts(books, earned))
+        for name, opening_micro, closing_micro in on_accounts(books, earned)
     )
+    moved = moves(books, payee)
+    transfers, currency = SPELLED(moved) if moved else "[]", _quoted(closing.currency)
     front = (
         f'{{"amount":"{decimal(amount_micro)}","amount_micro":{amount_micro},'
-        f'"balance":{{{accounts}"transfers":{SPELLED(moves(books, payee))}}},"currency":{SPELLED(closing.currency)},'
+        f'"balance":{{{accounts}"transfers":{transfers}}},"currency":{currency},'
         f'"earning_ms":"{times["earning_ms"]}","format":"{format_of(closing)}","frozen_late_micro":{frozen_late_micro},"lines":['
     )
     middle = (
         f'],"minor_units":{{"digits":{minor.digits},"rest_micro":{minor.rest_micro},"whole":{minor.whole}}},'
-        f'"payee":{SPELLED(payee)},"period":{SPELLED(closing.period)},"play_ms":"{times["play_ms"]}","pool":'
+        f'"payee":{_quoted(payee)},"period":{_quoted(closing.period)},"play_ms":"{times["play_ms"]}","pool":'
     )
     return Around(front, middle)
 
@@ -139,35 +144,21 @@ def _spell(
     parts = table.parts.chosen(np.arange(starts[0], behind[0] if len(behind) else table.parts.count))
     frames, plays, first_s, last_s, play_ms = _of_parts(parts, starts - starts[0], clocks)
     stems = table.parts.stems[starts]
-    named, devices = rights.texts(stems), table.cells[entries.stems[which]].tolist()
-    told = zip(named, devices, first_s, frames, last_s, play_ms, plays, _opened(entries.standings[which]), strict=True)
-    texts = [b""] * (2 * len(starts))
-    texts[::2] = [
-        f'{begin}"artist":{artist},"devices":{of},"first":"{first}","frames":[{played}],"isrc":{isrc},"last":"{last}"'
-        f',"play_ms":"{ms}","plays":{begun},"ppm":'.encode()
-        for (_title, artist, isrc), of, first, played, last, ms, begun, begin in told
-    ]
+    (titles, artists, isrcs), devices = rights.texts(stems), table.cells[entries.stems[which]].tolist()
     names = stems.tobytes().hex()
     hexes = [names[at : at + 32] for at in range(0, len(names), 32)]
-    kinds = zip(named, hexes, entries.rights[which].tolist(), entries.standings[which].tolist(), strict=True)
-    texts[1::2] = [
-        f',{_REASONS[standing]}"rights":{serial},"stem":"{stem}","title":{texts_of[0]}}}'.encode()
-        for texts_of, stem, serial, standing in kinds
+    kinds = entries.rights[which].tolist(), entries.standings[which].tolist()
+    told = zip(titles, artists, isrcs, devices, first_s, frames, last_s, play_ms, plays, hexes, *kinds, strict=True)
+    texts = [
+        f'"artist":{artist},"devices":{of},"first":"{first}","frames":[{played}],"isrc":{isrc}'
+        f',"last":"{last}","play_ms":"{ms}","plays":{begun},"ppm":{_CUT},{_REASONS[standing]}"rights":{serial}'
+        f',"stem":"{stem}","title":{title}}}{_CUT}'
+        for title, artist, isrc, of, first, played, last, ms, begun, stem, serial, standing in told
     ]
-    stops = np.fromiter(map(len, texts), np.int32, len(texts)).cumsum(dtype=np.int32)
-    found.begins[which] = np.concatenate(([0], stops[1:-1:2]))
-    found.cuts[which], found.ends[which] = stops[::2], stops[1::2]
-    found.octets.append(b"".join(texts))
-
-
-def _opened(standings: npt.NDArray[Any]) -> list[str]:
-    """What begins an entry that earns nothing; lines of others begin with the payee's amount."""
-    return ["," if standing in EARNING else ",{" for standing in standings.tolist()]
-
-
-def _decimals(values: npt.NDArray[Any]) -> list[bytes]:
-    """Each as text: a list is spelled at once, and cut."""
-    return str(values.tolist())[1:-1].encode().split(b", ") if len(values) else []
+    octets = "".join(texts).encode()
+    stops = np.flatnonzero(np.frombuffer(octets, np.uint8) == ord(_CUT)).astype(np.int32) - np.arange(len(texts) * 2)
+    found.bounds[:, which] = np.concatenate(([0], stops[1:-1:2])), stops[::2], stops[1::2]
+    found.octets.append(octets.decode(_OCTETS).replace(_CUT, ""))
 
 
 def facts_of_time(ticks: int, weights: int, ticks_hz: int) -> dict[str, str]:

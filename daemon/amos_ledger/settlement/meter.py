@@ -153,9 +153,8 @@ def _add_stems(made: StemTableMaker, cells: _Cells, ticks_hz: int, rights: Right
     starts = np.flatnonzero(np.diff(of_parts, prepend=-1))
     heads = Heads(starts, np.diff(starts, append=parts.count), _sums(parts.ticks(ticks_hz), starts))
     leads = _leads(rights.shared(parts.stems[starts], parts.rights[starts]))
-    names = [rights.payees[lead] for lead in leads.tolist()]
     over = roots(cells.leaves, counts)
-    joined = stem_rows_joined(LEAF, heads, parts, StemTails(names, counts, over.hashes))
+    joined = stem_rows_joined(LEAF, heads, parts, StemTails(rights.names[leads], counts, over.hashes))
     made.add(joined, Nodes(digests(*joined), heads.ticks), parts, heads, leads, counts)
 
 

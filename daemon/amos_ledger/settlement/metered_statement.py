@@ -32,6 +32,8 @@ FORMAT_OF_POOL = "amos-statement/6"
 
 PAYABLE = "payable"
 
+_ACCOUNTS = sorted(OF_PAYEE.items())
+
 _CORE = b'{"core":'
 """How a statement's file begins."""
 
@@ -159,11 +161,12 @@ def balance(books: Books, earned: Earned) -> dict[str, object]:
 
 
 def on_accounts(books: Books, earned: Earned) -> Iterator[tuple[str, int, int]]:
-    """(name, what was on it, what is on it with what the closing gives) of each of the payee's accounts."""
+    """(name, what was on it, what is on it with what the closing gives) of each of the payee's accounts, by name."""
     payee, amount_micro, frozen_late_micro = earned
     given = {"payable": amount_micro - frozen_late_micro, "frozen_late": frozen_late_micro, "held": 0}
-    for name, prefix in OF_PAYEE.items():
-        yield name, books.opening.get(prefix + payee, 0), books.balance(prefix + payee) + given[name]
+    for name, prefix in _ACCOUNTS:
+        account = prefix + payee
+        yield name, books.opening.get(account, 0), books.balance(account) + given[name]
 
 
 def moves(books: Books, payee: str) -> list[dict[str, object]]:

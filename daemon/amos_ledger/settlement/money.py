@@ -4,7 +4,7 @@ The micro-unit is the account. A bank pays whole minor units (cents): those are 
 stand for it.
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from amos.protocol.closing import currency_fault
 
@@ -31,8 +31,7 @@ class MoneyError(ValueError):
     """An amount or a currency that cannot be accounted for."""
 
 
-@dataclass(frozen=True)
-class MinorUnits:
+class MinorUnits(NamedTuple):
     """An account of micro-units as a bank sees it: `whole` minor units of `digits` decimals, and `rest_micro` left."""
 
     digits: int

@@ -82,7 +82,7 @@ def parts_of(rows: Sequence[Row]) -> Parts:
     rights = np.ascontiguousarray(octets[:, 32:40]).view(">u8").ravel().astype(np.int64)
     rate_hz = np.ascontiguousarray(octets[:, 43:47]).view(">u4").ravel().astype(np.int64)
     standing, accrual, tier = (octets[:, at].astype(np.int64) for at in range(40, 43))
-    frames, plays, first_s, last_s = (np.array(column, np.int64) for column in amounts)
+    frames, plays, first_s, last_s = (np.fromiter(column, np.int64, len(rows)) for column in amounts)
     kinds = rights, standing, accrual, tier, rate_hz
     return Parts(octets[:, :_ID], octets[:, _ID : 2 * _ID], *kinds, frames, plays, first_s, last_s)
 

@@ -44,7 +44,7 @@ class RightsHistory:
 
     newest    bytes of the last one that came into force
     instants  seconds in which the splits of any stem changed
-    payees    everybody who has a share, by name
+    payees    everybody who has a share, by name; `names` are the same as bytes
     """
 
     def __init__(self, named: Iterable[tuple[int | None, Said, bytes]]) -> None:
@@ -58,6 +58,7 @@ class RightsHistory:
             made.add(since_s, serial, said.works)
         self._columns: RightsColumns = made.columns()
         self.payees, self.instants = self._columns.payees, self._columns.instants
+        self.names = np.array([payee.encode() for payee in self.payees], np.bytes_)
 
     def epoch(self, unix_s: int) -> int:
         """How many of the instants are past: within an epoch no splits change."""
@@ -88,11 +89,11 @@ class RightsHistory:
 
     def work(self, stem_id: bytes) -> Work:
         """The texts of one stem."""
-        [texts] = self.texts(np.frombuffer(stem_id, np.uint8).reshape(1, -1))
-        return Work(*map(json.loads, texts))
+        texts = self.texts(np.frombuffer(stem_id, np.uint8).reshape(1, -1))
+        return Work(*(json.loads(text) for [text] in texts))
 
-    def texts(self, stem_ids: npt.NDArray[np.uint8]) -> list[tuple[str, str, str]]:
-        """(title, artist, code) of each stem as the last catalogue that has it tells them, spelled in JSON."""
+    def texts(self, stem_ids: npt.NDArray[np.uint8]) -> tuple[list[str], list[str], list[str]]:
+        """Titles, artists and codes of these stems as the last catalogue that has each tells them, spelled in JSON."""
         return self._columns.texts(stem_ids)
 
 

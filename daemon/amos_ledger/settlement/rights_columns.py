@@ -89,12 +89,12 @@ class RightsColumns:
             found = found + later
         return np.where(numbers < 0, -1, self.serials[np.minimum(found, last)])
 
-    def texts(self, stem_ids: Octets) -> list[tuple[str, str, str]]:
-        """(title, artist, code) of each stem, spelled in JSON."""
+    def texts(self, stem_ids: Octets) -> tuple[list[str], list[str], list[str]]:
+        """Titles, artists and codes of these stems, spelled in JSON."""
         numbers, octets = self.numbers(stem_ids), self.octets
         bounds = zip(self.text_starts[numbers].tolist(), self.text_ends[numbers].tolist(), strict=True)
         each = _BETWEEN.encode().join([octets[first:end] for first, end in bounds]).decode().split(_BETWEEN)
-        return list(zip(each[::3], each[1::3], each[2::3], strict=True))
+        return each[::3], each[1::3], each[2::3]
 
 
 class Made:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import cbor2
 import numpy as np
+import numpy.typing as npt
 
 from amos.protocol.readings import sum_bytes
 from amos_ledger.settlement.byte_rows import ByteRows, Chosen, Joined, Octets, Sums, Whole, sum_octets
@@ -57,7 +58,7 @@ class Heads(NamedTuple):
 class StemTails(NamedTuple):
     """What a stem row says besides its parts: the lead's name, how many cells there are and their root."""
 
-    leads: Sequence[str]
+    leads: npt.NDArray[np.bytes_]
     cells: Whole
     roots: Octets
 
@@ -74,9 +75,8 @@ def cells_joined(leaf: bytes, heads: Heads, parts: Parts) -> Joined:
 def stem_rows_joined(leaf: bytes, heads: Heads, parts: Parts, tails: StemTails) -> Joined:
     """All stem rows of these parts, behind the prefix of a leaf each."""
     rows, begins, ends = _rows(leaf + _MAP_OF[6] + b"\x01" + _BYTES_16, heads, parts)
-    names = [name.encode() for name in tails.leads]
-    lengths = np.array([len(name) for name in names], np.int64).repeat(heads.counts)
-    texts = np.array(names, bytes).repeat(heads.counts)
+    texts = tails.leads.repeat(heads.counts)
+    lengths = np.char.str_len(texts)
     rows.constant(b"\x02", begins)
     rows.uints(lengths, begins, _TEXT)
     rows.texts(texts.view(np.uint8).reshape(len(texts), -1), lengths, begins)

@@ -6,8 +6,8 @@ proofs around a core are outside of what is hashed.
 
 from collections.abc import Iterable, Sequence
 
-from amos.protocol.merkle import leaf_hash
-from amos_ledger.log.tree import grow, inclusion_path, root
+from amos.protocol.merkle import leaf_hash, node_hash
+from amos_ledger.log.tree import inclusion_path, root
 
 HASH_BYTES = 32
 
@@ -16,12 +16,11 @@ class HashedStatements:
     """The RFC 9162 tree over the cores of a period's statements, in order of payee, given as leaf hashes."""
 
     def __init__(self, hashes: Iterable[bytes]) -> None:
-        self._levels = [bytearray()]
-        for level, _index, value in grow(0, hashes, self._read):
-            if level == len(self._levels):
-                self._levels.append(bytearray())
-            self._levels[level] += value
-        self._count = len(self._levels[0]) // HASH_BYTES
+        level = list(hashes)
+        self._count, self._levels = len(level), list[bytes]()
+        while level:
+            self._levels.append(b"".join(level))
+            level = [node_hash(left, right) for left, right in zip(level[::2], level[1::2], strict=False)]
 
     @property
     def root(self) -> bytes:
@@ -33,7 +32,7 @@ class HashedStatements:
         return inclusion_path(index, self._count, self._read)
 
     def _read(self, level: int, index: int) -> bytes:
-        return bytes(self._levels[level][HASH_BYTES * index : HASH_BYTES * (index + 1)])
+        return self._levels[level][HASH_BYTES * index : HASH_BYTES * (index + 1)]
 
 
 def statements_tree(cores: Sequence[bytes]) -> HashedStatements:

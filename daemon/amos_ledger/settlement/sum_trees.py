@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from amos.protocol.readings import NO_ROWS, split, sum_node
-from amos_ledger.settlement.byte_rows import Octets, Sums, Whole, digests, sum_octets
+from amos_ledger.settlement.byte_rows import Octets, Sums, Whole, row_digests, sum_octets
 
 Node = tuple[bytes, int]
 """(hash, sum)."""
@@ -76,7 +76,7 @@ def _node_hashes(left: Nodes, right: Nodes) -> Octets:
     octets[:, :1] = np.frombuffer(_NODE, np.uint8)
     octets[:, 1:33], octets[:, 33:49] = left.hashes, sum_octets(left.sums)
     octets[:, 49:81], octets[:, 81:] = right.hashes, sum_octets(right.sums)
-    return digests(octets.tobytes(), np.arange(1, left.count + 1) * _NODE_BYTES)
+    return row_digests(octets)
 
 
 def roots(leaves: Nodes, sizes: Whole) -> Nodes:

@@ -78,7 +78,8 @@ def test_stem_rows_are_written_and_read_alike(found: list[Row], data: st.DataObj
         row = StemRow(stem_id=stem_id, lead=lead, ticks=sum_bytes(ticks), parts=told, cells=cells, cells_root=root)
         expected.append(row.encode())
     roots = np.frombuffer(b"".join(fact.cells_root for fact in facts), np.uint8).reshape(-1, 32)
-    tails = StemTails([fact.lead for fact in facts], np.array([fact.cells for fact in facts]), roots)
+    leads = np.array([fact.lead.encode() for fact in facts], np.bytes_)
+    tails = StemTails(leads, np.array([fact.cells for fact in facts]), roots)
     written = cut(stem_rows_joined(b"\0", *columns(found), tails))
     assert written == [b"\0" + row for row in expected]
     assert [read_stem_row(row) for row in expected] == facts
