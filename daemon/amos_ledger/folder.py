@@ -162,6 +162,11 @@ class Folder:
             raise KeyUnusable(f"{self.path}: expected the file of the ledger's key {key.hex()}, found none")
         return sign(self._seeds[key], message)
 
+    def check_in_force(self, line: KeyLine) -> None:
+        """Raise `KeyUnusable` unless the key that signs is the last one of the store's line."""
+        if line.present != self.public_key:
+            raise KeyUnusable(f"{self.path}: the ledger's key was changed meanwhile; do it again")
+
     def key_before(self, unix_s: float) -> bytes | None:
         """The key before the one in force, while the transition lasts and its file is there: it signs beside.
 

@@ -1,17 +1,15 @@
 """Intake of usage messages in batches: persist → sequence → sign → publish → receipt (daemon/DESIGN.md section 11).
 
-A batch is one transaction for what it stores, index in the log included, and one for the head that its receipts are
-for. A crash
+A batch is one transaction: what it stores, its leaf indexes, and the signed head that its receipts are for. A crash
 
-    before the first commits   leaves nothing; couriers send again
-    after it, "persisted"      leaves accepted segments with their leaf index and without receipt
+    before that commits        leaves nothing; couriers send again
+    after it, "persisted"      leaves accepted segments with their leaf index, and the head for their receipts
     after signing, "signed"    the same; signing again gives the same bytes
     after "tiles written"      the same, and tiles that no checkpoint commits to; they will be found right as they are
-    after "published"          the same, and the world sees that the segments are in the log
-    after the second, "receipted"   leaves receipts that nobody was sent; a resend gets those very bytes
+    after "published"          leaves receipts that nobody was sent; a resend gets those very bytes
 
-and the first `tick` of the next process goes on from any of these. No receipt exists before the checkpoint that it
-rests on is published.
+and the first `tick` of the next process goes on from any of these: it sends the receipts of what had not been
+published. No receipt is put together before a checkpoint is published over the segment that it is for.
 """
 
 import time
@@ -21,6 +19,7 @@ from typing import TypeVar
 
 from amos.protocol.anchor import Anchor
 from amos.protocol.answer import ACCEPTED, DUPLICATE, UNAVAILABLE
+from amos.protocol.rotation import LEDGER
 from amos.protocol.signing import sign_anchor
 from amos_ledger import clerk, dating, enrolling
 from amos_ledger.clerk import Outcome
@@ -36,7 +35,6 @@ from amos_ledger.receipts import check_receipt, signed_by
 from amos_ledger.records import Receipted, SignedHead, Wanted
 from amos_ledger.replies import Reply, last_words, receipted, reply_to, with_twins
 from amos_ledger.store.anchors import CLOCK_BACK_MS
-from amos_ledger.store.database import Row
 from amos_ledger.store.failures import DATABASE_ERRORS, Conflict, ConnectionLost
 from amos_ledger.store.store import Store
 from amos_ledger.told_rotations import rotations_to_tell
@@ -64,6 +62,8 @@ class Ledger:
         self._store: Store | None = None
         self._public = Public(folder)
         self._published_size = -1
+        self._told_size: int | None = None
+        self._begun = False
         self._clock_ms: int | None = None
         self._begins_epoch = True
         self._heads = Heads(folder)
@@ -193,6 +193,7 @@ class Ledger:
             for device_id in device_ids:
                 outcomes += clerk.release(store, device_id)
             _count(store, outcomes)
+            self._give_head(store)
         return outcomes
 
     def _enrol(self, messages: Sequence[Message]) -> list[Reply]:
@@ -238,9 +239,12 @@ class Ledger:
         store = self._in_place()
         try:
             self._heads.check(store)
+            if not self._begun:
+                self._public.check(store)
         except RolledBack:
             store.stop_workers(True)
             raise
+        self._begun = True
         store.stop_workers(False)
         return store
 
@@ -248,6 +252,7 @@ class Ledger:
         if self._store is None:
             self._store = self.folder.open_store()
             self._store.serve()
+            self._begun = False
         self._store.check_in_place()
         return self._store
 
@@ -260,7 +265,7 @@ class Ledger:
 
     def _persist(self, readings: Sequence[Reading], received_unix_s: int) -> list[Outcome]:
         self.watch_clock(received_unix_s * 1000)
-        outcomes = persist(self._opened(), readings, received_unix_s, self._begins_epoch)
+        outcomes = persist(self._opened(), readings, received_unix_s, self._begins_epoch, self._give_head)
         self._begins_epoch = False
         self._at("persisted")
         return outcomes
@@ -287,46 +292,53 @@ class Ledger:
     def make_receipts(self) -> None:
         """Publish, and make the receipts that are missing, which nobody is sent: a recovered log has been receipted
         before. Raises what `STORAGE_ERRORS` names."""
-        self._sign_missing()
+        self._publish()
 
     def _receipt(self) -> Iterator[Receipted]:
-        """Publish what is not, make the receipts that are missing, and give them."""
-        first, waiting = self._sign_missing()
+        """Publish what is not, and give the receipts of the segments whose senders were not told."""
+        first, end = self._publish()
         heads = self._in_place().chain.heads
-        while waiting:
-            head = heads.first(first + 1)
-            assert head is not None
-            given = [row for row in waiting if row[0] < head.size]
-            if given:
-                yield from heads.receipts(head, given)
-            if len(given) == len(waiting) < BATCH_MESSAGES_MAX:
-                return
-            first = given[-1][0] + 1 if given else head.size
-            waiting = heads.without_receipt(first, self._published_size, BATCH_MESSAGES_MAX)
+        while first < end and (head := heads.first(first + 1)) is not None and head.size <= end:
+            segments = heads.segments(first, head.size, BATCH_MESSAGES_MAX)
+            if segments:
+                yield from heads.receipts(head, segments)
+            first = segments[-1][0] + 1 if len(segments) == BATCH_MESSAGES_MAX else head.size
 
-    def _sign_missing(self) -> tuple[int, list[Row]]:
-        """Publish what is not, and keep the head that gives receipts to what has none: the first leaf of that, and the
-        first of its segments."""
+    def _publish(self) -> tuple[int, int]:
+        """Publish what is not, after each segment has the head that its receipt is for. The leaves, from the first up
+        to the second, of which nobody was told: a segment that an earlier process published is answered when it comes
+        again."""
         store = self._opened()
-        size, first = store.size(), store.chain.heads.last_size()
-        waiting = store.chain.heads.without_receipt(first, size, BATCH_MESSAGES_MAX)
-        if size == self._published_size and not waiting:
-            return first, waiting
+        size, heads = store.size(), store.chain.heads
+        if size == self._published_size:
+            return size, size
+        if self._told_size is None:
+            last = self._public.last()
+            self._told_size = min(heads.last_size(), last.size if last else 0)
+        if heads.some_missing():
+            again(self._give_heads, self.close)
+            store = self._in_place()
         with self.folder.publishing():
             head = self._public.publish(store, self._at)
         self._published_size = head.size
+        first, self._told_size = self._told_size, head.size
         self._at("published")
-        if waiting:
-            signed_by_us = signed(head.root, self.folder.key_id)
-            kept = SignedHead(head.size, head.root, self.folder.key_id, self.folder.sign(signed_by_us))
-            again(lambda: self._keep_head(kept), self.close)
-        self._at("receipted")
-        return first, waiting
+        return first, head.size
 
-    def _keep_head(self, head: SignedHead) -> None:
+    def _give_heads(self) -> None:
         store = self._in_place()
         with store.transaction():
-            store.chain.heads.keep(head)
+            self._give_head(store)
+
+    def _give_head(self, store: Store) -> None:
+        """Sign, inside a transaction, the head that the receipts are for of all segments which have none. Raises
+        `KeyUnusable` when the key in force is another one by now."""
+        if store.chain.heads.some_missing():
+            store.log.lock()
+            size, folder = store.size(), self.folder
+            root, key_id = store.root(size), folder.key_id
+            folder.check_in_force(store.rotations.line(LEDGER, store.public_key))
+            store.chain.heads.keep(SignedHead(size, root, key_id, folder.sign(signed(root, key_id))))
 
     def _originals(self, store: Store, outcomes: Iterable[Outcome]) -> dict[tuple[bytes | None, int | None], bytes]:
         """The receipts that the batch's duplicates got when they were accepted. Raises `EntryDamaged`."""
@@ -362,8 +374,14 @@ def again(step: Callable[[], Done], close: Callable[[], None]) -> Done:
     return step()
 
 
-def persist(store: Store, readings: Sequence[Reading], received_unix_s: int, begins_epoch: bool) -> list[Outcome]:
-    """Decide about a batch and keep what comes of it, in one transaction."""
+def persist(
+    store: Store,
+    readings: Sequence[Reading],
+    received_unix_s: int,
+    begins_epoch: bool,
+    give_head: Callable[[Store], None] | None = None,
+) -> list[Outcome]:
+    """Decide about a batch and keep what comes of it, in one transaction. Who has no key gives no head for receipts."""
     now_ms, anchors = received_unix_s * 1000, store.chain.anchors
     with store.intake(reading.device_id for reading in readings if reading.device_id is not None):
         anchors.check_clock(now_ms)
@@ -372,6 +390,8 @@ def persist(store: Store, readings: Sequence[Reading], received_unix_s: int, beg
             anchors.note_clock(now_ms, True)
         outcomes = clerk.take(store, readings, received_unix_s)
         _count(store, outcomes)
+        if give_head is not None:
+            give_head(store)
         if not begins_epoch:  # at the end: others wait for this row
             anchors.note_clock(now_ms, False)
     return outcomes

@@ -18,7 +18,7 @@ from amos.protocol.errors import ProtocolError
 from amos.protocol.key_line_host import KeyLine, open_head
 from amos.protocol.ledger_limits import CHECKPOINT_BYTES_MAX
 from amos.protocol.rotation import LEDGER
-from amos_ledger.errors import KeyUnusable, RolledBack
+from amos_ledger.errors import RolledBack
 from amos_ledger.folder import Folder
 from amos_ledger.log import tree
 from amos_ledger.log.tiles import tiles_between
@@ -53,11 +53,7 @@ class Public:
         begun = self._tiles.begun(old.size if old else 0)
         read = store.log.cached(begun, size)
         head = Checkpoint(store.origin, size, tree.root(size, read))
-        if old is not None and (old.size > size or tree.root(old.size, read) != old.root):
-            raise RolledBack(
-                f"{self.root / CHECKPOINT}: expected one over a part of the store's {size} entries, found one over"
-                f" {old.size} that the store does not have; put the newer store back"
-            )
+        self._check(old, size, read)
         note = self._sign(head, line)
         at("signed")
         if not self._begun:
@@ -70,6 +66,17 @@ class Public:
             self._known = head, note
         return head
 
+    def check(self, store: Store) -> None:
+        """Raise `RolledBack` for a store that lacks what is published, before anything is signed for it."""
+        self._check(self.last(store.rotations.line(LEDGER, store.public_key)), store.size(), store.log.read)
+
+    def _check(self, old: Checkpoint | None, size: int, read: tree.Read) -> None:
+        if old is not None and (old.size > size or tree.root(old.size, read) != old.root):
+            raise RolledBack(
+                f"{self.root / CHECKPOINT}: expected one over a part of the store's {size} entries, found one over"
+                f" {old.size} that the store does not have; put the newer store back"
+            )
+
     def write(self, name: str, data: bytes) -> None:
         """Put `data` under `name` (relative, with /), atomically and durably."""
         self._place.write(name, data)
@@ -77,8 +84,7 @@ class Public:
     def _sign(self, head: Checkpoint, line: KeyLine) -> bytes:
         """By the key in force, and while the transition lasts by the one before it, whom others may know still."""
         folder = self._folder
-        if line.present != folder.public_key:
-            raise KeyUnusable(f"{folder.path}: the ledger's key was changed meanwhile; do it again")
+        folder.check_in_force(line)
         note = sign_checkpoint(head, line.present, folder.sign)
         before = folder.key_before(time.time())
         if before is None:

@@ -8,8 +8,8 @@ import pytest
 
 from amos.protocol.answer import ACCEPTED
 from amos.protocol.topics import ENROLMENT, TIME, device_topic
-from amos_ledger.intake.reading import Message
-from amos_ledger.ledger import ATTEMPTS
+from amos_ledger.intake.reading import Message, read
+from amos_ledger.ledger import ATTEMPTS, persist
 from amos_ledger.store.failures import Conflict
 from amos_ledger.store.store import Store
 
@@ -60,10 +60,12 @@ def test_a_time_anchor(world: Any, others: Others) -> None:
         assert store.chain.anchors.issued(device.key.id, NOON * 1000).issued
 
 
-def test_the_receipts_of_a_batch(world: Any, others: Others) -> None:
+def test_the_head_for_what_a_worker_took_in(world: Any, others: Others) -> None:
     device = world.device()
+    with world.folder.open_store() as store:
+        persist(store, [read(device.message(device.seal()))], NOON, False)
     others.left = ATTEMPTS - 1
-    [told] = world.take(device, device.seal())
+    [told] = world.answers(world.ledger.tick())
     assert (told.verdict, others.undone) == (ACCEPTED, ATTEMPTS - 1)
     world.check_receipt(device.sealed[-1], told.receipt)
     with world.folder.open_store() as store:

@@ -1,6 +1,7 @@
 """Intake on a real store: what is kept, what is answered, what is published; nothing twice, nothing lost."""
 
 import sqlite3
+from contextlib import closing
 from hashlib import sha256
 from typing import Any
 
@@ -349,6 +350,13 @@ def test_a_public_directory_that_cannot_be_written_delays_receipts(world: Any) -
     assert one(world.take(device, segment)).receipt == late.receipt
 
 
+def store_has(world: Any) -> tuple[int, int]:
+    """Counts of entries and of signed heads."""
+    with closing(sqlite3.connect(world.path / "ledger.sqlite")) as connection:
+        (counts,) = connection.execute("SELECT (SELECT count(*) FROM entry), (SELECT count(*) FROM head)")
+    return counts  # type: ignore[no-any-return]
+
+
 @only_sqlite
 def test_an_older_store_put_in_place_signs_nothing(world: Any) -> None:
     device = world.device()
@@ -362,10 +370,12 @@ def test_an_older_store_put_in_place_signs_nothing(world: Any) -> None:
     with sqlite3.connect(world.path / "ledger.sqlite") as connection:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     (world.path / "ledger.sqlite").write_bytes(older)
+    store_has_before = store_has(world)
     published = (world.folder.public / "checkpoint").read_bytes()
-    refused = one(world.take(device, device.sealed[0]))
+    refused = one(world.take(device, device.seal()))
     assert refused.verdict == answer.UNAVAILABLE and "put the newer store back" in world.ledger.trouble
     assert (world.folder.public / "checkpoint").read_bytes() == published
+    assert store_has(world) == store_has_before, "nothing was appended, and no head signed"
 
 
 @only_sqlite

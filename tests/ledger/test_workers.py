@@ -76,7 +76,7 @@ def check_whole(world: Any, devices: list[Any]) -> None:
         entries = [entry for _, entry in store.entries(0, store.size())]
         usage = [entry for entry in entries if entry in set(sealed)]
         assert sorted(usage) == sorted(sealed)
-        rows = store.chain.heads.without_receipt(0, store.size(), 10**6)
+        rows = store.chain.heads.segments(0, store.size(), 10**6)
         receipts = {row[0]: store.chain.heads.receipted(*row[1:3])[1] for row in rows}
         for index, entry in enumerate(entries):
             if entry in set(sealed):

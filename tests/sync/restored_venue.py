@@ -199,11 +199,12 @@ class Venue:
             return store.size()
 
     def accepted(self, count: int) -> None:
-        """Until the ledger has so many segments, each with its receipt."""
+        """Until the ledger has so many segments, and has published them, so that each has its receipt."""
 
         def all_there() -> bool:
             with Folder(self.path).open_store_to_read() as store:
-                return store.totals().accepted >= count and not store.backlog().without_receipt
+                checkpoint = self.path / "public" / "checkpoint"
+                return store.totals().accepted >= count and int(checkpoint.read_text().split("\n")[1]) >= store.size()
 
         wait_until(all_there, self._all_said)
 

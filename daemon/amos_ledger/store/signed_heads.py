@@ -41,17 +41,20 @@ class SignedHeads:
         row = self._database.one("SELECT max(size) FROM head")
         return 0 if row is None or row[0] is None else int(row[0])
 
-    def without_receipt(self, first: int, size: int, count: int) -> list[Row]:
-        """(leaf index, device, sequence, site, message hash) of segments in leaves [first, size), where none has a
-        receipt."""
+    def some_missing(self) -> bool:
+        """Whether any segment has no receipt."""
+        sql = "SELECT 1 FROM usage WHERE leaf_index >= (SELECT coalesce(max(size), 0) FROM head) LIMIT 1"
+        return self._database.one(sql) is not None
+
+    def segments(self, first: int, end: int, count: int) -> list[Row]:
+        """(leaf index, device, sequence, site, message hash) of the first segments in leaves [first, end)."""
         sql = f"SELECT {_SEGMENT} FROM usage WHERE leaf_index >= ? AND leaf_index < ? ORDER BY leaf_index LIMIT ?"
-        return self._database.rows(sql, (first, size, count))
+        return self._database.rows(sql, (first, end, count))
 
     def keep(self, head: SignedHead) -> None:
-        """Give each segment of this tree that has none its receipt, unless another process did so meanwhile. All of a
-        tree that was receipted are known here before anybody may name its root."""
-        if self.last_size() < head.size:
-            self._database.run(f"INSERT INTO head VALUES ({marks(4)}) ON CONFLICT DO NOTHING", head, of_devices=False)
+        """Give each segment of this tree that has none its receipt. All of a tree that was receipted are known here
+        before anybody may name its root. Call it with the log locked, for a tree larger than those that are here."""
+        self._database.run(f"INSERT INTO head VALUES ({marks(4)})", head, of_devices=False)
 
     def all(self) -> list[SignedHead]:
         """In no order."""
@@ -78,7 +81,7 @@ class SignedHeads:
         return row[0], made.receipt
 
     def receipts(self, head: SignedHead, segments: Sequence[Row]) -> list[Receipted]:
-        """The receipts for this head of segments, as `without_receipt` gives these. Raises `EntryDamaged`."""
+        """The receipts for this head of segments, as `segments` gives these. Raises `EntryDamaged`."""
         leaves = [row[0] for row in segments]
         close = leaves[-1] - leaves[0] < 2 * len(leaves)
         read = self._log.cached(leaves[0], leaves[-1] + 1) if close else self._log.cached()

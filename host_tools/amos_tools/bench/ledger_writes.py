@@ -27,7 +27,7 @@ WRITTEN_MAX = 8.0
 AT_S = NOON + SEGMENT_S * 1000
 
 DATABASE, PUBLIC, AUDIT = "database", "public folder", "audit folder"
-_STEPS = {"persisted": DATABASE, "receipted": DATABASE}
+_STEPS = {"persisted": DATABASE}
 """Of `Ledger`: what was written when it gets there. All else is published."""
 
 _TOLD_TABLES = 6
@@ -114,14 +114,14 @@ def figures(scale: float) -> list[Figure]:
             note += f", {brought / seconds:,.0f} in blocks of the disk"
         note += f"; {kept / seconds:,.0f} stored"
         if notes.get(part):
-            note += f"; pages a segment, twice where both commits write one: {notes[part]}"
+            note += f"; pages a segment: {notes[part]}"
         found.append(Figure("ledger", name + part, given / kept, "x", ("at most", WRITTEN_MAX), note))
     return found
 
 
 def _pages(path: Path) -> list[tuple[str, float]]:
-    """(table or index, pages of it in SQLite's log for each two commits), of those that have most; none where SQLite
-    was built without a look at its pages. A segment takes two commits: itself, and its receipt."""
+    """(table or index, pages of it in SQLite's log for each commit), of those that have most; none where SQLite was
+    built without a look at its pages."""
     with closing(sqlite3.connect(path)) as database:
         try:
             owners = {page: name for name, page in database.execute("SELECT name, pageno FROM dbstat")}
@@ -129,7 +129,7 @@ def _pages(path: Path) -> list[tuple[str, float]]:
             return []
     frames, commits = _logged(path.with_name(path.name + "-wal").read_bytes())
     counts = Counter(owners.get(page, "free") for page in frames)
-    return [(table, 2 * count / commits) for table, count in counts.most_common(_TOLD_TABLES)] if commits else []
+    return [(table, count / commits) for table, count in counts.most_common(_TOLD_TABLES)] if commits else []
 
 
 def _logged(log: bytes) -> tuple[list[int], int]:
