@@ -110,8 +110,9 @@ def _sounding(begin: Column, end: Column, firsts: Column, counts: Column, last: 
     # One segment after the other on one line of frames, so that one sort orders the rows of all and none of two meet.
     lengths = last + 1
     places = (lengths.cumsum() - lengths).repeat(counts)
-    # At each moment, rows end (an even number) before rows begin (an odd one). Both come sorted, and are merged.
-    moments = np.concatenate([np.sort(end + places) * 2, (begin + places) * 2 + 1])
+    # At each moment, rows end (an even number) before rows begin (an odd one). Both come sorted, and are merged. Ends
+    # are nearly sorted, which makes a stable sort the fast one.
+    moments = np.concatenate([np.sort(end + places, kind="stable") * 2, (begin + places) * 2 + 1])
     moments.sort(kind="stable")
     at_once = ((moments & 1) * 2 - 1).cumsum()
     moments >>= 1
