@@ -11,6 +11,7 @@ database        in place of ledger.sqlite: the URL of the PostgreSQL database th
 import fcntl
 import hashlib
 import json
+import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,7 +21,6 @@ from pathlib import Path
 from amos.crypto import key_id, public_key, sign, verify
 from amos.crypto.key_text import key_of_hex
 from amos.edges.durable_host import write_whole
-from amos.edges.private_host import open_private
 from amos.protocol.checkpoint_host import check_origin
 from amos.protocol.errors import MessageError, ProtocolError
 from amos.protocol.key_line_host import KeyLine, LinesOfLog, open_head
@@ -180,8 +180,12 @@ class Folder:
     def appointment_after(self, line: KeyLine) -> bytes | None:
         """What this folder itself published of the rotation after the last one of `line`, which has to be in the log:
         where it is not, the store is an older copy. Raises `OSError`."""
-        path = self.public / ROTATION_NAME.format(len(line.keys))
-        return path.read_bytes()[: APPOINTMENT_BYTES_MAX + 1] if path.exists() else None
+        path = f"{self.path}/public/{ROTATION_NAME.format(len(line.keys))}"  # with each batch, which `Path` is slow at
+        try:
+            with open(path, "rb") as file:
+                return file.read(APPOINTMENT_BYTES_MAX + 1)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
 
     def make_next_seed(self) -> bytes:
         """The seed of the key after the one in force, durably in a file of its own; the same again after a crash."""
@@ -293,14 +297,17 @@ class Folder:
 @contextmanager
 def _locked(path: Path, wait: bool) -> Iterator[None]:
     """Hold the lock file; the kernel lets go of it when the process ends, however it ends."""
-    with open_private(path, "ab") as file:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600)  # with each batch: nothing but this
+    try:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise AlreadyServing(
                 f"{path.parent}: expected nobody to serve this ledger, found another process"
             ) from None
         yield
+    finally:
+        os.close(descriptor)
 
 
 def init_folder(

@@ -292,6 +292,7 @@ class Ledger:
     def make_receipts(self) -> None:
         """Publish, and make the receipts that are missing, which nobody is sent: a recovered log has been receipted
         before. Raises what `STORAGE_ERRORS` names."""
+        self._opened()
         self._publish()
 
     def _receipt(self) -> Iterator[Receipted]:
@@ -305,10 +306,10 @@ class Ledger:
             first = segments[-1][0] + 1 if len(segments) == BATCH_MESSAGES_MAX else head.size
 
     def _publish(self) -> tuple[int, int]:
-        """Publish what is not, after each segment has the head that its receipt is for. The leaves, from the first up
-        to the second, of which nobody was told: a segment that an earlier process published is answered when it comes
-        again."""
-        store = self._opened()
+        """Publish what is not, after each segment has the head that its receipt is for; call `_opened` before. The
+        leaves, from the first up to the second, of which nobody was told: a segment that an earlier process published
+        is answered when it comes again."""
+        store = self._in_place()
         size, heads = store.size(), store.chain.heads
         if size == self._published_size:
             return size, size

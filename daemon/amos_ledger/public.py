@@ -43,6 +43,7 @@ class Public:
         self._tiles = TileFiles(self._place)
         self._begun = False
         self._known: tuple[Checkpoint, bytes] | None = None
+        self._contained: Checkpoint | None = None
 
     def publish(self, store: Store, at: Callable[[str], None]) -> Checkpoint:
         """Publish what `store` holds, but for the entries; the checkpoint over it. `at` is told of each step. Raises
@@ -64,18 +65,24 @@ class Public:
         if old != head:
             self.write(CHECKPOINT, note)
             self._known = head, note
+            self._contained = head
         return head
 
     def check(self, store: Store) -> None:
-        """Raise `RolledBack` for a store that lacks what is published, before anything is signed for it."""
+        """Raise `RolledBack` for a store that lacks what is published, before anything is signed for it. To be asked of
+        each that is opened."""
+        self._contained = None
         self._check(self.last(store.rotations.line(LEDGER, store.public_key)), store.size(), store.log.read)
 
     def _check(self, old: Checkpoint | None, size: int, read: tree.Read) -> None:
-        if old is not None and (old.size > size or tree.root(old.size, read) != old.root):
+        if old is None or old is self._contained:
+            return
+        if old.size > size or tree.root(old.size, read) != old.root:
             raise RolledBack(
                 f"{self.root / CHECKPOINT}: expected one over a part of the store's {size} entries, found one over"
                 f" {old.size} that the store does not have; put the newer store back"
             )
+        self._contained = old
 
     def write(self, name: str, data: bytes) -> None:
         """Put `data` under `name` (relative, with /), atomically and durably."""

@@ -21,7 +21,7 @@ class FolderPlace:
 
     def read(self, name: str, bytes_max: int) -> bytes:
         try:
-            with (self.path / name).open("rb") as file:
+            with (self.path / name).open("rb", buffering=0) as file:
                 return read_capped(f"{self.name}/{name}", file.read(bytes_max + 1), bytes_max)
         except (FileNotFoundError, NotADirectoryError):
             raise NotThere(f"{self.name}: expected {name}, found none") from None
@@ -32,8 +32,11 @@ class FolderPlace:
 
     def write(self, name: str, data: bytes) -> None:
         path = self.path / name
-        _make_folder(path.parent)
-        write_whole(path, data)
+        try:
+            write_whole(path, data)
+        except FileNotFoundError:
+            _make_folder(path.parent)
+            write_whole(path, data)
 
     def has(self, name: str) -> bool:
         return (self.path / name).is_file()

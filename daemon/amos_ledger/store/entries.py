@@ -7,7 +7,7 @@ closed) is guarded by the number `decided` in that row: whoever changes such a t
 read another number before is undone, and taken again.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from amos.protocol.batch import batch_entry
@@ -131,7 +131,7 @@ class Log:
 
     def last_batch(self) -> int | None:
         """Unix seconds of the last batch entry; None before there is one."""
-        return self._database.remembered("batch", self._stored_last_batch)
+        return self._database.devices.found("batch", self._stored_last_batch)
 
     def _stored_last_batch(self) -> int | None:
         row = self._database.first("SELECT unix_s FROM batch ORDER BY leaf_index DESC LIMIT 1")
@@ -140,7 +140,7 @@ class Log:
     def note_batch(self, index: int, received_unix_s: int) -> None:
         """The entry at `index` says when what follows was received."""
         self._database.later("INSERT INTO batch VALUES (?, ?)", (index, received_unix_s))
-        self._database.note("batch", received_unix_s)
+        self._database.devices.note("batch", received_unix_s)
 
     def _append(self, entries: Sequence[bytes]) -> int:
         head = self.lock()
@@ -163,12 +163,17 @@ class Log:
     def _read_peaks(self, size: int) -> None:
         """Read at once what growing a tree of `size` leaves may ask for: others wait for the head meanwhile. What is
         missing is missed by `read`."""
-        places = {tree.stored_position(*peak): peak for peak in tree.peaks(size)}
-        unknown = [place for place, peak in places.items() if self._database.known(("node", *peak)) is None]
-        if unknown:
-            sql = f"SELECT position, hash FROM node WHERE position IN ({marks(len(unknown))})"
-            for place, value in self._database.first_rows(sql, unknown):
-                self._database.note(("node", *places[place]), bytes(value))
+        unknown = [peak for peak in tree.peaks(size) if self._database.known(("node", *peak)) is None]
+        for peak, value in self._hashes(unknown).items():
+            self._database.note(("node", *peak), value)
+
+    def _hashes(self, wanted: Iterable[tuple[int, int]]) -> dict[tuple[int, int], bytes]:
+        """(level, index) → stored hash, read at once; without those that are missing, or wait to be written."""
+        places = {tree.stored_position(*place): place for place in wanted}
+        if not places:
+            return {}
+        sql = f"SELECT position, hash FROM node WHERE position IN ({marks(len(places))})"
+        return {places[place]: bytes(value) for place, value in self._database.first_rows(sql, [*places])}
 
     def holds(self, entry: bytes) -> bool:
         """Whether these bytes are an entry. Reads the whole log: for what an operator brings."""
@@ -192,12 +197,13 @@ class Log:
     def cached(self, first: int = 0, end: int = 0) -> tree.Read:
         """`read` with a memory, for many proofs at one size; a stored hash never changes. Those that leaves
         [first, end) completed are read many at once; of a large range no more than a part is kept, and the hashes above
-        tiles."""
+        tiles. What lies before `first` is read at once as well, as far as roots and paths from there on ask for it."""
         known: dict[tuple[int, int], bytes] = {}
         part, hashes = range(0), dict[tuple[int, int], bytes]()
+        before_read = False
 
         def read(level: int, index: int) -> bytes:
-            nonlocal part, hashes
+            nonlocal part, hashes, before_read
             found = known.get((level, index)) or hashes.get((level, index))
             if found is not None:
                 return found
@@ -206,7 +212,10 @@ class Log:
                 part = range(max(first, leaf - leaf % KEPT_LEAVES), min(end, leaf - leaf % KEPT_LEAVES + KEPT_LEAVES))
                 hashes = self._completed(part.start, part.stop)
                 known.update({place: hash_ for place, hash_ in hashes.items() if place[0] >= TILE_LEVELS})
-            found = hashes.get((level, index))
+            elif leaf < first and not before_read:
+                before_read = True
+                known.update(self._hashes(tree.peaks(first)))
+            found = hashes.get((level, index)) or known.get((level, index))
             if found is None:
                 found = known[level, index] = self.read(level, index)
             return found

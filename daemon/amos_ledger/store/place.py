@@ -1,5 +1,6 @@
 """Where a ledger's database is: a SQLite file, or a schema of a PostgreSQL database."""
 
+import os
 import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Iterator
@@ -74,7 +75,7 @@ class SqlitePlace(StorePlace):
 
     def identity(self) -> Hashable:
         try:
-            found = self.path.stat()
+            found = os.stat(self.path)  # with each batch, which `Path` is slow at
         except OSError as error:
             raise StorageFailed(f"{self.path}: {error.strerror}") from None
         return found.st_dev, found.st_ino

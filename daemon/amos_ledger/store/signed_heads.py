@@ -53,8 +53,8 @@ class SignedHeads:
 
     def keep(self, head: SignedHead) -> None:
         """Give each segment of this tree that has none its receipt. All of a tree that was receipted are known here
-        before anybody may name its root. Call it with the log locked, for a tree larger than those that are here."""
-        self._database.run(f"INSERT INTO head VALUES ({marks(4)})", head, of_devices=False)
+        before anybody may name its root. Call it with the log locked, for the tree of all that it has."""
+        self._database.run(f"INSERT INTO head VALUES ({marks(4)}) ON CONFLICT DO NOTHING", head, of_devices=False)
 
     def all(self) -> list[SignedHead]:
         """In no order."""

@@ -272,7 +272,7 @@ class Store:
     def closed_periods(self) -> set[str]:
         """The periods that some closing settled, of whichever pool and currency; titles begin with them."""
         sql = f"SELECT DISTINCT substr(period, 1, {PERIOD_LETTERS}) FROM closing"
-        return self._database.remembered("closed", lambda: {period for (period,) in self._database.first_rows(sql)})
+        return self._database.devices.found("closed", lambda: {period for (period,) in self._database.first_rows(sql)})
 
     def append_closing(self, title: str, entry: bytes) -> int:
         """Close the period with this signed entry, whose closing has that title; its leaf index.
