@@ -126,20 +126,16 @@ def _any_over(
 ) -> Column:
     """Whether any row of each segment is longer than its stem, or of a stem that its pack has not."""
     packs = {id(length): length for length in lengths}
-    if len(packs) == 1:
-        table, sizes, first = lengths[0], np.full(len(lengths), len(lengths[0])), np.zeros(len(lengths), np.int64)
+    if len(packs) == 1 and int(highest.max()) < len(lengths[0]):
+        index, table = stems, lengths[0]
     else:
         ends = np.cumsum([len(length) for length in packs.values()])
         places = dict(zip(packs, ends.tolist(), strict=True))
         sizes = np.array([len(length) for length in lengths])
         first = np.array([places[id(length)] for length in lengths]) - sizes
-        table = np.concatenate([*packs.values()])
-    table = np.append(table, 0)
-    unknown = highest >= sizes
-    # A stem that the pack has not is looked for at the table's end, where a stem is of no frames.
-    index = stems + first.repeat(counts)
-    if unknown.any():
-        index[stems >= sizes.repeat(counts)] = -1
+        table = np.concatenate([*packs.values(), [0]])
+        # A stem that the pack has not is looked for at the table's end, where a stem is of no frames.
+        index = np.where(stems < sizes.repeat(counts), stems + first.repeat(counts), -1)
     over: Column = np.logical_or.reduceat(frames > table[index], firsts)
     return over
 
