@@ -14,7 +14,7 @@ published. No receipt is put together before a checkpoint is published over the 
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
 from amos.protocol.anchor import Anchor
@@ -275,8 +275,7 @@ class Ledger:
         fresh: list[Receipted] = []
         receipts: dict[tuple[bytes | None, int | None], bytes] = {}
         try:
-            fresh = list(self._receipt())
-            store = self._in_place()
+            store, fresh = self._receipted()
             receipts = {(item.device_id, item.sequence): item.receipt for item in fresh}
             receipts |= self._originals(store, outcomes)
             self.trouble, self.behind = None, False
@@ -295,24 +294,25 @@ class Ledger:
         self._opened()
         self._publish()
 
-    def _receipt(self) -> Iterator[Receipted]:
-        """Publish what is not, and give the receipts of the segments whose senders were not told."""
-        first, end = self._publish()
-        heads = self._in_place().chain.heads
+    def _receipted(self) -> tuple[Store, list[Receipted]]:
+        """Publish what is not; the receipts of the segments whose senders were not told."""
+        store, first, end = self._publish()
+        heads, made = store.chain.heads, list[Receipted]()
         while first < end and (head := heads.first(first + 1)) is not None and head.size <= end:
             segments = heads.segments(first, head.size, BATCH_MESSAGES_MAX)
             if segments:
-                yield from heads.receipts(head, segments)
+                made += heads.receipts(head, segments)
             first = segments[-1][0] + 1 if len(segments) == BATCH_MESSAGES_MAX else head.size
+        return store, made
 
-    def _publish(self) -> tuple[int, int]:
+    def _publish(self) -> tuple[Store, int, int]:
         """Publish what is not, after each segment has the head that its receipt is for; call `_opened` before. The
-        leaves, from the first up to the second, of which nobody was told: a segment that an earlier process published
-        is answered when it comes again."""
+        store, and the leaves, from the first up to the second, of which nobody was told: a segment that an earlier
+        process published is answered when it comes again."""
         store = self._in_place()
         size, heads = store.size(), store.chain.heads
         if size == self._published_size:
-            return size, size
+            return store, size, size
         if self._told_size is None:
             last = self._public.last()
             self._told_size = min(heads.last_size(), last.size if last else 0)
@@ -324,7 +324,7 @@ class Ledger:
         self._published_size = head.size
         first, self._told_size = self._told_size, head.size
         self._at("published")
-        return first, head.size
+        return store, first, head.size
 
     def _give_heads(self) -> None:
         store = self._in_place()

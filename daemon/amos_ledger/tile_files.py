@@ -25,9 +25,9 @@ class TileFiles:
 
     def publish(self, store: Store, tiles: Iterable[Tile], read: tree.Read) -> None:
         """Write those of the tiles that are not there. Raises `EntryDamaged`, `OSError`."""
-        there = None if self._complete else self.place.names(TILES)
+        there = set() if self._complete else self.place.names(TILES)
         for tile in tiles:
-            if tile.path not in there if there is not None else not self.place.has(tile.path):
+            if tile.path not in there:
                 self.place.write(tile.path, self._bytes(store, tile, read))
             if tile.width == TILE_WIDTH:
                 # Partial forms of older checkpoints may go once the full tile is there.
