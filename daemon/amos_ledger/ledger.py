@@ -192,8 +192,8 @@ class Ledger:
         with store.intake(device_ids):
             for device_id in device_ids:
                 outcomes += clerk.release(store, device_id)
-            _count(store, outcomes)
             self._give_head(store)
+            _count(store, outcomes)
         return outcomes
 
     def _enrol(self, messages: Sequence[Message]) -> list[Reply]:
@@ -301,7 +301,7 @@ class Ledger:
         while first < end and (head := heads.first(first + 1)) is not None and head.size <= end:
             segments = heads.segments(first, head.size, BATCH_MESSAGES_MAX)
             if segments:
-                made += heads.receipts(head, segments)
+                made += heads.receipts(head, segments, self._public.read)
             first = segments[-1][0] + 1 if len(segments) == BATCH_MESSAGES_MAX else head.size
         return store, made
 
@@ -390,9 +390,9 @@ def persist(
             store.log.lock()
             anchors.note_clock(now_ms, True)
         outcomes = clerk.take(store, readings, received_unix_s)
-        _count(store, outcomes)
         if give_head is not None:
-            give_head(store)
+            give_head(store)  # before anything that forgets the tree's hashes
+        _count(store, outcomes)
         if not begins_epoch:  # at the end: others wait for this row
             anchors.note_clock(now_ms, False)
     return outcomes

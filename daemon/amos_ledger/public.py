@@ -34,7 +34,9 @@ WITNESSED = "checkpoint.witnessed"
 
 
 class Public:
-    """The public folder of a ledger."""
+    """The public folder of a ledger. `read` gives the stored hashes as the last publication read them."""
+
+    read: tree.Read
 
     def __init__(self, folder: Folder) -> None:
         self.root = folder.public
@@ -52,7 +54,7 @@ class Public:
         line = store.rotations.line(LEDGER, store.public_key)
         old = self.last(line)
         begun = self._tiles.begun(old.size if old else 0)
-        read = store.log.cached(begun, size)
+        self.read = read = store.log.cached(begun, size)
         head = Checkpoint(store.origin, size, tree.root(size, read))
         self._check(old, size, read)
         note = self._sign(head, line)

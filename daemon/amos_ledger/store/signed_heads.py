@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from amos_ledger.errors import EntryDamaged
 from amos_ledger.log.receipts import encoded_receipts
+from amos_ledger.log.tree import Read
 from amos_ledger.records import Receipted, SeedRoot, SignedHead, Wanted
 from amos_ledger.store.database import Database, Row, marks
 from amos_ledger.store.entries import Log
@@ -80,11 +81,13 @@ class SignedHeads:
         [made] = self.receipts(head, [row])
         return row[0], made.receipt
 
-    def receipts(self, head: SignedHead, segments: Sequence[Row]) -> list[Receipted]:
-        """The receipts for this head of segments, as `segments` gives these. Raises `EntryDamaged`."""
+    def receipts(self, head: SignedHead, segments: Sequence[Row], read: Read | None = None) -> list[Receipted]:
+        """The receipts for this head of segments, as `segments` gives these; `read` gives the stored hashes to whoever
+        has just read them. Raises `EntryDamaged`."""
         leaves = [row[0] for row in segments]
-        close = leaves[-1] - leaves[0] < 2 * len(leaves)
-        read = self._log.cached(leaves[0], leaves[-1] + 1) if close else self._log.cached()
+        if read is None:
+            close = leaves[-1] - leaves[0] < 2 * len(leaves)
+            read = self._log.cached(leaves[0], leaves[-1] + 1) if close else self._log.cached()
         try:
             receipts = encoded_receipts(head.size, head.root, leaves, read, head.key_id, head.signature)
         except LookupError as error:
