@@ -105,7 +105,10 @@ class _Collector:
         return {
             "checkpoint_age_seconds": ("Since the last checkpoint.", max(time.time() - published_s, 0.0)),
             "log_entries": ("Entries of the log.", backlog.log_size),
-            "segments_without_receipt": ("Accepted segments that have no receipt yet.", backlog.without_receipt),
+            "segments_without_receipt": (
+                "Accepted segments without a signed head for receipts.",
+                backlog.without_receipt,
+            ),
             "held_segments": ("Segments that wait for something else.", backlog.held),
             "devices": ("Devices enrolled.", backlog.devices),
             "quarantined_devices": ("Devices in quarantine.", backlog.quarantined),
