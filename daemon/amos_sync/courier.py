@@ -133,9 +133,9 @@ class Courier:
         )
         ways = (lambda message: self._arrived(message, clock_ms()), self._wake_device)
         self.inbox = Inbox(settings.site, self.spool, self.outbox, self.mqtt, self.notes, self.players, ways)
-        self.inbox.take_kept()
         self._told_mended()
         self.home = HomeAssistant(settings.site, VERSION, self.mqtt, self.notes) if settings.home_assistant else None
+        self.inbox.take_kept()  # handled as what the broker brings, by all of the above
 
     def close(self) -> None:
         """Hang up everywhere. What is in the spool stays."""
