@@ -2,13 +2,14 @@
 courier to take in (`Inbox`). A bundle that is torn, damaged or made up is named and passed over.
 """
 
+import fcntl
 import hashlib
 import os
 import re
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
@@ -86,20 +87,32 @@ class BundleImport:
         """Look at each bundle. Raises `SpoolError` where this machine's disk does not take them, and `StickError`."""
         told = Imported()
         names = [name for name in self._stick.names() if BUNDLE_NAME.fullmatch(name)]
-        try:
-            make_private_folders(self._inbox)
-            for path in self._inbox.glob(".*.new"):
-                path.unlink(missing_ok=True)  # of an import that was broken off
-        except OSError as error:
-            raise SpoolError(f"spool {self._folder}: cannot be written: {error.strerror}") from error
-        for done, name in enumerate(names):
-            self._progress(done, len(names))
-            try:
-                self._one(name, told)
-            except StickRefused as error:
-                told.refused.append(printable(str(error)))
-        self._progress(len(names), len(names))
+        with self._importing():
+            for done, name in enumerate(names):
+                self._progress(done, len(names))
+                try:
+                    self._one(name, told)
+                except StickRefused as error:
+                    told.refused.append(printable(str(error)))
+            self._progress(len(names), len(names))
         return told
+
+    @contextmanager
+    def _importing(self) -> Iterator[None]:
+        """Others may import at the same time. What one left that was broken off goes where there is no other."""
+        with _disk(self._folder):
+            make_private_folders(self._inbox)
+            descriptor = os.open(self._inbox, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            with _disk(self._folder):
+                with suppress(BlockingIOError):
+                    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    for path in self._inbox.glob(".*.new"):
+                        path.unlink(missing_ok=True)
+                fcntl.flock(descriptor, fcntl.LOCK_SH)
+            yield
+        finally:
+            os.close(descriptor)
 
     def _one(self, name: str, told: Imported) -> None:
         with self._stick.reading(name, BUNDLE_BYTES_MAX) as file:
@@ -164,8 +177,12 @@ class BundleImport:
         return bool(tally.usage or tally.here or tally.documents or tally.asks)
 
     def _waiting_bytes(self) -> int:
+        size = 0
         with _disk(self._folder):
-            return sum(path.stat().st_size for path in self._inbox.iterdir())
+            for path in self._inbox.iterdir():
+                with suppress(FileNotFoundError):  # taken in since
+                    size += path.stat().st_size
+        return size
 
 
 def wait_taken(taken: list[Path], wait_s: float) -> bool:
