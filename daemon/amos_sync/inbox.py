@@ -267,6 +267,10 @@ class Inbox:
             device_id = topics.parse_device_topic(message.topic)[1]
             self._players.anchors.brought(device_id, message.payload)
             self._wake(device_id)
+        elif message.topic.endswith("/" + topics.DIRECTIVE):
+            device_id = topics.parse_device_topic(message.topic)[1]
+            if self._players.directive_brought(device_id, message.payload):
+                self._wake(device_id)
         else:
             self._from_broker(message)
 
