@@ -19,7 +19,7 @@ from amos_sync.spool_file import spool_in_use
 from amos_sync.stick_export import BundleExport, Exported, names_of
 from amos_sync.stick_export import Progress as Report
 from amos_sync.stick_folder import MARK_NAME, StickFolder, is_marked
-from amos_sync.stick_import import BundleImport, Imported, Unanswered, wait_answered, wait_taken
+from amos_sync.stick_import import BundleImport, Imported, Unanswered, untaken_of, wait_answered, wait_taken
 from amos_sync.stick_packs import export_pack, import_pack
 from amos_sync.stick_words import export_words, import_words
 
@@ -55,7 +55,7 @@ def import_(
     with refusals(SyncError, as_json=as_json):
         told, words = _import(from_, spool, wait_s, no_packs, as_json)
     _show({"import": _import_facts(told), "words": words}, words, as_json)
-    raise typer.Exit(Exit.FINDING if told.refused else Exit.FINE)
+    raise typer.Exit(Exit.FINDING if told.refused or told.untaken else Exit.FINE)
 
 
 def carry(
@@ -73,7 +73,7 @@ def carry(
         told, pack, more = _export(stick, spool, no_packs, as_json, words)
     facts = {"import": _import_facts(brought), "export": _export_facts(told, pack), "words": [*words, *more]}
     _show(facts, [*words, *more], as_json)
-    raise typer.Exit(Exit.FINDING if brought.refused or told.is_full else Exit.FINE)
+    raise typer.Exit(Exit.FINDING if brought.refused or brought.untaken or told.is_full else Exit.FINE)
 
 
 def _export(
@@ -112,6 +112,8 @@ def _import(root: Path, spool: Path, wait_s: int, no_packs: bool, as_json: bool)
             except StickRefused as error:
                 told.refused.append(printable(str(error)))
     is_taken = running and wait_taken(told.taken, TAKE_WAIT_S)
+    if is_taken:
+        told.untaken = untaken_of(spool, told.taken)
     unanswered = Unanswered()
     if is_taken and wait_s and told.devices:
         with _progress("answers of the ledger", as_json) as report:
@@ -159,6 +161,7 @@ def _import_facts(told: Imported) -> dict[str, Any]:
         "documents": told.documents,
         "files": [path.name for path in told.taken],
         "refused": told.refused,
+        "untaken": dict(told.untaken),
         "pack": told.pack,
     }
 

@@ -20,7 +20,7 @@ LOCK_NAME = "spool.lock"
 RESERVE_NAME = "spool.reserve"
 LOOKERS_S = 10.0
 """For those who only look whether a courier runs: on a busy machine one may be stopped in the middle of its look."""
-FAULTS_FACT = "faults"
+FAULTS_FACT, UNTAKEN_FACT = "faults", "untaken"
 PACK_DOCUMENT = "pack"
 """The manifest of the pack that the courier has for its players, as a document; its blobs' folder is a fact."""
 

@@ -4,10 +4,12 @@ courier to take in (`Inbox`). A bundle that is torn, damaged or made up is named
 
 import fcntl
 import hashlib
+import json
 import os
 import re
 import sqlite3
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -25,6 +27,7 @@ from amos_sync.errors import SpoolError, StickRefused
 from amos_sync.inbox import FOLDER_NAME, SUFFIX
 from amos_sync.limits import INBOX_BYTES_MAX
 from amos_sync.report import reading
+from amos_sync.spool_file import UNTAKEN_FACT
 from amos_sync.stick_export import Progress, names_of
 from amos_sync.stick_folder import StickFolder, read_stick
 
@@ -41,6 +44,7 @@ class Imported:
     segments   site -> (segments, devices) that are for the ledger
     answers    devices of players that are here, that have answers or anchors
     elsewhere  site -> devices whose answers are for another shop
+    untaken    cause -> items that the courier did not take in, once it has looked at them
     taken      files that were left for the courier, by the name that they have there
     refused    a sentence for each file that was passed over
     """
@@ -51,6 +55,7 @@ class Imported:
     documents: int = 0
     own: int = 0
     taken: list[Path] = field(default_factory=list)
+    untaken: Counter[str] = field(default_factory=Counter)
     refused: list[str] = field(default_factory=list)
     pack: str | None = None
 
@@ -193,6 +198,14 @@ def wait_taken(taken: list[Path], wait_s: float) -> bool:
             return False
         time.sleep(LOOK_S)
     return True
+
+
+def untaken_of(folder: Path, taken: list[Path]) -> Counter[str]:
+    """What the courier has not taken of these, by the cause."""
+    with reading(folder) as database:
+        row = database.execute("SELECT value FROM facts WHERE name = ?", (UNTAKEN_FACT,)).fetchone()
+    kept = json.loads(bytes.fromhex(row[0])) if row else {}
+    return sum((Counter(kept.get(path.stem, {})) for path in taken), Counter())
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from amos_sync.stick_export import Exported
 from amos_sync.stick_import import Imported, Unanswered
+from amos_sync.untaken import untaken_words
 
 SHOPS_NAMED_MAX = 6
 
@@ -39,10 +40,13 @@ def import_words(told: Imported, site: str, running: bool, is_taken: bool, unans
     lines = [f"From {of}: {_segments(told.segments[of])}, for the ledger." for of in sorted(told.segments)]
     if unanswered.connected is False:
         lines.append("This amos has no network either. It keeps them; carry the stick to a shop that has one.")
-    elif unanswered.count == 0:
+    elif unanswered.count == 0 and not told.untaken:
         lines.append("The ledger has answered about all of it.")
+    elif unanswered.count == 0 and told.untaken.total() < sum(count for count, _devices in told.segments.values()):
+        lines.append("The ledger has answered about all that was taken.")
     elif unanswered.count:
         lines.append(f"{unanswered.count} recordings have no answer yet; they wait here, and go by themselves.")
+    lines += untaken_words(told.untaken)
     if told.answers:
         lines.append(f"Receipts and answers for {_counted(told.answers, 'player')} of {site}: taken.")
     for of, device_ids in sorted(told.elsewhere.items())[:SHOPS_NAMED_MAX]:

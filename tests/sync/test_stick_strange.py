@@ -115,7 +115,8 @@ def test_a_liars_items_harm_nothing(stick: Path, shop: Shop) -> None:
         BundleItem(kind=77, device_id=device_id, content=b"later"),
     )
     (stick / "amos" / f"{LIAR}-000.bundle").write_bytes(lies)
-    stick_command("import", "--from", stick, "--spool", shop.spool)
+    told = stick_command("import", "--from", stick, "--spool", shop.spool, ends=1)["import"]
+    assert told["untaken"] == {"broken": 7}
     log = shop.spool.with_suffix(".log").read_text
     wait_until(lambda: not list((shop.spool / "inbox").iterdir()), log)
     found = shop.report()
