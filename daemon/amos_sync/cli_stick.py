@@ -1,6 +1,7 @@
 """Commands for shops without a network: `export` to a stick, `import` from one, and `carry`, which does both."""
 
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,6 +11,7 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
+from amos.protocol.answer import VERDICTS
 from amos.protocol.printable_host import printable
 from amos_cli.output import AsJson, Exit, print_json, refusals
 from amos_cli.paths import folder_argument, folder_option
@@ -145,6 +147,8 @@ def _export_facts(told: Exported, pack: str | None) -> dict[str, Any]:
         "played_ms": told.played_ms,
         "players": len(told.players),
         "answers": [{"site": site, "players": len(found)} for site, found in sorted(told.answers.items())],
+        "refusals": [{"site": site, "players": len(found)} for site, found in sorted(told.refusals.items())],
+        "refused": _by_name(told.refused),
         "documents": told.documents,
         "files": told.files,
         "full": told.is_full,
@@ -157,6 +161,7 @@ def _import_facts(told: Imported) -> dict[str, Any]:
     return {
         "segments": [{"site": site, "segments": found[0], "players": len(found[1])} for site, found in sites],
         "answers": len(told.answers),
+        "refused_here": _by_name(told.refused_here),
         "elsewhere": [{"site": site, "players": len(found)} for site, found in sorted(told.elsewhere.items())],
         "documents": told.documents,
         "files": [path.name for path in told.taken],
@@ -164,6 +169,10 @@ def _import_facts(told: Imported) -> dict[str, Any]:
         "untaken": dict(told.untaken),
         "pack": told.pack,
     }
+
+
+def _by_name(verdicts: Counter[int]) -> dict[str, int]:
+    return {VERDICTS[verdict]: count for verdict, count in sorted(verdicts.items())}
 
 
 def _put(file: Any, data: bytes) -> None:

@@ -131,7 +131,11 @@ class Courier:
             self._together,
             self._wake_device,
         )
-        ways = (lambda message: self._arrived(message, clock_ms()), self._wake_device)
+        ways = (
+            lambda message: self._arrived(message, clock_ms()),
+            self._wake_device,
+            lambda slot, answer: self.ledger_words.refusal_brought(slot, answer, clock_ms()),
+        )
         self.inbox = Inbox(settings.site, self.spool, self.outbox, self.mqtt, self.notes, self.players, ways)
         self._told_mended()
         self.home = HomeAssistant(settings.site, VERSION, self.mqtt, self.notes) if settings.home_assistant else None

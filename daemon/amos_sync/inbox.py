@@ -28,7 +28,7 @@ from amos_sync.carried_room import CarriedRoom
 from amos_sync.limits import CARRIED_LOOK_MS, INBOX_ITEMS_A_TURN, INBOX_LOOK_MS
 from amos_sync.message import Message
 from amos_sync.notes import Notes
-from amos_sync.outbox import Outbox
+from amos_sync.outbox import Outbox, Slot
 from amos_sync.pack_cache import CachedPack
 from amos_sync.pack_source import CARRIED_NAME
 from amos_sync.players import Players
@@ -58,8 +58,9 @@ class _Open:
 
 
 class Inbox:
-    """`ways`: to handle a message as if the broker had brought it, which raises `ProtocolError` for what is none; and
-    to tell a player's session, or with None each, that there is something for it."""
+    """`ways`: to handle a message as if the broker had brought it, which raises `ProtocolError` for what is none; to
+    tell a player's session, or with None each, that there is something for it; and to note what the ledger said of a
+    segment when it gave no receipt."""
 
     def __init__(
         self,
@@ -69,7 +70,7 @@ class Inbox:
         mqtt: MqttClient[Message],
         notes: Notes,
         players: Players,
-        ways: tuple[Callable[[Message], None], Callable[[bytes | None], None]],
+        ways: tuple[Callable[[Message], None], Callable[[bytes | None], None], Callable[[Slot, answers.Answer], bool]],
     ) -> None:
         self._site = site
         self._spool = spool
@@ -78,7 +79,7 @@ class Inbox:
         self._notes = notes
         self._players = players
         self._room = CarriedRoom(spool, outbox)
-        self._from_broker, self._wake = ways
+        self._from_broker, self._wake, self._refusal_brought = ways
         self._connected = False
         self._heard: set[bytes] = set()
         self._cleared_ms: int | None = None
@@ -240,8 +241,10 @@ class Inbox:
         answer = answers.decode_answer(content)
         slot = self._outbox.find(answer.message_sha256, device_id, answer.sequence)
         # What is carried waits for the ledger's own answer: this may be anybody's, and no player is here to judge.
-        if slot is None or slot.carried:
+        if slot is None or slot.carried or slot.device_id != device_id:
             return 0
+        if answer.verdict not in answers.RECEIPTED:
+            return int(self._refusal_brought(slot, answer))
         self._take(Message(topics.device_topic(self._site, device_id, topics.RECEIPT), content))
         return 1
 

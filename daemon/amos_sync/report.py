@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from amos.protocol.answer import VERDICTS
+from amos.protocol.answer import SENTENCES, VERDICTS
 from amos_sync.errors import SpoolError
 from amos_sync.outbox import State
 from amos_sync.spool_file import FAULTS_FACT, FILE_NAME, spool_in_use
@@ -32,7 +32,8 @@ def report(folder: Path) -> dict[str, Any]:
     `carried`: segments of other shops that sticks brought, `waiting` for the ledger and `answered`.
     Per device: `device` (hex), `port`, `last_sequence`, `segments` (ever pulled), one count per state in lower case,
     `segment_bytes` (as signed), `message_bytes` (as sent, once each), `sends`, `sent_bytes` (resends included),
-    `line_bytes` (both ways, frames included), `refusals` (the first 20: sequence, verdict, detail).
+    `line_bytes` (both ways, frames included), `refusals` (the first 20: sequence, verdict, detail,
+    sentence: what it means and what to do).
     """
     with reading(folder) as database:
         devices = [_device(database, row) for row in database.execute("SELECT * FROM devices ORDER BY device")]
@@ -114,7 +115,7 @@ def _device(database: sqlite3.Connection, row: sqlite3.Row) -> dict[str, Any]:
         device["sent_bytes"] += sent_bytes
         device["last_sequence"] = max(device["last_sequence"], last)
     device["refusals"] = [
-        {"sequence": sequence, "verdict": VERDICTS[verdict], "detail": detail}
+        {"sequence": sequence, "verdict": VERDICTS[verdict], "detail": detail, "sentence": SENTENCES[verdict]}
         for sequence, verdict, detail in database.execute(_REFUSALS, (row["device"], REFUSALS_SHOWN_MAX))
     ]
     return device

@@ -19,6 +19,7 @@ from typing import BinaryIO
 from amos.edges.durable_host import sync_folder
 from amos.edges.private_host import create_private, make_private_folders
 from amos.protocol import bundle_host as bundles
+from amos.protocol.answer import RECEIPTED, decode_answer
 from amos.protocol.bundle_host import BundleHeader, BundleItem, BundleReader
 from amos.protocol.errors import ProtocolError
 from amos.protocol.ledger_limits import BUNDLE_BYTES_MAX
@@ -43,6 +44,8 @@ class Imported:
 
     segments   site -> (segments, devices) that are for the ledger
     answers    devices of players that are here, that have answers or anchors
+    receipts   whether there are receipts among these
+    refused_here  verdict -> segments from here that the ledger gave no receipt for
     elsewhere  site -> devices whose answers are for another shop
     untaken    cause -> items that the courier did not take in, once it has looked at them
     taken      files that were left for the courier, by the name that they have there
@@ -51,6 +54,8 @@ class Imported:
 
     segments: dict[str, tuple[int, set[bytes]]] = field(default_factory=dict)
     answers: set[bytes] = field(default_factory=set)
+    receipts: bool = False
+    refused_here: Counter[int] = field(default_factory=Counter)
     elsewhere: dict[str, set[bytes]] = field(default_factory=dict)
     documents: int = 0
     own: int = 0
@@ -71,6 +76,8 @@ class _Tally:
 
     usage: dict[bytes, int] = field(default_factory=dict)
     here: set[bytes] = field(default_factory=set)
+    receipts: bool = False
+    refused: Counter[int] = field(default_factory=Counter)
     elsewhere: dict[str, set[bytes]] = field(default_factory=dict)
     documents: int = 0
     asks: bool = False
@@ -165,10 +172,20 @@ class BundleImport:
         elif item.kind == bundles.ANSWER or (item.kind == bundles.DOCUMENT and item.device_id is not None):
             if device_id in self._players:
                 tally.here.add(device_id)
+                if item.kind == bundles.ANSWER:
+                    self._tally_answer(item.content or b"", tally)
             elif item.site is not None:
                 tally.elsewhere.setdefault(item.site, set()).add(device_id)
         elif item.kind == bundles.DOCUMENT:
             tally.documents += 1
+
+    def _tally_answer(self, content: bytes, tally: _Tally) -> None:
+        with suppress(ProtocolError):  # the courier passes it over
+            answer = decode_answer(content)
+            if answer.verdict in RECEIPTED:
+                tally.receipts = True
+            else:
+                tally.refused[answer.verdict] += 1
 
     def _count(self, header: BundleHeader, tally: _Tally, told: Imported) -> bool:
         """Add up a whole bundle; whether there is anything in it for this courier."""
@@ -176,6 +193,8 @@ class BundleImport:
             count, device_ids = told.segments.get(header.site, (0, set()))
             told.segments[header.site] = (count + sum(tally.usage.values()), device_ids | set(tally.usage))
         told.answers |= tally.here
+        told.receipts |= tally.receipts
+        told.refused_here += tally.refused
         for site, device_ids in tally.elsewhere.items():
             told.elsewhere.setdefault(site, set()).update(device_ids)
         told.documents += tally.documents
@@ -211,10 +230,11 @@ def untaken_of(folder: Path, taken: list[Path]) -> Counter[str]:
 @dataclass(frozen=True)
 class Unanswered:
     """`count` segments have no answer of the ledger yet; None where nobody waited. `connected`: has the courier a
-    broker."""
+    broker. `refused`: verdict -> segments that the ledger holds or refused."""
 
     count: int | None = None
     connected: bool | None = None
+    refused: Counter[int] = field(default_factory=Counter)
 
 
 def wait_answered(folder: Path, device_ids: set[bytes], wait_s: float, progress: Progress) -> Unanswered:
@@ -224,11 +244,12 @@ def wait_answered(folder: Path, device_ids: set[bytes], wait_s: float, progress:
     while True:
         with reading(folder) as database:
             left, connected = _unanswered(database, device_ids), _is_connected(database)
+            refused = _refused(database, device_ids)
         most = max(most, left)
         progress(most - left, most)
         waited_s = time.monotonic() - started_s
         if not left or waited_s >= wait_s or (not connected and waited_s >= CONNECT_S):
-            return Unanswered(left, connected or not left)
+            return Unanswered(left, connected or not left, refused)
         time.sleep(LOOK_S)
 
 
@@ -242,6 +263,16 @@ def _unanswered(database: sqlite3.Connection, device_ids: set[bytes]) -> int:
         "SELECT device, count(*) FROM entries WHERE carried_unix_s IS NOT NULL AND state IN (1, 2) GROUP BY device"
     )
     return sum(int(count) for device, count in rows if bytes(device) in device_ids)
+
+
+def _refused(database: sqlite3.Connection, device_ids: set[bytes]) -> Counter[int]:
+    refused: Counter[int] = Counter()
+    for device, verdict, count in database.execute(
+        "SELECT device, verdict, count(*) FROM entries WHERE carried_unix_s IS NOT NULL AND state IN (3, 4)"
+        " GROUP BY device, verdict"
+    ):
+        refused[verdict] += int(count) if bytes(device) in device_ids else 0
+    return +refused
 
 
 def _players(database: sqlite3.Connection) -> set[bytes]:
