@@ -24,11 +24,11 @@ from amos.protocol.bundle_host import BundleHeader, BundleItem, BundleReader
 from amos.protocol.errors import ProtocolError
 from amos.protocol.ledger_limits import BUNDLE_BYTES_MAX
 from amos.protocol.printable_host import printable
-from amos_sync.errors import SpoolError, StickRefused
+from amos_sync.errors import SpoolDiskFull, SpoolError, StickRefused
 from amos_sync.inbox import FOLDER_NAME, SUFFIX
 from amos_sync.limits import INBOX_BYTES_MAX
 from amos_sync.report import reading
-from amos_sync.spool_file import UNTAKEN_FACT
+from amos_sync.spool_file import DISK_FULL, UNTAKEN_FACT, is_full
 from amos_sync.stick_export import Progress, names_of
 from amos_sync.stick_folder import StickFolder, read_stick
 
@@ -285,4 +285,6 @@ def _disk(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        if is_full(error):
+            raise SpoolDiskFull(f"spool {folder}: cannot be written: {DISK_FULL}") from error
         raise SpoolError(f"spool {folder}: cannot be written: {error.strerror or error}") from error
