@@ -7,6 +7,7 @@ from test_stick_brings import Two, a_shop_and_a_hub  # noqa: F401 (a fixture)
 from test_stick_strange import made_up
 
 from amos.protocol import bundle_host as bundles
+from amos.protocol import topics
 from amos.protocol.bundle_host import BundleItem
 from amos_sync.spool_carried import FROM_STICK
 from protocol_examples import Party, a_directive, signed_directive
@@ -45,3 +46,20 @@ def test_a_courier_starts_again_whatever_a_stick_brought(two: Two, party: Party,
     brought(two, BundleItem(kind=bundles.DOCUMENT, name="rotation/operator-1", content=OPERATORS_LINE[0]))
     two.restart(home_assistant=home_assistant)
     two.run(lambda: two.player.directives.operator.key == OPERATORS_KEYS[1])
+
+
+def test_a_directive_under_the_carriers_site_comes_home(two: Two) -> None:
+    """The broker lets a carrier read its own site's alone, and a directive names none."""
+    device_id = two.player.device_id
+    two.run(lambda: two.shop.spool.open_entries == 3 and two.hub.mqtt.up)
+    two.put("shop")
+    two.carry("hub")
+    directive = signed_directive(a_directive(device_id, 7, tier=3), OPERATOR)
+    topic = topics.device_topic("hub", device_id, topics.DIRECTIVE)
+    two.ledger.publish(topic, directive, retain=True)
+    two.run(lambda: two.waits("hub", "directive"))
+    two.put("hub")
+    two.carry("shop")
+    two.run(lambda: two.player.directives.serial == 7)
+    two.ledger.publish(topic, b"", retain=True)
+    assert two.player.tier == 3
