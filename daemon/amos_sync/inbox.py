@@ -241,10 +241,10 @@ class Inbox:
         answer = answers.decode_answer(content)
         slot = self._outbox.find(answer.message_sha256, device_id, answer.sequence)
         # What is carried waits for the ledger's own answer: this may be anybody's, and no player is here to judge.
-        if slot is None or slot.carried or slot.device_id != device_id:
+        if slot is None or slot.carried:
             return 0
         if answer.verdict not in answers.RECEIPTED:
-            return int(self._refusal_brought(slot, answer))
+            return int(slot.device_id == device_id and self._refusal_brought(slot, answer))
         self._take(Message(topics.device_topic(self._site, device_id, topics.RECEIPT), content))
         return 1
 

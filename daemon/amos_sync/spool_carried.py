@@ -85,10 +85,10 @@ class CarriedEntries:
         return row
 
     def stage_device(self, device_id: bytes, site: str, now_unix_s: int) -> None:
-        """Note whose segments come from where, as their bundle says."""
+        """Note whose segments come from where, as their bundle says: the first, once the ledger knows the device."""
         with self._staging():
             known = self._database.execute("SELECT site FROM carried_devices WHERE device = ?", (device_id,)).fetchone()
-            if known is None or known[0] != site:
+            if known is None or (known[0] != site and not self.is_known_to_ledger(device_id)):
                 self._database.execute(
                     "INSERT INTO carried_devices VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET site = excluded.site,"
                     " unix_s = excluded.unix_s",

@@ -58,6 +58,7 @@ def test_a_crowd_of_strangers_keeps_no_shop_out(two: Two, monkeypatch: pytest.Mo
     two.carry("hub")
     two.run(lambda: len(two.ledger.segments) == 3 and not two.hub.outbox.carrying)
     assert carried_sites(two)[device_id] == "shop"
+    brought(two, [BundleItem(kind=bundles.TIME, device_id=device_id, content=bytes(16))])
     brought(two, [BundleItem(kind=bundles.TIME, device_id=bytes([n]) * 16, content=bytes(16)) for n in range(99, 199)])
     assert carried_sites(two)[device_id] == "shop"
     for path in two.stick.glob("amos/*.bundle"):
