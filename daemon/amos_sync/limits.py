@@ -151,8 +151,9 @@ CARRIED_DEVICES_MAX = 1000
 """Players elsewhere whose segments are carried: what a stick says may be made up. Then those give way that the ledger
 never vouched for."""
 
-CARRIED_ROOM_DEVICES = 10
-"""Devices that the ledger never vouched for and that give way at a time to others."""
+CARRIED_ROOM_DEVICES = 50
+"""Devices that the ledger never vouched for and that give way to others at a time: to find them takes a look at all that
+is carried."""
 
 CARRIED_AGAIN_S = 86_400
 """A carried segment that came so long ago and has its answer, and that its shop sends all the same, goes to the ledger
