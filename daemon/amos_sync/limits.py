@@ -152,8 +152,8 @@ CARRIED_DEVICES_MAX = 1000
 never vouched for."""
 
 CARRIED_ROOM_DEVICES = 50
-"""Devices that the ledger never vouched for and that give way to others at a time: to find them takes a look at all that
-is carried."""
+"""Devices that the ledger never vouched for and that give way to others at a time: to find them takes a look at all
+that is carried."""
 
 CARRIED_AGAIN_S = 86_400
 """A carried segment that came so long ago and has its answer, and that its shop sends all the same, goes to the ledger
