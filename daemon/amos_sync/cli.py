@@ -108,9 +108,12 @@ def status(
         table.add_row(row["device_id"][:8], escape(row["port"]), *[str(row[name]) for name in names])
     print_table(table)
     for row in found["devices"]:
+        said = ""
         for refusal in row["refusals"]:
             detail = f" ({refusal['detail']})" if refusal["detail"] else ""
-            print(printable(f"{row['device_id'][:8]}: segment {refusal['sequence']}: {refusal['verdict']}{detail}"))
+            advice = f". {refusal['sentence']}" if refusal["verdict"] != said else ""
+            said = refusal["verdict"]
+            print(printable(f"{row['device_id'][:8]}: segment {refusal['sequence']}: {said}{detail}{advice}"))
     carried = found["carried"]
     if carried["waiting"] or carried["answered"]:
         print(

@@ -1,6 +1,7 @@
 """Commands for shops without a network: `export` to a stick, `import` from one, and `carry`, which does both."""
 
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,6 +11,7 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
+from amos.protocol.answer import VERDICTS
 from amos.protocol.printable_host import printable
 from amos_cli.output import AsJson, Exit, print_json, refusals
 from amos_cli.paths import folder_argument, folder_option
@@ -19,7 +21,7 @@ from amos_sync.spool_file import spool_in_use
 from amos_sync.stick_export import BundleExport, Exported, names_of
 from amos_sync.stick_export import Progress as Report
 from amos_sync.stick_folder import MARK_NAME, StickFolder, is_marked
-from amos_sync.stick_import import BundleImport, Imported, Unanswered, wait_answered, wait_taken
+from amos_sync.stick_import import BundleImport, Imported, Unanswered, untaken_of, wait_answered, wait_taken
 from amos_sync.stick_packs import export_pack, import_pack
 from amos_sync.stick_words import export_words, import_words
 
@@ -55,7 +57,7 @@ def import_(
     with refusals(SyncError, as_json=as_json):
         told, words = _import(from_, spool, wait_s, no_packs, as_json)
     _show({"import": _import_facts(told), "words": words}, words, as_json)
-    raise typer.Exit(Exit.FINDING if told.refused else Exit.FINE)
+    raise typer.Exit(Exit.FINDING if told.refused or told.untaken else Exit.FINE)
 
 
 def carry(
@@ -73,7 +75,7 @@ def carry(
         told, pack, more = _export(stick, spool, no_packs, as_json, words)
     facts = {"import": _import_facts(brought), "export": _export_facts(told, pack), "words": [*words, *more]}
     _show(facts, [*words, *more], as_json)
-    raise typer.Exit(Exit.FINDING if brought.refused or told.is_full else Exit.FINE)
+    raise typer.Exit(Exit.FINDING if brought.refused or brought.untaken or told.is_full else Exit.FINE)
 
 
 def _export(
@@ -112,6 +114,8 @@ def _import(root: Path, spool: Path, wait_s: int, no_packs: bool, as_json: bool)
             except StickRefused as error:
                 told.refused.append(printable(str(error)))
     is_taken = running and wait_taken(told.taken, TAKE_WAIT_S)
+    if is_taken:
+        told.untaken = untaken_of(spool, told.taken)
     unanswered = Unanswered()
     if is_taken and wait_s and told.devices:
         with _progress("answers of the ledger", as_json) as report:
@@ -143,6 +147,8 @@ def _export_facts(told: Exported, pack: str | None) -> dict[str, Any]:
         "played_ms": told.played_ms,
         "players": len(told.players),
         "answers": [{"site": site, "players": len(found)} for site, found in sorted(told.answers.items())],
+        "refusals": [{"site": site, "players": len(found)} for site, found in sorted(told.refusals.items())],
+        "refused": _by_name(told.refused),
         "documents": told.documents,
         "files": told.files,
         "full": told.is_full,
@@ -155,12 +161,18 @@ def _import_facts(told: Imported) -> dict[str, Any]:
     return {
         "segments": [{"site": site, "segments": found[0], "players": len(found[1])} for site, found in sites],
         "answers": len(told.answers),
+        "refused_here": _by_name(told.refused_here),
         "elsewhere": [{"site": site, "players": len(found)} for site, found in sorted(told.elsewhere.items())],
         "documents": told.documents,
         "files": [path.name for path in told.taken],
         "refused": told.refused,
+        "untaken": dict(told.untaken),
         "pack": told.pack,
     }
+
+
+def _by_name(verdicts: Counter[int]) -> dict[str, int]:
+    return {VERDICTS[verdict]: count for verdict, count in sorted(verdicts.items())}
 
 
 def _put(file: Any, data: bytes) -> None:

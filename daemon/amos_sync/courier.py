@@ -131,11 +131,20 @@ class Courier:
             self._together,
             self._wake_device,
         )
-        ways = (lambda message: self._arrived(message, clock_ms()), self._wake_device)
+        ways = (
+            lambda message: self._arrived(message, clock_ms()),
+            self._wake_device,
+            lambda slot, answer: self.ledger_words.refusal_brought(slot, answer, clock_ms()),
+        )
         self.inbox = Inbox(settings.site, self.spool, self.outbox, self.mqtt, self.notes, self.players, ways)
-        self.inbox.take_kept()
-        self._told_mended()
+        try:
+            self._told_mended()
+        except SpoolDiskFull:
+            self.spool.make_room()
+            self._load()
+            self._told_mended()
         self.home = HomeAssistant(settings.site, VERSION, self.mqtt, self.notes) if settings.home_assistant else None
+        self.inbox.take_kept()  # handled as what the broker brings, by all of the above
 
     def close(self) -> None:
         """Hang up everywhere. What is in the spool stays."""
@@ -296,7 +305,8 @@ class Courier:
         # Memory may be ahead of the disk: go back to what the disk has, and talk to the players anew.
         if isinstance(error, SpoolDiskFull) and self._made_room(now_ms):
             return
-        advice = "nothing is pulled or sent until it works again; is its disk full, or damaged?"
+        advice = "nothing is pulled or sent until it works again"
+        advice += "" if isinstance(error, SpoolDiskFull) else "; is its disk damaged?"
         self.notes.wrong("spool", f"{error}; {advice}", now_ms)
         self.notes.look(now_ms)
         self._spool_retry_ms = now_ms + SPOOL_RETRY_MS

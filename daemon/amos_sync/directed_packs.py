@@ -1,11 +1,13 @@
 """Which pack each player should have: the one that its directive names, or the one that the courier has for all.
 
 A pack that a directive names is fetched from where the directive says, over the web only and only for an operator whose
-key the courier knows: else whoever writes to the broker could have it ask any server for anything.
+key the courier knows: a player may be told another one, and its directives could have the courier ask any server for
+anything.
 """
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from amos.protocol.directive import Directive
@@ -42,6 +44,8 @@ class DirectedPacks:
         self._follows_places = follows_places
         self._changed = changed
         self._caches: dict[str, PackCache] = {}
+        self._lacking: dict[bytes, str] = {}  # device -> why it does not get the pack that its directive names
+        self._lacked: set[str] = set()
         if common is not None:
             common.start()
 
@@ -50,8 +54,9 @@ class DirectedPacks:
         """The pack for all players, as far as it is here."""
         return self._common.current if self._common is not None else None
 
-    def of(self, device_id: bytes) -> CachedPack | None:
-        """What to send to the player at this moment; None: nothing."""
+    def of(self, device_id: bytes, plays: bytes | None = None) -> CachedPack | None:
+        """What to send at this moment to the player, which plays the pack of that id; None: nothing."""
+        self._lacking.pop(device_id, None)
         common = self.common
         wanted = self._directives.wanted(device_id)
         if wanted is None or wanted.pack is None:
@@ -61,6 +66,8 @@ class DirectedPacks:
         for found in (common, self._fetched(wanted)):
             if found is not None and found.pack.pack_id == wanted.pack:
                 return found
+        if plays != wanted.pack and (self._common is None or self._common.looked):
+            self._lacking[device_id] = self._why_not(wanted)
         return None
 
     def waits(self, device_id: bytes) -> bool:
@@ -81,6 +88,16 @@ class DirectedPacks:
                 notes.wrong(subject, f"packs: {cache.problem}; looking again later", now_ms)
             else:
                 notes.over(subject, f"packs: {cache.name} can be had again", now_ms)
+        lacking: dict[str, list[str]] = {}
+        for device_id, why in self._lacking.items():
+            if why:
+                lacking.setdefault(why, []).append(device_id.hex()[:8])
+        for why, names in lacking.items():
+            who = names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
+            notes.wrong(f"directed {why}", f"packs: {who}: {why}", now_ms)
+        for why in self._lacked - lacking.keys():
+            notes.over(f"directed {why}", "packs: nobody lacks a pack for that reason any more", now_ms)
+        self._lacked = set(lacking)
 
     def stop(self) -> None:
         """Look no more."""
@@ -88,14 +105,28 @@ class DirectedPacks:
             if cache is not None:
                 cache.stop()
 
+    def _why_not(self, wanted: Directive) -> str:
+        """Empty while it is being fetched: its cache says what is wrong."""
+        pack = (wanted.pack or b"").hex()[:16]
+        here = f"its directive names pack {pack}, which is not the one of --packs"
+        if wanted.pack_place is None:
+            return f"{here}, and no place; put it there, bring it by stick, or direct another"
+        if not self._follows_places:
+            return (
+                f"{here}, and it is not fetched from where the directive says, since this courier is not told the"
+                " operator's key; start it with --operator-key, or put the pack at --packs"
+            )
+        if _url_of(wanted.pack_place) is None:
+            return f"{here}, and the place that the directive names is no address on the web; direct another"
+        return ""
+
     def _fetched(self, wanted: Directive) -> CachedPack | None:
         place = wanted.pack_place
         if place is None or not self._follows_places:
             return None
         if place not in self._caches:
-            try:
-                url = pack_url(place)
-            except SettingError:
+            url = _url_of(place)
+            if url is None:
                 return None
             self._make_room()
             source = WebSource(url, self._folder / (wanted.pack or b"").hex()[:16])
@@ -106,3 +137,10 @@ class DirectedPacks:
     def _make_room(self) -> None:
         while len(self._caches) >= DIRECTED_PACKS_MAX:
             self._caches.pop(next(iter(self._caches))).stop()
+
+
+def _url_of(place: str) -> str | None:
+    """None for what is no web address."""
+    with suppress(SettingError):
+        return pack_url(place)
+    return None

@@ -7,6 +7,7 @@ all else is passed over. Taking a bundle in twice, or half and then whole, chang
 
 import hashlib
 import time
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -23,15 +24,17 @@ from amos.protocol.limits import ANCHOR_BYTES_MAX, SEGMENT_BYTES_MAX, TIME_NONCE
 from amos.protocol.printable_host import printable
 from amos.protocol.segment import Usage
 from amos_mqtt.client import MqttClient
+from amos_sync.carried_room import CarriedRoom
 from amos_sync.limits import CARRIED_LOOK_MS, INBOX_ITEMS_A_TURN, INBOX_LOOK_MS
 from amos_sync.message import Message
 from amos_sync.notes import Notes
-from amos_sync.outbox import Outbox
+from amos_sync.outbox import Outbox, Slot
 from amos_sync.pack_cache import CachedPack
 from amos_sync.pack_source import CARRIED_NAME
 from amos_sync.players import Players
 from amos_sync.spool import Spool
 from amos_sync.spool_carried import FOR_ALL, FROM_STICK, TO_STICK, Document
+from amos_sync.untaken import BROKEN, PLAYERS, SPACE, untaken_words
 
 FOLDER_NAME = "inbox"
 SUFFIX = ".bundle"
@@ -51,11 +54,13 @@ class _Open:
         self.reader = BundleReader()
         self.items: list[BundleItem] = []
         self.taken = 0
+        self.untaken: Counter[str] = Counter()
 
 
 class Inbox:
-    """`ways`: to handle a message as if the broker had brought it, which raises `ProtocolError` for what is none; and
-    to tell a player's session, or with None each, that there is something for it."""
+    """`ways`: to handle a message as if the broker had brought it, which raises `ProtocolError` for what is none; to
+    tell a player's session, or with None each, that there is something for it; and to note what the ledger said of a
+    segment when it gave no receipt."""
 
     def __init__(
         self,
@@ -65,7 +70,7 @@ class Inbox:
         mqtt: MqttClient[Message],
         notes: Notes,
         players: Players,
-        ways: tuple[Callable[[Message], None], Callable[[bytes | None], None]],
+        ways: tuple[Callable[[Message], None], Callable[[bytes | None], None], Callable[[Slot, answers.Answer], bool]],
     ) -> None:
         self._site = site
         self._spool = spool
@@ -73,7 +78,8 @@ class Inbox:
         self._mqtt = mqtt
         self._notes = notes
         self._players = players
-        self._from_broker, self._wake = ways
+        self._room = CarriedRoom(spool, outbox)
+        self._from_broker, self._wake, self._refusal_brought = ways
         self._connected = False
         self._heard: set[bytes] = set()
         self._cleared_ms: int | None = None
@@ -105,6 +111,7 @@ class Inbox:
         if self._open is not None:
             self._open.file.close()
         self._open = self._pack = None
+        self._room.begin("")
         self._done.clear()
 
     @property
@@ -145,6 +152,7 @@ class Inbox:
                     opened.taken += self._one(opened, item)
                 except ProtocolError as error:
                     # One lie does not spoil the rest, which may be somebody else's.
+                    opened.untaken[BROKEN] += 1
                     sentence = f"bundle {opened.path.name}: passed over an item: {printable(str(error))}"
                     self._notes.often("bundle", sentence, self._looked_ms or 0)
             del opened.items[:INBOX_ITEMS_A_TURN]
@@ -154,6 +162,13 @@ class Inbox:
         self._open = None
         self._done.append(opened.path)
         header = opened.reader.header
+        opened.untaken[PLAYERS] += self._room.gone
+        self._room.begin("")
+        counts = {cause: count for cause, count in opened.untaken.items() if count}
+        self._spool.stage_untaken(opened.path.stem, counts)
+        for sentence in untaken_words(counts):
+            site = header.site if header is not None else "nobody"
+            self._notes.tell(f"a stick of {site}: {sentence}", "carried", True)
         if opened.taken and header is not None:
             self._notes.tell(f"a stick of {header.site} brought {opened.taken} segments and messages, which were taken")
 
@@ -161,13 +176,14 @@ class Inbox:
         """Stage one item; 1 when it changed anything."""
         site = opened.reader.header.site if opened.reader.header else self._site
         device_id, content = item.device_id or b"", item.content or b""
+        self._room.begin(site)
         if item.kind == bundles.USAGE:
-            return self._usage(site, device_id, content)
+            return self._usage(opened, site, device_id, content)
         if item.kind == bundles.TIME:
-            return self._time(site, device_id, content)
+            return self._time(opened, site, device_id, content)
         if item.kind == bundles.TOOK:
             ids = self._spool.carried.taken(device_id, item.count or 0)
-            self.let_go([(device_id, id) for id in ids])
+            self._room.let_go([(device_id, id) for id in ids])
             return 0
         if item.kind == bundles.ANSWER:
             return self._answer(device_id, content)
@@ -175,7 +191,7 @@ class Inbox:
             return self._document(item.device_id, item.name or "", content)
         return 0  # of a later version's kind
 
-    def _usage(self, site: str, device_id: bytes, envelope: bytes) -> int:
+    def _usage(self, opened: _Open, site: str, device_id: bytes, envelope: bytes) -> int:
         segment = unwrap(envelope)
         usage = Usage.decode(parse_typed(segment, TYP_USAGE, SEGMENT_BYTES_MAX).payload)
         if usage.device_id != device_id:
@@ -185,25 +201,28 @@ class Inbox:
         message_sha256 = hashlib.sha256(envelope).digest()
         again = carried.answered_long_ago(device_id, usage.sequence, segment_sha256, now_unix_s)
         if again is not None:
-            self.let_go([(device_id, again)])
+            self._room.let_go([(device_id, again)])
         if carried.known(device_id, usage.sequence, segment_sha256) or self._outbox.find(message_sha256) is not None:
             return 0
-        if not carried.has_room(len(envelope)):
-            self.let_go(carried.decided(INBOX_ITEMS_A_TURN))
-        if not carried.has_room(len(envelope)) or not carried.stage_device(device_id, site, now_unix_s):
-            about = "no room for more segments of other shops until the ledger has those that are here"
-            self._notes.often("carried", f"spool {self._spool.folder}: {about}", self._looked_ms or 0)
+        if not self._room.for_segment(device_id, len(envelope)):
+            opened.untaken[SPACE] += 1
             return 0
+        if not self._room.for_device(device_id):
+            opened.untaken[PLAYERS] += 1
+            return 0
+        carried.stage_device(device_id, site, now_unix_s)
         hashes, sizes = (segment_sha256, message_sha256), (len(segment), len(envelope))
         self._outbox.add(carried.stage(device_id, usage.sequence, hashes, sizes, envelope))
         self._hear_of(device_id)
         return 1
 
-    def _time(self, site: str, device_id: bytes, nonce: bytes) -> int:
+    def _time(self, opened: _Open, site: str, device_id: bytes, nonce: bytes) -> int:
         if len(nonce) != TIME_NONCE_BYTES:
             raise MessageError(f"bundle item: expected a nonce of {TIME_NONCE_BYTES} bytes")
-        if not self._spool.carried.stage_device(device_id, site, int(time.time())):
+        if not self._room.for_device(device_id):
+            opened.untaken[PLAYERS] += 1
             return 0
+        self._spool.carried.stage_device(device_id, site, int(time.time()))
         if not self._spool.documents.stage(Document(device_id, topics.TIME, nonce), FROM_STICK):
             return 0
         self._hear_of(device_id)
@@ -224,6 +243,8 @@ class Inbox:
         # What is carried waits for the ledger's own answer: this may be anybody's, and no player is here to judge.
         if slot is None or slot.carried:
             return 0
+        if answer.verdict not in answers.RECEIPTED:
+            return int(slot.device_id == device_id and self._refusal_brought(slot, answer))
         self._take(Message(topics.device_topic(self._site, device_id, topics.RECEIPT), content))
         return 1
 
@@ -267,6 +288,10 @@ class Inbox:
             device_id = topics.parse_device_topic(message.topic)[1]
             self._players.anchors.brought(device_id, message.payload)
             self._wake(device_id)
+        elif message.topic.endswith("/" + topics.DIRECTIVE):
+            device_id = topics.parse_device_topic(message.topic)[1]
+            if self._players.directive_brought(device_id, message.payload):
+                self._wake(device_id)
         else:
             self._from_broker(message)
 
@@ -298,12 +323,6 @@ class Inbox:
         self._heard = set(self._spool.carried.device_ids())
         return [name for device_id in sorted(self._heard) for name in self.topics_of(device_id)]
 
-    def let_go(self, gone: list[tuple[bytes, int]]) -> None:
-        """Of carried entries."""
-        self._spool.carried.stage_gone([id for _device_id, id in gone])
-        for device_id, id in gone:
-            self._outbox.forget(device_id, id)
-
     def came(self, device_id: bytes, name: str, payload: bytes) -> None:
         """The broker brought a document for a player elsewhere: the next stick takes it along."""
         if name in FOR_ONE and self._spool.carried.is_carried_for(device_id):
@@ -318,5 +337,5 @@ class Inbox:
         now_unix_s = int(time.time())
         gone = self._spool.carried.outdated(now_unix_s)
         if gone:
-            self.let_go(gone)
+            self._room.let_go(gone)
             self._spool.carried.stage_no_devices(now_unix_s)

@@ -6,6 +6,7 @@ Each raises `ProtocolError` for what is none, and `SpoolDamaged` where it shows 
 from collections.abc import Callable
 
 from amos.protocol.anchor import Anchor
+from amos.protocol.answer import Answer
 from amos.protocol.answer_host import read_answer
 from amos.protocol.cose import TYP_ANCHOR, parse_typed
 from amos.protocol.envelope_host import unwrap
@@ -22,7 +23,7 @@ from amos_sync.ledger_line import LedgerLine
 from amos_sync.limits import FORGONE_AGAIN_MS
 from amos_sync.message import Message
 from amos_sync.notes import Notes
-from amos_sync.outbox import Outbox, State
+from amos_sync.outbox import Outbox, Slot, State
 from amos_sync.players import Players
 from amos_sync.spool import Spool
 from amos_sync.spool_damage import names
@@ -84,6 +85,16 @@ class LedgerWords:
             self._notes.say("forgone", f"the ledger has lost {len(slots)} returned segments, which go to it again")
             topics_of = {name for slot in slots for name in self._players.topics_of(slot.device_id)}
             self._mqtt.subscribe(sorted(topics_of))
+
+    def refusal_brought(self, slot: Slot, answer: Answer, now_ms: int) -> bool:
+        """A stick says what the ledger said of a segment, no receipt; whether that is of use. Where there is a broker
+        the ledger says so itself."""
+        if self._mqtt.up or self._outbox.told(slot, answer.verdict, now_ms) is None:
+            return False
+        detail = printable(answer.detail) if answer.detail else None
+        self._spool.stage_answer(slot, detail)
+        self._hindrances.decided(slot.device_id, answer.verdict, detail)
+        return True
 
     def answered(self, device_id: bytes, message: Message, now_ms: int) -> None:
         """A verdict on a segment."""

@@ -148,7 +148,12 @@ CARRIED_ENTRIES_MAX = 100_000
 """Of segments that sticks bring for shops elsewhere: apart from the players' own, which they never displace."""
 
 CARRIED_DEVICES_MAX = 1000
-"""Players elsewhere whose segments are carried: what a stick says may be made up."""
+"""Players elsewhere whose segments are carried: what a stick says may be made up. Then those give way that the ledger
+never vouched for."""
+
+CARRIED_ROOM_DEVICES = 50
+"""Devices that the ledger never vouched for and that give way to others at a time: to find them takes a look at all
+that is carried."""
 
 CARRIED_AGAIN_S = 86_400
 """A carried segment that came so long ago and has its answer, and that its shop sends all the same, goes to the ledger
@@ -162,6 +167,9 @@ DOCUMENTS_MAX = 4096
 
 INBOX_BYTES_MAX = 256 * 1024 * 1024
 """Bundles that were brought and are not taken in yet."""
+
+UNTAKEN_KEPT_MAX = 32
+"""Bundles of which the spool remembers that they were not taken whole, for whoever brings them."""
 
 INBOX_ITEMS_A_TURN = 200
 """Taken from a bundle in one turn of the loop, so that it holds up no player: some 50 ms of a Pi Zero."""

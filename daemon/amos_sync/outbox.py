@@ -43,6 +43,8 @@ class Event(IntEnum):
     PLAYER_TOOK = 5
     PLAYER_REFUSED = 6
     PULL = 7
+    REFUSAL_BROUGHT = 8
+    HOLD_BROUGHT = 9
 
 
 NEXT = {
@@ -64,6 +66,13 @@ NEXT = {
     (State.REFUSED, Event.REFUSE): State.REFUSED,
     (State.RECEIPTED, Event.PLAYER_TOOK): State.RETURNED,
     (State.RECEIPTED, Event.PLAYER_REFUSED): State.PULLED,
+    # By a stick: shown to the operator, until there is a broker again and the ledger answers itself.
+    (State.PULLED, Event.REFUSAL_BROUGHT): State.REFUSED,
+    (State.HELD, Event.REFUSAL_BROUGHT): State.REFUSED,
+    (State.REFUSED, Event.REFUSAL_BROUGHT): State.REFUSED,
+    (State.PULLED, Event.HOLD_BROUGHT): State.HELD,
+    (State.HELD, Event.HOLD_BROUGHT): State.HELD,
+    (State.REFUSED, Event.HOLD_BROUGHT): State.HELD,
     # A player that lost its note of the receipt lists the segment again, and gets the receipt again.
     (State.RETURNED, Event.PULL): State.PULLED,
 }
@@ -248,6 +257,17 @@ class Outbox:
         slot.together = False  # its company did it no harm
         if slot.state in (State.HELD, State.REFUSED):
             self._wait(slot, now_ms, WAIT_MS.get(verdict, FINAL_WAIT_MS), jitter_permille)
+        return slot
+
+    def told(self, slot: Slot, verdict: int, now_ms: int) -> Slot | None:
+        """A stick brought a verdict that is no receipt; the slot if that changed anything, else None. Anybody may have
+        written it: it delays nothing, and the segment goes with the next broker."""
+        event = Event.HOLD_BROUGHT if verdict in answers.HELD else Event.REFUSAL_BROUGHT
+        if not self._move(slot, event):
+            return None
+        slot.verdict = verdict
+        slot.due_ms = now_ms
+        heapq.heappush(self._lanes[slot.device_id].later, (slot.due_ms, slot.id))
         return slot
 
     def find(self, message_sha256: bytes, device_id: bytes | None = None, sequence: int | None = None) -> Slot | None:

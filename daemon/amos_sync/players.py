@@ -12,7 +12,7 @@ from amos_sync.anchors import Anchors
 from amos_sync.clock import clock_ms, jitter_permille
 from amos_sync.courier_status import REFUSAL_TEXT_BYTES_MAX, PackRefusal
 from amos_sync.directed_packs import DirectedPacks
-from amos_sync.directives import Directives
+from amos_sync.directives import STICK, Directives
 from amos_sync.errors import PlayerError, SpoolDamaged
 from amos_sync.ledger_line import LedgerLine, keys_of
 from amos_sync.limits import SEQUENCE_MAX, STATUS_MS
@@ -124,11 +124,16 @@ class Players:
         self._notes.say(session.address + " opt-outs", f"{session.name}: {said}")
 
     def directives(self, session: Session) -> list[bytes]:
-        """What the operator wants of the player, as the broker has it."""
+        """What the operator wants of the player, as the broker and a stick have it."""
         return self._directives.of(session.device_id or b"")
 
-    def directive_offered(self, session: Session, refusal: str | None) -> None:
+    def directive_brought(self, device_id: bytes, payload: bytes) -> bool:
+        """A stick brought a directive, or something else, for this player; whether it is to be offered."""
+        return self._directives.came(device_id, payload, STICK)
+
+    def directive_offered(self, session: Session, data: bytes, refusal: str | None) -> None:
         """The player took a directive, or said why not."""
+        self._directives.offered(session.device_id or b"", data, refusal is None)
         said = "took a directive" if refusal is None else f"refused a directive: {printable(refusal)}"
         self._notes.say(session.address + " directive", f"{session.name}: {said}")
 
@@ -271,7 +276,7 @@ class Players:
 
     def pack(self, session: Session) -> CachedPack | None:
         """The pack that the player should have, if there is one."""
-        return self._packs.of(session.device_id or b"")
+        return self._packs.of(session.device_id or b"", session.status.pack if session.status else None)
 
     def pack_taken(self, session: Session, cached: CachedPack, sent_bytes: int) -> None:
         """The player has the whole pack, and will play it from its next section on."""

@@ -7,10 +7,19 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from amos.protocol.answer import VERDICTS
-from amos_sync.errors import SpoolError
+from amos.protocol.answer import SENTENCES, VERDICTS
+from amos_sync.errors import SpoolDiskFull, SpoolError
 from amos_sync.outbox import State
-from amos_sync.spool_file import FAULTS_FACT, FILE_NAME, spool_in_use
+from amos_sync.spool_file import (
+    DISK_FULL,
+    FAULTS_FACT,
+    FILE_NAME,
+    RESERVE_NAME,
+    is_full,
+    keep_reserve,
+    spool_in_use,
+    use_reserve,
+)
 
 REFUSALS_SHOWN_MAX = 20
 
@@ -32,7 +41,8 @@ def report(folder: Path) -> dict[str, Any]:
     `carried`: segments of other shops that sticks brought, `waiting` for the ledger and `answered`.
     Per device: `device` (hex), `port`, `last_sequence`, `segments` (ever pulled), one count per state in lower case,
     `segment_bytes` (as signed), `message_bytes` (as sent, once each), `sends`, `sent_bytes` (resends included),
-    `line_bytes` (both ways, frames included), `refusals` (the first 20: sequence, verdict, detail).
+    `line_bytes` (both ways, frames included), `refusals` (the first 20: sequence, verdict, detail,
+    sentence: what it means and what to do).
     """
     with reading(folder) as database:
         devices = [_device(database, row) for row in database.execute("SELECT * FROM devices ORDER BY device")]
@@ -77,17 +87,51 @@ def reading(folder: Path) -> Iterator[sqlite3.Connection]:
     if not path.is_file():
         raise none_yet
     try:
-        database = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=10)
-        database.row_factory = sqlite3.Row
+        had_reserve = (folder / RESERVE_NAME).exists()
+        database, version = _opened(folder)
+        gave_reserve = had_reserve and not (folder / RESERVE_NAME).exists()
         try:
-            database.execute("BEGIN")
-            if not database.execute("PRAGMA user_version").fetchone()[0]:
+            if not version:
                 raise none_yet  # a courier makes it at this moment
             yield database
         finally:
             database.close()
+            if gave_reserve:
+                keep_reserve(folder)
     except sqlite3.Error as error:
+        if is_full(error):
+            raise SpoolDiskFull(f"spool {folder}: cannot be read: {DISK_FULL}") from error
         raise SpoolError(f"spool {folder}: cannot be read: {error}") from error
+
+
+def _opened(folder: Path) -> tuple[sqlite3.Connection, int]:
+    """The spool's file in one view, and its version. SQLite makes an index beside it where no courier runs: on a full
+    disk by what is kept in reserve, and where there is nothing any more, the file is read without."""
+    path = folder / FILE_NAME
+    try:
+        return _view(path, "mode=ro")
+    except sqlite3.Error as error:
+        if not is_full(error):
+            raise
+    use_reserve(folder)
+    try:
+        return _view(path, "mode=ro")
+    except sqlite3.Error as error:
+        log = folder / (FILE_NAME + "-wal")
+        if not is_full(error) or _running(folder) or (log.exists() and log.stat().st_size):
+            raise
+    return _view(path, "immutable=1")
+
+
+def _view(path: Path, how: str) -> tuple[sqlite3.Connection, int]:
+    database = sqlite3.connect(f"file:{path}?{how}", uri=True, timeout=10)
+    database.row_factory = sqlite3.Row
+    try:
+        database.execute("BEGIN")
+        return database, int(database.execute("PRAGMA user_version").fetchone()[0])
+    except BaseException:
+        database.close()
+        raise
 
 
 def _device(database: sqlite3.Connection, row: sqlite3.Row) -> dict[str, Any]:
@@ -114,7 +158,7 @@ def _device(database: sqlite3.Connection, row: sqlite3.Row) -> dict[str, Any]:
         device["sent_bytes"] += sent_bytes
         device["last_sequence"] = max(device["last_sequence"], last)
     device["refusals"] = [
-        {"sequence": sequence, "verdict": VERDICTS[verdict], "detail": detail}
+        {"sequence": sequence, "verdict": VERDICTS[verdict], "detail": detail, "sentence": SENTENCES[verdict]}
         for sequence, verdict, detail in database.execute(_REFUSALS, (row["device"], REFUSALS_SHOWN_MAX))
     ]
     return device

@@ -30,7 +30,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from amos.edges.private_host import make_private_folders
-from amos_sync.errors import SpoolDamaged, SpoolError
+from amos_sync.errors import SpoolDamaged, SpoolDiskFull, SpoolError
 from amos_sync.limits import (
     SEQUENCE_MAX,
     SPOOL_BYTES_MAX,
@@ -47,6 +47,7 @@ from amos_sync.spool_file import (
     lock_spool,
     named,
     open_database,
+    use_reserve,
 )
 from amos_sync.spool_kept import SpoolKept
 
@@ -100,6 +101,10 @@ class Spool(SpoolFacts, SpoolKept):
                 self._open()
             except SpoolDamaged:
                 self.set_aside()
+            except SpoolDiskFull:
+                self._hang_up()
+                use_reserve(folder)
+                self._open()
         except BaseException:
             os.close(self._lock)
             raise
@@ -124,11 +129,14 @@ class Spool(SpoolFacts, SpoolKept):
             self.slots()  # each state is one of those that there are
         return count
 
+    def _hang_up(self) -> None:
+        with suppress(AttributeError, sqlite3.Error):
+            self._database.close()
+
     def set_aside(self) -> None:
         """The file is damaged: go on with a fresh one, and with what is whole in the old. `mended` says what was done.
         What was staged is gone. Raises `SpoolError` when the disk does not let it."""
-        with suppress(AttributeError, sqlite3.Error):
-            self._database.close()
+        self._hang_up()
         with named("set the damaged file aside"):
             damaged = set_aside(self.folder / FILE_NAME)
         count = self._open(damaged)

@@ -10,12 +10,12 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from typing import Any
 
 from amos_sync.limits import (
     CARRIED_AGAIN_S,
     CARRIED_BYTES_MAX,
     CARRIED_DAYS,
-    CARRIED_DEVICES_MAX,
     CARRIED_ENTRIES_MAX,
     CARRIED_REFUSED_DAYS,
     DOCUMENTS_MAX,
@@ -27,6 +27,9 @@ TO_STICK, FROM_STICK = 0, 1
 """Which way a document goes: one that waits for the next stick, one that a stick brought."""
 FOR_ALL = b""
 """In place of a device's id: a document for every player."""
+
+_CARRIED = "FROM entries WHERE carried_unix_s IS NOT NULL"
+_KNOWN = f"SELECT device {_CARRIED} AND state IN (3, 5)"
 
 
 @dataclass(frozen=True)
@@ -81,20 +84,16 @@ class CarriedEntries:
             ).fetchone()
         return row
 
-    def stage_device(self, device_id: bytes, site: str, now_unix_s: int) -> bool:
-        """Note whose segments come from where, as their bundle says; False where there are too many devices."""
+    def stage_device(self, device_id: bytes, site: str, now_unix_s: int) -> None:
+        """Note whose segments come from where, as their bundle says: the first, once the ledger knows the device."""
         with self._staging():
-            (count,) = self._database.execute("SELECT count(*) FROM carried_devices").fetchone()
             known = self._database.execute("SELECT site FROM carried_devices WHERE device = ?", (device_id,)).fetchone()
-            if known is None and count >= CARRIED_DEVICES_MAX:
-                return False
-            if known is None or known[0] != site:
+            if known is None or (known[0] != site and not self.is_known_to_ledger(device_id)):
                 self._database.execute(
                     "INSERT INTO carried_devices VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET site = excluded.site,"
                     " unix_s = excluded.unix_s",
                     (device_id, site, now_unix_s),
                 )
-        return True
 
     def is_carried_for(self, device_id: bytes) -> bool:
         """Whether segments of this device came by stick."""
@@ -155,15 +154,69 @@ class CarriedEntries:
             ).fetchall()
         return [(bytes(device), int(id)) for device, id in rows]
 
-    def decided(self, count: int) -> list[tuple[bytes, int]]:
-        """(device, id) of up to `count` that have their answer, the oldest first: they make room."""
+    def refused(self, count: int) -> list[tuple[bytes, int]]:
+        """(device, id) of up to `count` that the ledger refused, the oldest first."""
+        return self._ids(f"{_CARRIED} AND state = 4 ORDER BY id LIMIT ?", (count,))
+
+    def receipted(self, also_recent: bool, now_unix_s: int, count: int) -> list[tuple[bytes, int]]:
+        """(device, id) of up to `count` whose receipt waits here, the oldest first; recent ones only if wanted."""
+        until_unix_s = now_unix_s - (0 if also_recent else CARRIED_REFUSED_DAYS * 86_400)
+        return self._ids(f"{_CARRIED} AND state = 5 AND carried_unix_s <= ? ORDER BY id LIMIT ?", (until_unix_s, count))
+
+    def waiting_of_largest(self, site: str, is_known: bool, count: int) -> list[tuple[bytes, int]]:
+        """(device, id) of up to `count`, the newest first, that wait for their answer and are of devices that the
+        ledger never vouched for: those of the site that has most of such. None where `site` itself has most,
+        unless what comes for it is of a device that the ledger knows."""
+        rows = self._rows(
+            "SELECT site, sum(message_bytes) AS size FROM entries JOIN carried_devices USING (device)"
+            f" WHERE carried_unix_s IS NOT NULL AND state IN (1, 2) AND device NOT IN ({_KNOWN})"
+            " GROUP BY site ORDER BY size DESC LIMIT 1"
+        )
+        if not rows or (rows[0][0] == site and not is_known):
+            return []
+        return self._ids(
+            f"{_CARRIED} AND state IN (1, 2) AND device NOT IN ({_KNOWN})"
+            " AND device IN (SELECT device FROM carried_devices WHERE site = ?) ORDER BY id DESC LIMIT ?",
+            (rows[0][0], count),
+        )
+
+    def is_known_to_ledger(self, device_id: bytes) -> bool:
+        """Whether something of the device is here that the ledger receipted or holds."""
+        return bool(self._rows(f"SELECT 1 {_CARRIED} AND state IN (3, 5) AND device = ? LIMIT 1", (device_id,)))
+
+    def devices(self) -> int:
+        """Of how many devices something came by stick."""
+        return int(self._rows("SELECT count(*) FROM carried_devices")[0][0])
+
+    def strangers(self, count: int) -> list[tuple[bytes, str]]:
+        """(device, site) of up to `count` that the ledger never vouched for, as far as can be seen here: the oldest of
+        the sites that have most of such."""
+        rows = self._rows(
+            f"WITH strangers AS (SELECT device, site, unix_s FROM carried_devices WHERE device NOT IN ({_KNOWN}))"
+            " SELECT device, site FROM strangers JOIN (SELECT site, count(*) AS many FROM strangers GROUP BY site)"
+            " USING (site) ORDER BY many DESC, unix_s, device LIMIT ?",
+            (count,),
+        )
+        return [(bytes(device), str(site)) for device, site in rows]
+
+    def of_device(self, device_id: bytes) -> list[tuple[bytes, int]]:
+        """(device, id) of all that is carried of it."""
+        return self._ids(f"{_CARRIED} AND device = ?", (device_id,))
+
+    def stage_no_device(self, device_id: bytes) -> None:
+        """Forget a device of which nothing is carried any more, and what waits here for it."""
+        with self._staging():
+            self._database.execute("DELETE FROM carried_devices WHERE device = ?", (device_id,))
+            self._database.execute(
+                "DELETE FROM documents WHERE device = ? AND device NOT IN (SELECT device FROM devices)", (device_id,)
+            )
+
+    def _ids(self, of: str, values: tuple[object, ...]) -> list[tuple[bytes, int]]:
+        return [(bytes(device), int(id)) for device, id in self._rows(f"SELECT device, id {of}", values)]
+
+    def _rows(self, sql: str, values: tuple[object, ...] = ()) -> list[Any]:
         with named("read"):
-            rows = self._database.execute(
-                "SELECT device, id FROM entries WHERE carried_unix_s IS NOT NULL AND state IN (4, 5)"
-                " ORDER BY state, id LIMIT ?",
-                (count,),
-            ).fetchall()
-        return [(bytes(device), int(id)) for device, id in rows]
+            return self._database.execute(sql, values).fetchall()
 
     def stage_no_devices(self, now_unix_s: int) -> None:
         """Forget devices of which nothing is carried, and that no stick has named for long."""

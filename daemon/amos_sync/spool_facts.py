@@ -1,12 +1,14 @@
 """What a spool keeps beside segments, a value a name: heads, rotations, what is wrong, how its courier was started."""
 
+import json
 import sqlite3
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 
+from amos_sync.limits import UNTAKEN_KEPT_MAX
 from amos_sync.spool_carried import FOR_ALL, TO_STICK, Document, Documents
-from amos_sync.spool_file import FAULTS_FACT, PACK_DOCUMENT, named
+from amos_sync.spool_file import FAULTS_FACT, PACK_DOCUMENT, UNTAKEN_FACT, named
 
 LEDGERS, OPERATORS = "rotation", "operator rotation"
 """What rotations of the ledger's and of the operator's key are named by."""
@@ -53,6 +55,14 @@ class SpoolFacts:
     def stage_connected(self, is_connected: bool) -> None:
         """Whether there is a broker at the moment."""
         self._stage_fact("connected", b"%d" % is_connected)
+
+    def stage_untaken(self, name: str, counts: dict[str, int]) -> None:
+        """Of this bundle so many items were not taken, by the cause."""
+        before = json.loads(self._fact(UNTAKEN_FACT) or b"{}")
+        after = [(other, kept) for other, kept in before.items() if other != name]
+        after += [(name, counts)] if counts else []
+        if dict(after) != before:
+            self._stage_fact(UNTAKEN_FACT, json.dumps(dict(after[-UNTAKEN_KEPT_MAX:])).encode())
 
     def stage_pack(self, signed: bytes, blobs: Path) -> bool:
         """The pack that there is for players, and the folder of its blobs; whether it is another than before."""

@@ -20,9 +20,12 @@ LOCK_NAME = "spool.lock"
 RESERVE_NAME = "spool.reserve"
 LOOKERS_S = 10.0
 """For those who only look whether a courier runs: on a busy machine one may be stopped in the middle of its look."""
-FAULTS_FACT = "faults"
+FAULTS_FACT, UNTAKEN_FACT = "faults", "untaken"
 PACK_DOCUMENT = "pack"
 """The manifest of the pack that the courier has for its players, as a document; its blobs' folder is a fact."""
+
+
+DISK_FULL = "its disk is full; delete something there, or give it a larger one"
 
 
 @contextmanager
@@ -31,7 +34,9 @@ def named(what: str) -> Iterator[None]:
     try:
         yield
     except (sqlite3.Error, OSError) as error:
-        kind = SpoolDamaged if is_damage(error) else SpoolDiskFull if is_full(error) else SpoolError
+        if is_full(error):
+            raise SpoolDiskFull(f"spool: cannot {what}: {DISK_FULL}") from error
+        kind = SpoolDamaged if is_damage(error) else SpoolError
         raise kind(f"spool: cannot {what}: {error}") from error
     except (TypeError, ValueError, OverflowError) as error:
         if what == "write":
@@ -42,7 +47,15 @@ def named(what: str) -> Iterator[None]:
 def is_full(error: Exception) -> bool:
     """Whether the disk has no room."""
     code = getattr(error, "sqlite_errorcode", None)
-    return code == sqlite3.SQLITE_FULL or getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT)
+    # The latter is of the index that SQLite makes beside its log, and the first thing that fails.
+    full = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE)
+    return code in full or getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT)
+
+
+def use_reserve(folder: Path) -> None:
+    """Give the room back that was kept."""
+    with suppress(OSError):
+        (folder / RESERVE_NAME).unlink(missing_ok=True)
 
 
 def keep_reserve(folder: Path) -> None:

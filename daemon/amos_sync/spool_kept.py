@@ -3,12 +3,12 @@
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from amos_sync.limits import DROPPED_AT_ONCE, KEPT_BYTES_MAX, KEPT_DAYS, LET_GO_AT_ONCE, RETURNED_ROWS_MAX
 from amos_sync.outbox import PULL_STATE, Slot, State
-from amos_sync.spool_file import FILE_NAME, RESERVE_NAME, keep_reserve, named
+from amos_sync.spool_file import FILE_NAME, keep_reserve, named, use_reserve
 
 
 class SpoolKept:
@@ -53,8 +53,7 @@ class SpoolKept:
         ledger that may lose them; (how many, bytes of SQLite's log that were given back). What was staged is gone.
         Raises `SpoolError` when even that cannot be."""
         log = self.folder / (FILE_NAME + "-wal")
-        with suppress(OSError):
-            (self.folder / RESERVE_NAME).unlink(missing_ok=True)
+        use_reserve(self.folder)
         self.rollback()
         try:
             with named("write"):

@@ -6,6 +6,7 @@ stick may be lost: what is on it stays in the spool until a receipt for it is he
 
 import sqlite3
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -47,7 +48,9 @@ class Exported:
     segments: int = 0
     played_ms: int = 0
     players: set[bytes] = field(default_factory=set)
-    answers: dict[str, set[bytes]] = field(default_factory=dict)  # site -> its devices that have answers
+    answers: dict[str, set[bytes]] = field(default_factory=dict)  # site -> its devices that have receipts
+    refusals: dict[str, set[bytes]] = field(default_factory=dict)  # site -> its devices that have other answers
+    refused: Counter[int] = field(default_factory=Counter)  # verdict -> own segments of which it was the last word
     documents: int = 0
     files: list[str] = field(default_factory=list)
     is_full: bool = False
@@ -217,28 +220,30 @@ def _answers(database: sqlite3.Connection) -> Iterator[_Counted]:
             detail=detail if state != 5 else None,
         )
         item = BundleItem(kind=bundles.ANSWER, device_id=device_id, content=answer.encode(), site=site)
-        yield _Counted(item, _answered(site, device_id))
+        yield _Counted(item, _answered(site, device_id, state == 5))
 
 
-def _answered(site: str, device_id: bytes) -> Callable[[Exported], None]:
+def _answered(site: str, device_id: bytes, is_receipt: bool) -> Callable[[Exported], None]:
     def tell(told: Exported) -> None:
-        told.answers.setdefault(site, set()).add(device_id)
+        (told.answers if is_receipt else told.refusals).setdefault(site, set()).add(device_id)
 
     return tell
 
 
 def _segments(database: sqlite3.Connection) -> Iterator[_Counted]:
     payload_of = "(SELECT payload FROM messages WHERE messages.id = entries.id)"
-    rows = database.execute(f"SELECT device, {payload_of} {_OWN} ORDER BY sequence, device")
-    for device, payload in rows:
+    rows = database.execute(f"SELECT device, {payload_of}, verdict {_OWN} ORDER BY sequence, device")
+    for device, payload, verdict in rows:
         item = BundleItem(kind=bundles.USAGE, device_id=bytes(device), content=bytes(payload))
-        yield _Counted(item, _played(bytes(device), bytes(payload)))
+        yield _Counted(item, _played(bytes(device), bytes(payload), verdict))
 
 
-def _played(device_id: bytes, payload: bytes) -> Callable[[Exported], None]:
+def _played(device_id: bytes, payload: bytes, verdict: int | None) -> Callable[[Exported], None]:
     def tell(told: Exported) -> None:
         told.segments += 1
         told.players.add(device_id)
+        if verdict is not None:
+            told.refused[verdict] += 1
         with suppress(ProtocolError):
             usage = Usage.decode(parse_typed(unwrap(payload), TYP_USAGE, SEGMENT_BYTES_MAX).payload)
             told.played_ms += usage.delivered_frames * 1000 // usage.rate_hz

@@ -21,7 +21,7 @@ from sync_ledgers import FakeLedger, truthful
 from sync_players import LEDGER_KEY, FakePlayer, PlayerThread, sealed
 
 from amos.protocol import topics
-from amos.protocol.answer import ACCEPTED, BAD_SIGNATURE, DUPLICATE, UNAVAILABLE, UNKNOWN_DEVICE, Answer
+from amos.protocol.answer import ACCEPTED, BAD_SIGNATURE, DUPLICATE, SENTENCES, UNAVAILABLE, UNKNOWN_DEVICE, Answer
 from amos.protocol.envelope_host import wrap
 from amos.protocol.link_courier import CourierLink
 from amos.protocol.link_courier_talk import Pause
@@ -306,7 +306,8 @@ def test_a_final_refusal_is_kept_shown_and_ends_the_waiting(venue: Venue) -> Non
     venue.run(lambda: len(courier.stuck()) == 1)
     assert not courier.idle
     (device,) = report(venue.folder / "spool")["devices"]
-    assert device["refusals"] == [{"sequence": 3, "verdict": "bad signature", "detail": None}]
+    sentence = SENTENCES[BAD_SIGNATURE]
+    assert device["refusals"] == [{"sequence": 3, "verdict": "bad signature", "detail": None, "sentence": sentence}]
     assert (device["returned"], device["refused"]) == (2, 1)
 
 

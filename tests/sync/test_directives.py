@@ -15,7 +15,7 @@ from amos.protocol import topics
 from amos.protocol.link import Status
 from amos_sync import session
 from amos_sync.directed_packs import DirectedPacks
-from amos_sync.directives import Directives
+from amos_sync.directives import STICK, Directives
 from protocol_examples import Party, a_directive, signed_directive
 
 OPERATOR, STRANGER = Party(2), Party(6)
@@ -131,6 +131,58 @@ def test_what_comes_when_the_talk_is_past_its_place_does_not_wait_for_the_next_p
     venue.run(lambda: player.directives.serial == 1)
 
 
+def test_what_the_player_refused_does_not_keep_it_from_its_pack(
+    pack_venue: PackVenue,  # noqa: F811
+    tmp_path: Path,
+) -> None:
+    """Nobody told this courier the operator's key, so that only the player can tell what is the operator's."""
+    player, common = pack_venue.player, Pack(1)
+    forged = signed(player, 1, STRANGER, pack=bytes(32), pack_place="http://127.0.0.1:1/")
+    pack_venue.ledger.publish(topic(player), forged, retain=True)
+    courier = pack_venue.start(tmp_path / "packs")
+    pack_venue.run(lambda: "signature" in (player.directives.refused or ""))
+    shelve(tmp_path / "packs", common)
+    pack_venue.run(lambda: player.plays() == common.id)
+    assert courier.directives.wanted(player.device_id) is None
+    pack_venue.ledger.publish(topic(player), b"", retain=True)
+
+
+def test_a_directed_pack_that_nobody_may_fetch_is_said_once_and_lasts(
+    pack_venue: PackVenue,  # noqa: F811
+    tmp_path: Path,
+) -> None:
+    player, directed = pack_venue.player, Pack(2, "abcdefx")
+    courier = pack_venue.start(shelve(tmp_path / "packs", Pack(1)))
+    wanted = signed(player, 1, pack=directed.id, pack_place="https://packs.example/two/")
+    pack_venue.ledger.publish(topic(player), wanted, retain=True)
+    pack_venue.run(lambda: pack_venue.heard("start it with --operator-key, or put the pack at --packs"))
+    for _turn in range(20):
+        courier.turn(10)
+    said = [sentence for sentence in pack_venue.said if "--operator-key" in sentence]
+    assert len(said) == 1 and directed.id.hex()[:16] in said[0], said
+    assert said[0] in [fault.sentence for fault in courier.notes.faults.present()]
+    shelve(tmp_path / "packs", directed)
+    pack_venue.run(lambda: player.plays() == directed.id)
+    pack_venue.run(lambda: not [each for each in courier.notes.faults.present() if "--operator-key" in each.sentence])
+    pack_venue.ledger.publish(topic(player), b"", retain=True)
+
+
+@pytest.mark.parametrize("known", [OPERATOR.public_key, None])
+def test_what_a_stick_brings_takes_nothing_from_what_holds(known: bytes | None) -> None:
+    """Forged, and an older one of the operator's, from another stick."""
+    directives = Directives(known)
+    held, older = (signed_directive(a_directive(DEVICE, serial, tier=serial), OPERATOR) for serial in (5, 4))
+    forged = signed_directive(a_directive(DEVICE, 9), STRANGER)
+    assert directives.came(DEVICE, held)
+    directives.offered(DEVICE, held, True)
+    for data in (forged, older):
+        assert directives.came(DEVICE, data, STICK)
+        assert directives.of(DEVICE) == [held, data]
+        directives.offered(DEVICE, data, False)
+        found = directives.wanted(DEVICE)
+        assert found is not None and found.serial == 5
+
+
 @pytest.mark.parametrize("place", ["file:///etc", "/etc", "http://user:password@x.example/", "x" * 256])
 def test_a_place_that_is_no_web_servers_is_not_looked_at(place: str, tmp_path: Path) -> None:
     directives = Directives(OPERATOR.public_key)
@@ -142,10 +194,13 @@ def test_a_place_that_is_no_web_servers_is_not_looked_at(place: str, tmp_path: P
 
 def test_nobody_but_the_operator_has_a_courier_fetch_anything(tmp_path: Path) -> None:
     wanted = a_directive(DEVICE, 1, pack=bytes(32), pack_place="http://127.0.0.1:1/")
-    for key, party, believed in ((OPERATOR.public_key, STRANGER, False), (None, STRANGER, True)):
+    for key, is_taken in ((OPERATOR.public_key, False), (None, False), (None, True)):
         directives = Directives(key)
-        assert directives.came(DEVICE, signed_directive(wanted, party)), "the player decides"
-        assert (directives.wanted(DEVICE) is not None) == believed
+        data = signed_directive(wanted, STRANGER)
+        assert directives.came(DEVICE, data), "the player decides"
+        assert directives.wanted(DEVICE) is None
+        directives.offered(DEVICE, data, is_taken)
+        assert (directives.wanted(DEVICE) is not None) == is_taken
         packs = DirectedPacks(None, directives, tmp_path, None, key is not None, lambda: None)
         assert packs.of(DEVICE) is None and not packs.waits(DEVICE)
         assert not packs._caches

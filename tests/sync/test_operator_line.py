@@ -128,6 +128,11 @@ def test_a_player_follows_and_takes_what_the_new_key_signed_and_no_more_by_the_o
     try:
         ledger.publish(topic, directed(1, old, tier=2), retain=True)
         courier = venue.start(ledger_key=LEDGER_KEY, operator_key=KEYS[0])
+
+        def courier_wants(serial: int) -> bool:
+            wanted = courier.directives.wanted(player.device_id)
+            return wanted is not None and wanted.serial == serial
+
         venue.run(lambda: player.directives.serial == 1)
         ledger.publish(topic, directed(2, new, tier=3), retain=True)  # before the rotations are heard
         venue.run(lambda: "signature" in (player.directives.refused or ""))
@@ -135,12 +140,11 @@ def test_a_player_follows_and_takes_what_the_new_key_signed_and_no_more_by_the_o
             ledger.publish(name, data, retain=True)
         venue.run(lambda: player.directives.serial == 2)
         assert (player.tier, player.directives.operator.key) == (3, KEYS[2])
-        wanted = courier.directives.wanted(player.device_id)
-        assert wanted is not None and wanted.serial == 2, "the courier follows as well"
+        venue.run(lambda: courier_wants(2))  # the courier follows as well
         ledger.publish(topic, directed(3, old, tier=4), retain=True)
         venue.run(lambda: "signature" in (player.directives.refused or ""))
         assert (player.tier, player.directives.serial) == (3, 2)
-        assert courier.directives.wanted(player.device_id) is None
+        assert courier_wants(2), "what holds at the player holds for its courier"
         assert venue.heard("follows the operator's key")
     finally:
         for name in told:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from amos.protocol.answer import FORK, SENTENCES
 from amos_sync import limits, spool, spool_kept
 from amos_sync.errors import SpoolBusy, SpoolError
 from amos_sync.outbox import PULL_STATE, Slot, State
@@ -121,7 +122,8 @@ def test_a_refusal_is_kept_for_the_operator(tmp_path: Path) -> None:
     kept.stage_answer(slot, "seen at another venue")
     kept.commit()
     (device,) = report(tmp_path)["devices"]
-    assert device["refusals"] == [{"sequence": 1, "verdict": "fork", "detail": "seen at another venue"}]
+    told = {"sequence": 1, "verdict": "fork", "detail": "seen at another venue", "sentence": SENTENCES[FORK]}
+    assert device["refusals"] == [told]
     slot.state, slot.verdict = State.RECEIPTED, None
     kept.stage_answer(slot, receipt=b"receipt")
     kept.commit()

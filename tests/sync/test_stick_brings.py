@@ -5,6 +5,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from patience import Patience
@@ -45,9 +46,14 @@ class Two:
         self.hub = self._courier("hub", port, (f"unix:{folder}/nobody",), packs=self.packs)
         self.shop = self._courier("shop", free_port(), (self.line.address,))
 
-    def _courier(self, site: str, port: int, addresses: tuple[str, ...], **more: Path) -> Courier:
+    def restart(self, **more: Any) -> None:
+        """The shop's courier ends and starts again."""
+        self.shop.close()
+        self.shop = self._courier("shop", free_port(), (self.line.address,), **more)
+
+    def _courier(self, site: str, port: int, addresses: tuple[str, ...], **more: Any) -> Courier:
         broker = Broker("127.0.0.1", port)
-        settings = Settings(site, addresses, broker, self.folder / site, publisher_key=PUBLISHER_KEY, **more)  # type: ignore[arg-type]
+        settings = Settings(site, addresses, broker, self.folder / site, publisher_key=PUBLISHER_KEY, **more)
         return Courier(settings, Notes(self.said.append))
 
     def run(self, until: Callable[[], bool]) -> None:
@@ -56,6 +62,10 @@ class Two:
             assert patience.lasts(), "\n".join(self.said)
             for courier in (self.hub, self.shop):
                 courier.turn(20)
+
+    def heard(self, words: str) -> bool:
+        """Whether a courier has said so."""
+        return any(words in sentence for sentence in self.said)
 
     def waits(self, site: str, name: str) -> bool:
         """Whether something of this name is in the spool, to go or as it came."""
@@ -80,8 +90,8 @@ class Two:
         self.line.stop()
 
 
-@pytest.fixture
-def two(tmp_path: Path, broker: TestBroker, monkeypatch: pytest.MonkeyPatch) -> Iterator[Two]:
+@pytest.fixture(name="two")
+def a_shop_and_a_hub(tmp_path: Path, broker: TestBroker, monkeypatch: pytest.MonkeyPatch) -> Iterator[Two]:
     monkeypatch.setattr("amos_sync.inbox.INBOX_LOOK_MS", 20)
     monkeypatch.setattr("amos_sync.cli_stick.TAKE_WAIT_S", 0)
     two = Two(tmp_path, broker.port)

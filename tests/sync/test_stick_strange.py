@@ -4,7 +4,9 @@ import hashlib
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -20,6 +22,7 @@ from amos.protocol.envelope_host import wrap
 from amos_sync import stick_export, stick_folder
 from amos_sync.errors import StickError, StickFull
 from amos_sync.stick_folder import NAME, StickFolder
+from amos_sync.stick_import import BundleImport
 
 LIAR = "liar-" + "0" * 16
 
@@ -112,7 +115,8 @@ def test_a_liars_items_harm_nothing(stick: Path, shop: Shop) -> None:
         BundleItem(kind=77, device_id=device_id, content=b"later"),
     )
     (stick / "amos" / f"{LIAR}-000.bundle").write_bytes(lies)
-    stick_command("import", "--from", stick, "--spool", shop.spool)
+    told = stick_command("import", "--from", stick, "--spool", shop.spool, ends=1)["import"]
+    assert told["untaken"] == {"broken": 7}
     log = shop.spool.with_suffix(".log").read_text
     wait_until(lambda: not list((shop.spool / "inbox").iterdir()), log)
     found = shop.report()
@@ -180,3 +184,43 @@ def test_a_stick_without_a_mark_is_left_alone(tmp_path: Path, shop: Shop) -> Non
     assert "not marked for amos" in facts["refusal"]["sentence"]
     assert not list(tmp_path.iterdir())
     assert stick_folder.MARK_NAME == "amos-stick.txt"
+
+
+def test_several_imports_at_once_beside_who_takes_what_they_leave(tmp_path: Path, shop: Shop) -> None:
+    """Sticks in two sockets; the courier, at its quickest, has taken a bundle before the other import looks at it."""
+    sticks = [tmp_path / name for name in ("left", "right")]
+    for number, stick in enumerate(sticks):
+        (stick / "amos").mkdir(parents=True)
+        for part in range(8):
+            item = BundleItem(kind=bundles.DOCUMENT, name="rotation/1", content=bytes([number, part]) * 2_000)
+            (stick / "amos" / f"{LIAR}-{part:03d}.bundle").write_bytes(made_up(item))
+    ended = threading.Event()
+
+    def take() -> None:
+        while not ended.is_set():
+            for path in (shop.spool / "inbox").glob("*.bundle"):
+                path.unlink(missing_ok=True)
+
+    def bring(stick: Path) -> int:
+        taken = 0
+        for _turn in range(12):
+            with StickFolder(stick, create=False) as folder:
+                taken += len(BundleImport(shop.spool, folder, lambda _done, _all: None).read().taken)
+        return taken
+
+    with ThreadPoolExecutor(5) as threads:
+        taking = threads.submit(take)
+        try:
+            brought = [imported.result() for imported in [threads.submit(bring, stick) for stick in sticks * 2]]
+        finally:
+            ended.set()
+        taking.result()
+    assert brought == [96] * 4
+
+
+def test_what_an_import_left_that_was_broken_off_goes_with_the_next(stick: Path, shop: Shop) -> None:
+    left = shop.spool / "inbox" / ".0123456789ab.new"
+    left.parent.mkdir(exist_ok=True)
+    left.write_bytes(b"half of it")
+    stick_command("import", "--from", stick, "--spool", shop.spool)
+    assert not left.exists()

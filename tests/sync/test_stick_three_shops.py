@@ -65,7 +65,7 @@ def test_every_segment_ends_at_the_ledger_once_and_every_receipt_at_its_own_play
 
     # The station's stick has receipts for all; the mill's, for the harbour alone beside its own.
     words = stick_command("import", "--from", sticks[1], "--spool", station.spool)["words"]
-    assert "This stick has receipts for 2 players of harbour. Nothing on it is for station." in words[1]
+    assert "This stick has answers for 2 players of harbour. Nothing on it is for station." in words[1]
     assert not station.is_home()
     assert hub.report()["carried"] == {"waiting": 0, "answered": 62}
     for shop, stick in ((harbour, sticks[2]), (mill, sticks[0]), (station, sticks[2])):
