@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
@@ -94,7 +94,8 @@ def _export(
     with StickFolder(root, create=True) as stick:
         export = None if no_packs else PackExport(spool, stick)
         if export is not None:
-            export.make_room()
+            with suppress(StickError):  # recordings go before music; what is wrong is said when that is written
+                export.make_room()
         with _progress("segments and receipts", as_json) as report:
             told = BundleExport(spool, stick, report).write()
         if export is not None:
@@ -112,7 +113,7 @@ def _write_music(export: PackExport, report: Report) -> Music:
         return Music(export.write(report))
     except StickFull as error:
         return Music(None, [str(error), _REST], error.missing_bytes)
-    except PackSourceError as error:
+    except (StickError, PackSourceError) as error:
         return Music(None, [f"The music itself is not on the stick: {error}.", _REST])
 
 

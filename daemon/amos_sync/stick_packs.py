@@ -56,8 +56,8 @@ class PackExport:
         """Put the pack there, or leave the publisher's newer one; what is there is called, None where there is none.
 
         What lies there already is read and hashed, and only what is missing or damaged is written: a pack that is there
-        whole costs its reading. Raises `StickFull` before anything is written, `StickError`, and `PackSourceError` for
-        a blob here that is not what the pack says.
+        whole costs its reading. Raises `StickFull` with nothing of it begun, `StickError`, and `PackSourceError` for a
+        blob here that is not what the pack says.
         """
         if self._newer is not None:
             return _name(self._newer.manifest)
@@ -74,11 +74,16 @@ class PackExport:
                     packs.remove(sha256.hex())
                     missing.append((sha256, size))
             self._check_room(packs, [size for _sha256, size in missing])
-            for sha256, size in missing:
-                packs.write(sha256.hex(), _filling(self._blobs / sha256.hex(), sha256))
-                done += size
-                progress(done, pack.size_bytes)
-            packs.write(manifest_name(pack), lambda file: _put(file, pack.signed))
+            try:
+                for sha256, size in missing:
+                    packs.write(sha256.hex(), _filling(self._blobs / sha256.hex(), sha256))
+                    done += size
+                    progress(done, pack.size_bytes)
+                packs.write(manifest_name(pack), lambda file: _put(file, pack.signed))
+            except StickFull:
+                for sha256, _size in missing:
+                    packs.remove(sha256.hex())
+                raise
         return _name(pack.manifest)
 
     def _check_room(self, packs: StickFolder, sizes: list[int]) -> None:
@@ -119,8 +124,8 @@ def import_pack(folder: Path, stick: StickFolder, progress: Progress) -> str | N
         packs_found = [one.pack for one in found if one.is_signed and one.pack is not None]
         newest = max(packs_found, key=lambda pack: pack.manifest.serial, default=None)
         if newest is None:
-            if any(one.is_damaged for one in found):
-                raise StickRefused(f"packs: the list of what is in the pack is damaged; {ANEW}")
+            if any(one.pack is None for one in found):
+                raise StickRefused(f"packs: the pack's manifest is damaged, or of a later version of amos; {ANEW}")
             return None
         carried = folder / CARRIED_NAME
         before = _before(carried, key)

@@ -1,5 +1,6 @@
 """Packs on a stick that FAT damaged, that pile up, and that do not fit; the commands say what to do, and that helps."""
 
+import errno
 import hashlib
 import os
 from collections.abc import Iterator
@@ -215,6 +216,31 @@ def test_a_pack_that_does_not_fit_is_a_finding_that_says_how_much_is_missing(
     ]
     assert "6 MB are missing" in (stick / "amos" / "read-me.txt").read_text()
     assert there(stick) == set(), "nothing of it was begun"
+
+
+def test_a_stick_that_is_full_before_it_says_so_keeps_no_part_of_a_pack(
+    hub: Site, stick: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replace = os.replace
+
+    def fails(source: str, target: str, **folders: int) -> None:
+        if target.endswith(".manifest"):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        replace(source, target, **folders)
+
+    monkeypatch.setattr(os, "replace", fails)
+    facts = hub.export(stick, ends=1)
+    assert "the stick is full; delete something from it, or take a larger one" in facts["words"][-2]
+    assert there(stick) == set()
+
+
+def test_something_else_named_packs_keeps_the_music_off_and_nothing_else(hub: Site, stick: Path) -> None:
+    (stick / "amos").mkdir()
+    (stick / "amos" / "packs").touch()
+    facts = hub.export(stick, ends=1)
+    sentence = f"{stick}/amos/packs: expected a folder, found a file; rename or delete that"
+    assert facts["words"][-2] == f"The music itself is not on the stick: {sentence}."
+    assert facts["export"]["pack_trouble"] == facts["words"][-2:]
 
 
 def test_a_pack_here_that_is_damaged_is_said_and_all_else_is_on_the_stick(hub: Site, stick: Path) -> None:
