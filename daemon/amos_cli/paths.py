@@ -4,6 +4,7 @@ What a parameter made here does not find, cannot read or finds to be of the othe
 begins, with exit code 2. Whatever stands in the file is the command's to judge: what it refuses there ends with 1.
 """
 
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -16,7 +17,7 @@ def file_argument(metavar: str, help: str) -> Any:
 
 def folder_argument(metavar: str, help: str) -> Any:
     """A folder that is there."""
-    return typer.Argument(metavar=metavar, help=help, exists=True, file_okay=False)
+    return typer.Argument(metavar=metavar, help=help, exists=True, file_okay=False, callback=_a_folder)
 
 
 def path_argument(metavar: str, help: str) -> Any:
@@ -31,4 +32,12 @@ def file_option(*names: str, metavar: str = "FILE", help: str) -> Any:
 
 def folder_option(*names: str, metavar: str = "DIR", help: str) -> Any:
     """A folder that is there."""
-    return typer.Option(*names, metavar=metavar, help=help, exists=True, file_okay=False)
+    return typer.Option(*names, metavar=metavar, help=help, exists=True, file_okay=False, callback=_a_folder)
+
+
+def _a_folder(value: Any) -> Any:
+    """What is neither a file nor a folder, as a device, passes the parser."""
+    for path in value if isinstance(value, list) else [value]:
+        if isinstance(path, Path) and not path.is_dir():
+            raise typer.BadParameter(f"expected a folder, found something else: {path}")
+    return value

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from amos.protocol.errors import MessageError
+from amos_cli.interrupted import saying_interrupted
 from amos_cli.keys import public_key_of
 from amos_cli.output import AsJson, print_json
 from amos_cli.paths import file_argument, folder_argument
@@ -250,4 +251,5 @@ def plausibility(
 
 
 if __name__ == "__main__":
-    app()
+    with saying_interrupted("ledger"):
+        app()

@@ -13,6 +13,7 @@ from rich.table import Table
 from amos.edges.notify_host import heartbeat
 from amos.protocol.printable_host import printable
 from amos_cli.config import config_option
+from amos_cli.interrupted import saying_interrupted
 from amos_cli.logs import set_up_logging
 from amos_cli.output import AsJson, Exit, print_json, refusals
 from amos_cli.paths import file_option, folder_option
@@ -158,4 +159,5 @@ def _drive(courier: Courier, gauges: CourierGauges, until_idle: bool, timeout_s:
 
 
 if __name__ == "__main__":
-    app()
+    with saying_interrupted("courier"):
+        app()

@@ -3,7 +3,8 @@
 import sys
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,22 +16,32 @@ from amos.protocol.answer import VERDICTS
 from amos.protocol.printable_host import printable
 from amos_cli.output import AsJson, Exit, print_json, refusals
 from amos_cli.paths import folder_argument, folder_option
-from amos_sync.errors import StickError, StickFull, StickRefused, SyncError
+from amos_sync.errors import PackSourceError, StickAbsent, StickError, StickFull, StickRefused, SyncError
 from amos_sync.report import reading
 from amos_sync.spool_file import spool_in_use
 from amos_sync.stick_export import BundleExport, Exported, names_of
 from amos_sync.stick_export import Progress as Report
 from amos_sync.stick_folder import MARK_NAME, StickFolder, is_marked
 from amos_sync.stick_import import BundleImport, Imported, Unanswered, untaken_of, wait_answered, wait_taken
-from amos_sync.stick_packs import export_pack, import_pack
+from amos_sync.stick_packs import PackExport, import_pack
 from amos_sync.stick_words import export_words, import_words
 
 WORDS_NAME = "read-me.txt"
 TAKE_WAIT_S = 60
+_REST = "Receipts and lists are on the stick."
 
 Spool = Annotated[Path, folder_option(help="The courier's folder; it may be running.")]
 NoPacks = Annotated[bool, typer.Option("--no-packs", help="Leave music as it is: only segments, receipts and lists.")]
 WaitS = Annotated[int, typer.Option(min=0, help="Wait so long for the ledger's answers to what was brought.")]
+
+
+@dataclass(frozen=True)
+class Music:
+    """What became of the music: the name of the `pack` on the stick, or None; sentences about why it is not there."""
+
+    pack: str | None = None
+    trouble: list[str] = field(default_factory=list)
+    missing_bytes: int = 0
 
 
 def export_(
@@ -41,9 +52,9 @@ def export_(
 ) -> None:
     """Put what waits here on a stick, to be carried to any courier with a network."""
     with refusals(SyncError, as_json=as_json):
-        told, pack, words = _export(to, spool, no_packs, as_json)
-    _show({"export": _export_facts(told, pack), "words": words}, words, as_json)
-    raise typer.Exit(Exit.FINDING if told.is_full else Exit.FINE)
+        told, music, words = _export(to, spool, no_packs, as_json)
+    _show({"export": _export_facts(told, music), "words": words}, words, as_json)
+    raise typer.Exit(Exit.FINDING if told.is_full or music.trouble else Exit.FINE)
 
 
 def import_(
@@ -72,39 +83,53 @@ def carry(
         if not is_marked(stick):
             raise StickError(f"{stick}: this stick is not marked for amos; put an empty file {MARK_NAME} on it")
         brought, words = _import(stick, spool, wait_s, no_packs, as_json)
-        told, pack, more = _export(stick, spool, no_packs, as_json, words)
-    facts = {"import": _import_facts(brought), "export": _export_facts(told, pack), "words": [*words, *more]}
+        told, music, more = _export(stick, spool, no_packs, as_json, words)
+    facts = {"import": _import_facts(brought), "export": _export_facts(told, music), "words": [*words, *more]}
     _show(facts, [*words, *more], as_json)
-    raise typer.Exit(Exit.FINDING if brought.refused or brought.untaken or told.is_full else Exit.FINE)
+    found = brought.refused or brought.untaken or told.is_full or music.trouble
+    raise typer.Exit(Exit.FINDING if found else Exit.FINE)
 
 
 def _export(
     root: Path, spool: Path, no_packs: bool, as_json: bool, before: list[str] | None = None
-) -> tuple[Exported, str | None, list[str]]:
-    pack, trouble = None, []
+) -> tuple[Exported, Music, list[str]]:
+    music = Music()
     with StickFolder(root, create=True) as stick:
+        export = None if no_packs else PackExport(spool, stick)
+        if export is not None:
+            with suppress(StickError):  # recordings go before music; what is wrong is said when that is written
+                export.make_room()
         with _progress("segments and receipts", as_json) as report:
             told = BundleExport(spool, stick, report).write()
-        if not no_packs:
-            try:
-                with _progress("music", as_json) as report:
-                    pack = export_pack(spool, stick, report)
-            except StickFull:
-                trouble = ["There was no room for the music itself; receipts and lists are on the stick."]
-        words = [*export_words(told, pack), *trouble]
+        if export is not None:
+            with _progress("music", as_json) as report:
+                music = _write_music(export, report)
+        words = [*export_words(told, music.pack), *music.trouble]
         text = "\r\n".join([*(before or []), *words, ""]).encode()
         stick.write(WORDS_NAME, lambda file: _put(file, text))
-    return told, pack, words
+    return told, music, words
+
+
+def _write_music(export: PackExport, report: Report) -> Music:
+    """Receipts and lists are on the stick whatever becomes of the music."""
+    try:
+        return Music(export.write(report))
+    except StickFull as error:
+        return Music(None, [str(error), _REST], error.missing_bytes)
+    except (StickError, PackSourceError) as error:
+        return Music(None, [f"The music itself is not on the stick: {error}.", _REST])
 
 
 def _import(root: Path, spool: Path, wait_s: int, no_packs: bool, as_json: bool) -> tuple[Imported, list[str]]:
     with reading(spool) as database:
         site, _courier = names_of(database)
     running = spool_in_use(spool)
-    if not (root / "amos").is_dir():
+    try:
+        stick = StickFolder(root, create=False)
+    except StickAbsent:
         told = Imported()
         return told, import_words(told, site, running, True, Unanswered())
-    with StickFolder(root, create=False) as stick:
+    with stick:
         with _progress("bundles", as_json) as report:
             told = BundleImport(spool, stick, report).read()
         if not no_packs:
@@ -139,7 +164,7 @@ def _show(facts: dict[str, Any], words: list[str], as_json: bool) -> None:
         print(printable(line))
 
 
-def _export_facts(told: Exported, pack: str | None) -> dict[str, Any]:
+def _export_facts(told: Exported, music: Music) -> dict[str, Any]:
     return {
         "site": told.site,
         "segments": told.segments,
@@ -152,7 +177,10 @@ def _export_facts(told: Exported, pack: str | None) -> dict[str, Any]:
         "documents": told.documents,
         "files": told.files,
         "full": told.is_full,
-        "pack": pack,
+        "missing_bytes": told.missing_bytes,
+        "pack": music.pack,
+        "pack_missing_bytes": music.missing_bytes,
+        "pack_trouble": music.trouble,
     }
 
 

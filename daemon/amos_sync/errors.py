@@ -57,8 +57,16 @@ class StickError(SyncError):
     """The stick cannot be read or written as it should; nothing else is harmed."""
 
 
+class StickAbsent(StickError):
+    """There is no such folder on it."""
+
+
 class StickFull(StickError):
-    """There is no room on it for what is to be written."""
+    """There is no room on it for what is to be written: `missing_bytes` too few, 0 where nobody knows."""
+
+    def __init__(self, sentence: str, missing_bytes: int = 0) -> None:
+        super().__init__(sentence)
+        self.missing_bytes = missing_bytes
 
 
 class StickRefused(StickError):

@@ -181,7 +181,11 @@ INBOX_LOOK_MS = 1000
 """Between two looks for bundles."""
 
 STICK_NAMES_MAX = 512
-"""Names of a stick's folder that are looked at."""
+"""Names of one kind in a stick's folder that are looked at, but for blobs."""
+
+STICK_ENTRIES_MAX = 65_536
+STICK_BLOBS_MAX = STICK_ENTRIES_MAX
+"""What is looked at in one folder at all: FAT32 has no more entries in one."""
 
 TIME_ASK_MS = 3_600_000
 """Between two times that a player of a shop without a broker is asked for a nonce, which the next stick takes along."""

@@ -41,7 +41,8 @@ Progress = Callable[[int, int], None]
 
 @dataclass
 class Exported:
-    """What came on the stick. `waiting` segments are in the spool, `segments` of them on the stick."""
+    """What came on the stick. `waiting` segments are in the spool, `segments` of them on the stick; `missing_bytes`:
+    about so much of them has no room there."""
 
     site: str
     waiting: int = 0
@@ -54,6 +55,7 @@ class Exported:
     documents: int = 0
     files: list[str] = field(default_factory=list)
     is_full: bool = False
+    missing_bytes: int = 0
 
 
 @dataclass
@@ -77,7 +79,7 @@ class BundleExport:
         """Put everything there that fits, the oldest first. Raises `SpoolError`, `StickError`."""
         with reading(self._folder) as database:
             site, courier = names_of(database)
-            told = Exported(site, waiting=_count(database))
+            told = Exported(site, waiting=_count(database), missing_bytes=_bytes(database))
             prefix = f"{site[:24]}-{courier.hex()}-"
             before = {name for name in self._stick.names() if name.lower().startswith(prefix)}
             total = _total(database)
@@ -162,6 +164,10 @@ def _count(database: sqlite3.Connection) -> int:
     return int(database.execute(f"SELECT count(*) {_OWN}").fetchone()[0])
 
 
+def _bytes(database: sqlite3.Connection) -> int:
+    return int(database.execute(f"SELECT coalesce(sum(message_bytes), 0) {_OWN}").fetchone()[0])
+
+
 def _total(database: sqlite3.Connection) -> int:
     (answered,) = database.execute(f"SELECT count(*) {_ANSWERED}").fetchone()
     return _count(database) + int(answered)
@@ -241,6 +247,7 @@ def _segments(database: sqlite3.Connection) -> Iterator[_Counted]:
 def _played(device_id: bytes, payload: bytes, verdict: int | None) -> Callable[[Exported], None]:
     def tell(told: Exported) -> None:
         told.segments += 1
+        told.missing_bytes -= len(payload)
         told.players.add(device_id)
         if verdict is not None:
             told.refused[verdict] += 1

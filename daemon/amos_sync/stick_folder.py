@@ -6,47 +6,66 @@ on reading, upper case is taken too. Modification times mean nothing here: FAT r
 """
 
 import errno
+import hashlib
 import os
 import re
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO
 
-from amos_sync.errors import StickError, StickFull, StickRefused
-from amos_sync.limits import STICK_NAMES_MAX
+from amos_sync.errors import StickAbsent, StickError, StickFull, StickRefused
+from amos_sync.limits import STICK_ENTRIES_MAX, STICK_NAMES_MAX
 
 FOLDER_NAME = "amos"
 MARK_NAME = "amos-stick.txt"
 STAGED = ".new"
 READ_BYTES = 1 << 16
+NAME_BYTES = 256
+"""Of a long name in a folder of FAT: eight entries of 32 bytes."""
 NAME = re.compile(r"[a-z0-9_][a-z0-9_.-]{0,63}")
+
+
+_OF_ANOTHER_KIND = (errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.ENOTEMPTY, errno.ELOOP)
 
 
 @contextmanager
 def stick_errors(path: Path, doing: str) -> Iterator[None]:
-    """What the system says of a stick, in words for who holds it."""
+    """What the system says of a stick, in words for who holds it. `doing`: opened, read or written."""
     try:
         yield
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             raise StickFull(f"{path}: the stick is full; delete something from it, or take a larger one") from error
-        if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
-            raise StickError(f"{path}: the stick cannot be written; is its switch on read-only?") from error
+        if error.errno == errno.EROFS:
+            raise StickError(
+                f"{path}: the stick cannot be written; is its switch on read-only? If not, it is damaged: have a"
+                " computer check it for errors, or take another one"
+            ) from error
+        if error.errno in (errno.EACCES, errno.EPERM):
+            raise StickError(
+                f"{path}: cannot be {doing} by this user; mount the stick for this user, or be the one who mounted it"
+            ) from error
         if error.errno in (errno.EIO, errno.ENODEV, errno.ENXIO):
             raise StickError(f"{path}: the stick was pulled out or is damaged ({error.strerror})") from error
+        if error.errno in _OF_ANOTHER_KIND:
+            expected = "a folder" if doing == "opened" else "a file or a free name"
+            raise StickError(f"{path}: expected {expected}, found {_kind(path)}; rename or delete that") from error
         raise StickError(f"{path}: cannot be {doing}: {error.strerror or error}") from error
 
 
 class StickFolder:
-    """`amos` in the folder `root`, or a folder within it. A context; made when `create`, else it must be there."""
+    """`amos` in the folder `root`, or a folder within it. A context; made when `create`, else it must be there: raises
+    `StickAbsent` where it is not, `StickError` where it cannot be opened."""
 
     def __init__(self, root: Path, create: bool, within: "int | None" = None) -> None:
         self.path = root / FOLDER_NAME if within is None else root
         self._descriptor = -1
-        above = os.open(root, os.O_RDONLY | os.O_DIRECTORY) if within is None else within
+        with stick_errors(root, "opened"):
+            above = os.open(root, os.O_RDONLY | os.O_DIRECTORY) if within is None else within
         name = self.path.name
         try:
             with stick_errors(self.path, "opened"):
@@ -54,6 +73,10 @@ class StickFolder:
                     with suppress(FileExistsError):
                         os.mkdir(name, 0o700, dir_fd=above)
                 self._descriptor = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=above)
+        except StickError as error:
+            if isinstance(error.__cause__, FileNotFoundError):
+                raise StickAbsent(f"{self.path}: not there") from None
+            raise
         finally:
             if within is None:
                 os.close(above)
@@ -68,24 +91,27 @@ class StickFolder:
         """A folder in this one."""
         return StickFolder(self.path / name, create, self._descriptor)
 
-    def names(self) -> list[str]:
-        """Names of what is there that could be ours; more than a stick can sensibly have are not looked at."""
+    def names(self, kind: re.Pattern[str] = NAME, names_max: int = STICK_NAMES_MAX) -> list[str]:
+        """Names there of this kind; more than a stick can sensibly have are not looked at. Raises `StickError`."""
         with stick_errors(self.path, "read"):
             found = []
             with os.scandir(self._descriptor) as entries:
-                for entry in entries:
-                    if NAME.fullmatch(entry.name.lower()):
+                for entry in islice(entries, STICK_ENTRIES_MAX):
+                    if kind.fullmatch(entry.name.lower()):
                         found.append(entry.name)
-                    if len(found) >= STICK_NAMES_MAX:
+                    if len(found) >= names_max:
                         break
             return sorted(found)
 
-    def has(self, name: str, size: int) -> bool:
-        """Whether a file of that name and size is there."""
-        with suppress(OSError):
-            found = os.stat(name, dir_fd=self._descriptor, follow_symlinks=False)
-            return stat.S_ISREG(found.st_mode) and found.st_size == size
-        return False
+    def holds(self, name: str, size: int, sha256: bytes) -> bool:
+        """Whether a file of that name has these bytes. All of them are read: a file system that was torn keeps the
+        size of a file and loses what is in it. A file that cannot be read to its end has other bytes."""
+        digest, found = hashlib.sha256(), 0
+        with suppress(StickRefused), self.reading(name, size) as file:
+            while data := read_stick(name, file):
+                digest.update(data)
+                found += len(data)
+        return found == size and digest.digest() == sha256
 
     @property
     def free_bytes(self) -> int:
@@ -93,6 +119,12 @@ class StickFolder:
         with stick_errors(self.path, "read"):
             found = os.fstatvfs(self._descriptor)
             return found.f_bavail * found.f_frsize
+
+    def needed_bytes(self, sizes: Iterable[int]) -> int:
+        """Room that files of these sizes take there: whole clusters, and their names."""
+        with stick_errors(self.path, "read"):
+            cluster = os.fstatvfs(self._descriptor).f_frsize
+        return sum(-(-size // cluster) * cluster + NAME_BYTES for size in sizes)
 
     @contextmanager
     def reading(self, name: str, bytes_max: int) -> Iterator[BinaryIO]:
@@ -121,9 +153,9 @@ class StickFolder:
         `StickError`; what `fill` raises leaves no trace either.
         """
         staged = name[: 64 - len(STAGED)] + STAGED
-        with stick_errors(self.path, "written"):
-            with suppress(FileNotFoundError):
-                os.unlink(staged, dir_fd=self._descriptor)
+        with stick_errors(self.path / staged, "written"), suppress(FileNotFoundError):
+            os.unlink(staged, dir_fd=self._descriptor)
+        with stick_errors(self.path / name, "written"):
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
             descriptor = os.open(staged, flags, 0o600, dir_fd=self._descriptor)
             try:
@@ -139,8 +171,8 @@ class StickFolder:
             self._sync()
 
     def remove(self, name: str) -> None:
-        """Take a file away."""
-        with stick_errors(self.path, "written"), suppress(FileNotFoundError):
+        """Take a file away, if there is one. Raises `StickError`."""
+        with stick_errors(self.path / name, "written"), suppress(FileNotFoundError, IsADirectoryError):
             os.unlink(name, dir_fd=self._descriptor)
 
     def _sync(self) -> None:
@@ -157,6 +189,21 @@ def read_stick(name: str, file: BinaryIO) -> bytes:
         return file.read(READ_BYTES)
     except OSError as error:
         raise StickRefused(f"{name}: cannot be read to its end: {error.strerror}") from None
+
+
+def megabytes(count: int) -> str:
+    """So many bytes in words, rounded up."""
+    return f"{-(-count // 1_000_000)} MB"
+
+
+def _kind(path: Path) -> str:
+    """What lies there, in words."""
+    try:
+        mode = path.lstat().st_mode
+    except OSError:
+        return "something else"
+    kinds = ((stat.S_ISLNK, "a link"), (stat.S_ISDIR, "a folder"), (stat.S_ISREG, "a file"))
+    return next((name for is_kind, name in kinds if is_kind(mode)), "something else")
 
 
 def is_marked(root: Path) -> bool:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 
 from amos.protocol.answer import HELD, SENTENCES, VERDICTS
 from amos_sync.stick_export import Exported
+from amos_sync.stick_folder import megabytes
 from amos_sync.stick_import import Imported, Unanswered
 from amos_sync.untaken import untaken_words
 
@@ -19,7 +20,8 @@ def export_words(told: Exported, pack: str | None) -> list[str]:
     if told.is_full:
         left = told.waiting - told.segments
         lines.append(
-            f"The stick is full: {left} of {told.waiting} recordings are not on it. They wait for the next one."
+            f"The stick is full: {left} of {told.waiting} recordings are not on it. They need"
+            f" {megabytes(told.missing_bytes)} more: delete something from it, or take a larger one. They wait here."
         )
     lines += _refused(told.refused)
     if told.segments:

@@ -92,8 +92,8 @@ def amos(
     """An electricity meter for music: signed play time, from the loudspeaker to the payout."""
 
 
-def main() -> None:
-    """Entry point of the distribution."""
+def run() -> None:
+    """Do what the command line says."""
     try:
         app()
     except ModuleNotFoundError as missing:

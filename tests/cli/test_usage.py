@@ -118,6 +118,7 @@ def of_the_other_kind() -> Iterator[tuple[str, str, str]]:
                 yield name, label(parameter), "folder"
             if not traits(command, parameter).file_okay:
                 yield name, label(parameter), "file"
+                yield name, label(parameter), "/dev/null"
 
 
 @pytest.mark.parametrize(("name", "parameter", "other"), list(of_the_other_kind()))

@@ -48,7 +48,7 @@ def test_a_command_says_it_in_one_line_and_hides_no_fault_of_ours(monkeypatch: p
 
     monkeypatch.setattr(cli, "app", lambda: lacking("soundfile"))
     with pytest.raises(SystemExit, match=r"^amos: soundfile is not installed: pip install 'amos\[desk\]'$"):
-        cli.main()
+        cli.run()
     monkeypatch.setattr(cli, "app", lambda: lacking("amos.unheard_of"))
     with pytest.raises(ModuleNotFoundError):
-        cli.main()
+        cli.run()

@@ -21,8 +21,10 @@ from amos.protocol.bundle_host import BundleHeader, BundleItem, BundleWriter
 from amos.protocol.envelope_host import wrap
 from amos_sync import stick_export, stick_folder
 from amos_sync.errors import StickError, StickFull
+from amos_sync.limits import STICK_NAMES_MAX
 from amos_sync.stick_folder import NAME, StickFolder
 from amos_sync.stick_import import BundleImport
+from amos_sync.stick_shelf import MANIFEST_FILE
 
 LIAR = "liar-" + "0" * 16
 
@@ -69,7 +71,8 @@ def test_what_is_no_bundle_is_named_and_read_no_further(stick: Path, shop: Shop)
     with (folder / f"{LIAR}-006.bundle").open("wb") as file:
         file.truncate(1 << 33)
     os.symlink(folder, folder / "packs")
-    sentences = refused(stick, shop)
+    *sentences, packs = refused(stick, shop)
+    assert packs.endswith("/amos/packs: expected a folder, found a link; rename or delete that")
     assert [sentence[:29] for sentence in sentences] == [f"{LIAR}-00{number}.bundle"[:29] for number in range(1, 7)]
     for sentence, words in zip(
         sentences,
@@ -148,7 +151,11 @@ def test_a_stick_that_is_nearly_full_takes_the_oldest(
     facts = stick_command("export", "--to", tmp_path, "--spool", shop.spool, ends=1)
     told = facts["export"]
     assert told["full"] and 0 < told["segments"] < 30
-    assert f"The stick is full: {30 - told['segments']} of 30 recordings are not on it." in facts["words"][1]
+    assert (
+        f"The stick is full: {30 - told['segments']} of 30 recordings are not on it. They need 1 MB more: "
+        in facts["words"][1]
+    )
+    assert 0 < told["missing_bytes"] < 1_000_000
 
 
 def test_an_error_of_the_stick_leaves_no_half_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -177,6 +184,58 @@ def test_a_real_file_system_that_is_full_and_then_read_only(tmp_path: Path, shop
         done = subprocess.run(command, capture_output=True, text=True, timeout=60)
         assert done.returncode == 1
         assert "cannot be written; is its switch on read-only?" in done.stderr
+
+
+@pytest.mark.parametrize("kind", ["a file", "a link"])
+@pytest.mark.parametrize("command", ["export", "import"])
+def test_something_else_of_the_folders_name_is_named(tmp_path: Path, shop: Shop, kind: str, command: str) -> None:
+    if kind == "a file":
+        (tmp_path / "amos").touch()
+    else:
+        os.symlink(tmp_path, tmp_path / "amos")
+    way = "--to" if command == "export" else "--from"
+    refusal = stick_command(command, way, tmp_path, "--spool", shop.spool, ends=1)["refusal"]
+    assert refusal["sentence"] == f"{tmp_path}/amos: expected a folder, found {kind}; rename or delete that"
+
+
+def test_something_else_of_an_inner_folders_name_is_named(tmp_path: Path) -> None:
+    place = tmp_path / "amos" / "packs"
+    place.parent.mkdir()
+    place.touch()
+    with StickFolder(tmp_path, create=True) as stick, pytest.raises(StickError) as found:
+        stick.inner("packs", create=True)
+    assert str(found.value) == f"{place}: expected a folder, found a file; rename or delete that"
+
+
+@pytest.mark.parametrize("name", ["read-me.txt", "read-me.txt.new"])
+def test_something_else_of_a_files_name_is_named(tmp_path: Path, shop: Shop, name: str) -> None:
+    place = tmp_path / "amos" / name
+    place.mkdir(parents=True)
+    refusal = stick_command("export", "--to", tmp_path, "--spool", shop.spool, ends=1)["refusal"]
+    assert refusal["sentence"] == f"{place}: expected a file or a free name, found a folder; rename or delete that"
+
+
+def test_what_this_user_may_not_read_is_not_called_read_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "amos").mkdir()
+
+    def denied(*_words: object, **_options: object) -> int:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(stick_folder.os, "open", denied)
+    with pytest.raises(StickError, match="opened by this user; mount the stick for this user, or be the one who mount"):
+        StickFolder(tmp_path, create=False)
+
+
+def test_manifests_are_found_behind_any_number_of_blobs(tmp_path: Path) -> None:
+    folder = tmp_path / "amos"
+    folder.mkdir()
+    for number in range(STICK_NAMES_MAX + 100):
+        (folder / f"{number:064x}").touch()
+    names = [f"{number:032x}.manifest" for number in range(3)]
+    for name in names:
+        (folder / name).touch()
+    with StickFolder(tmp_path, create=False) as stick:
+        assert stick.names(MANIFEST_FILE) == names
 
 
 def test_a_stick_without_a_mark_is_left_alone(tmp_path: Path, shop: Shop) -> None:
