@@ -166,7 +166,10 @@ def said(member: Member) -> str:
     if member.follows:
         return "follows"
     if member.status is None:
-        return "is not connected; the directive waits for it at the broker"
+        return (
+            "is not connected; the directive waits for it at the broker (a shop without a network gets it by its"
+            " carrier's name: CARRIER/DEVICE)"
+        )
     refused = refusal(member)
     if refused is None:
         return "has not answered yet"
