@@ -5,8 +5,9 @@ from hashlib import sha256
 from amos.protocol.cbor import dumps
 from amos.score.beats import BeatClock
 from amos.score.draw import below, draw
-from amos.score.inputs import INPUT_SKIP, INPUT_SLIDER, InputRefused
-from amos.score.score import ScoreError, decode_score
+from amos.score.inputs import INPUT_DISLIKE, INPUT_SKIP, INPUT_SLIDER, InputRefused
+from amos.score.rules import REACT_DISLIKE
+from amos.score.score import AT_END, ScoreError, decode_score
 from amos.score.vm import Vm
 from amos.sound.events import Duck, Section, Start, Stop, Volume
 from test_score import follow, indexes, layer, score_map, section, words
@@ -265,3 +266,26 @@ def test_refuses_a_pack_that_does_not_fit():
         assert "32 bytes" in str(error)
     else:
         raise AssertionError("a short seed")
+
+
+def test_a_swap_at_the_end_of_a_section_that_follows_itself_waits_for_its_voice():
+    reactions = [{1: REACT_DISLIKE, 3: AT_END}]
+    rules = [{1: 0, 2: 0, 3: 2 * BEAT, 4: 0}]
+    for voices in (1, 2):
+        vm = vm_of(
+            voices=voices,
+            stem_frames=[7 * BAR] * 3,
+            stems=3,
+            pools=[{1: indexes(0, 1, 2)}],
+            sections=[section("a", 2, 2, [layer(1, 0)], [])],
+            transitions=rules,
+            reactions=reactions,
+        )
+        events = vm.advance(BAR)
+        for bar in range(1, 60, 2):
+            vm.input(INPUT_DISLIKE, 0, bar * BAR)
+        begun = [event.frame for event in starts(events + vm.advance(60 * BAR))]
+        if voices == 2:
+            assert begun == [bar * BAR for bar in range(0, 60, 2)]
+        else:
+            assert len(begun) > 15 and begun[-1] >= 56 * BAR

@@ -211,7 +211,8 @@ class Stage:
 
     def _place(self, frame: int, run: Run, slot: Slot) -> None:
         layer = run.layer
-        stem = self._choose(frame, run)
+        # Where a section follows itself, what is to be swapped at its end fades out on the voice of its successor.
+        stem = self._choose(frame, run) if self.voices.is_free(frame) else NONE
         if stem == NONE:
             self._make_due(slot, layer, slot.due_beat + 1)
             return

@@ -1,4 +1,4 @@
-"""Which voice is busy until when. The compiler proved that one is always free; this table only hands them out."""
+"""Which voice is busy until when. The decoder proved that there are enough; this table only hands them out."""
 
 from amos.score.score import ScoreError
 
@@ -12,6 +12,10 @@ class VoiceTable:
         self.busy_until = [0] * count
         self.fade_from = [0] * count
         self.stem = [0] * count
+
+    def is_free(self, frame: int) -> bool:
+        """Whether `take` would find one."""
+        return min(self.busy_until) <= frame
 
     def take(self, frame: int) -> int:
         """The lowest voice that is free at `frame`."""
