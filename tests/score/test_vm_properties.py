@@ -25,6 +25,7 @@ from amos.score.inputs import (
 from amos.score.score import Hit, RenderPlan, Score, ScoreError, decode_score
 from amos.score.vm import Vm
 from amos.sound.events import Duck, Section, Start, Stop, Volume
+from amos_ledger.intake.placements import ROUNDS_MAX
 from test_score import follow, indexes, layer, score_map, section
 from test_vm import rows
 
@@ -88,6 +89,7 @@ def check_voices(score: Score, lengths: list[int], events: list[Any]) -> None:
             assert busy_until[event.voice] <= event.frame
             assert event.frames > 0 and 0 <= event.offset < lengths[event.stem] and event.loop <= lengths[event.stem]
             assert event.loop or event.offset + event.frames <= lengths[event.stem]
+            assert event.frames <= ROUNDS_MAX * lengths[event.stem], "what a ledger takes for possible"
             assert event.fade_in >= 0 and event.fade_out >= 0 and event.fade_in + event.fade_out <= event.frames
             leaving = event.frame == entered_at and event.fade_in + event.fade_out == event.frames
             if event.voice != spoken and not leaving:

@@ -40,7 +40,7 @@ class Rows(NamedTuple):
     covered  frames that at least one row covers;  most  rows at once
     plain    whether each begins or continues in the manner of a meter whose power was not lost: unended rows last up to
              the segment's end, continued ones start at its first frame
-    over     whether any is longer than its stem, or of a stem that the pack has not
+    over     whether any is longer than its stem allows, or of a stem that the pack has not
     passing  (stem, frames, flags) of each row that continues a placement or is to be continued
     """
 
@@ -61,7 +61,8 @@ NO_ROWS = Rows(0, 0, 0, 0, True, False, ())
 
 def rows_of(usages: Sequence[Usage], lengths: Sequence[Column]) -> list[Rows | None]:
     """What the rows of each segment say, None where they are not such as `Usage.fault` lets pass. The columns of a
-    segment are of one length; `lengths` are the frames of each stem of its pack, by index, none when that is not known.
+    segment are of one length; `lengths` are the frames of the longest placement of each stem of its pack, by index,
+    none when that is not known.
     """
     found: list[Rows | None] = [NO_ROWS] * len(usages)
     chosen = [index for index, usage in enumerate(usages) if usage.stems]
@@ -124,7 +125,7 @@ def _sounding(begin: Column, end: Column, firsts: Column, counts: Column, last: 
 def _any_over(
     stems: Column, frames: Column, firsts: Column, counts: Column, highest: Column, lengths: list[Column]
 ) -> Column:
-    """Whether any row of each segment is longer than its stem, or of a stem that its pack has not."""
+    """Whether any row of each segment is longer than its stem allows, or of a stem that its pack has not."""
     packs = {id(length): length for length in lengths}
     if len(packs) == 1 and int(highest.max()) < len(lengths[0]):
         index, table = stems, lengths[0]

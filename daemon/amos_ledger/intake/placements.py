@@ -55,9 +55,19 @@ def _packed(totals: Iterable[Row]) -> bytes:
     return b"".join([_ITEM.pack(stem, frames) for stem, frames in sorted(items)])
 
 
+ROUNDS_MAX = 2
+"""How often a placement plays its stem at most: a loop goes round under a fade, and no fade is longer than half of it
+(firmware/amos/score/SCORE.md, "Loops")."""
+
+
+def longest_placement(stem: PackStem) -> int:
+    """Frames."""
+    return ROUNDS_MAX * stem.frames
+
+
 def passed_on(rows: Sequence[Row], before: bytes, stems: Sequence[PackStem]) -> bytes | None:
     """As `sounding_after`, of the rows that continue a placement or are to be continued. None where one continues what
-    the segment before did not leave sounding, or a placement is longer than its stem: questions of `play` apply."""
+    the segment before did not leave sounding, or a placement is too long for its stem: questions of `play` apply."""
     if not rows:
         return b""
     waiting, totals = _unpacked(before), []
@@ -67,7 +77,7 @@ def passed_on(rows: Sequence[Row], before: bytes, stems: Sequence[PackStem]) -> 
             if not so_far:
                 return None
             frames += so_far.pop()
-        if frames > stems[stem].frames:
+        if frames > longest_placement(stems[stem]):
             return None
         totals.append((stem, frames, flags))
     return _packed(totals)

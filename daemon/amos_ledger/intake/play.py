@@ -27,6 +27,7 @@ from amos_ledger.intake.placements import (
     any_continues,
     continued_rows,
     kinds_of_rows,
+    longest_placement,
     placement_frames,
     row_starts,
     rows_of_kinds,
@@ -101,12 +102,12 @@ def rows_in_silence(facts: Facts) -> str | None:
 
 
 def row_over_stem(facts: Facts) -> str | None:
-    """A placement plays its stem once at most, from its beginning (`events.Start`)."""
+    """A placement plays its stem once, or goes round under a fade (`events.Start`, `longest_placement`)."""
     usage, stems = facts.segment, facts.pack.stems
     if not _any_over_stem(usage, facts.pack):
         return None
     for index, frames in zip(usage.stems, usage.frames, strict=True):
-        if frames > stems[index].frames:
+        if frames > longest_placement(stems[index]):
             return _over(index, stems[index], frames)
     return None
 
@@ -120,24 +121,25 @@ def placement_over_stem(facts: Facts) -> str | None:
     # A row that continues nothing is its placement so far.
     concerned = None if _any_over_stem(facts.segment, facts.pack) else continued_rows(facts.segment)
     for index, frames, _flags in placement_frames(facts.segment, before.sounding, concerned):
-        if frames > stems[index].frames:
+        if frames > longest_placement(stems[index]):
             return _over(index, stems[index], frames)
     return None
 
 
 def _any_over_stem(usage: Usage, pack: Manifest) -> bool:
     frames = np.frombuffer(usage.frames, np.uint32)
-    return bool((frames > stem_lengths(pack)[np.frombuffer(usage.stems, np.uint16)]).any())
+    return bool((frames > longest_placements(pack)[np.frombuffer(usage.stems, np.uint16)]).any())
 
 
 @lru_cache(MANIFESTS_CACHED_MAX)
-def stem_lengths(pack: Manifest) -> npt.NDArray[np.int64]:
-    """Frames of each stem of the pack, by index."""
-    return np.array([item.frames for item in pack.stems], np.int64)
+def longest_placements(pack: Manifest) -> npt.NDArray[np.int64]:
+    """Frames that a placement of each stem of the pack lasts at most, by index."""
+    return np.array([longest_placement(stem) for stem in pack.stems], np.int64)
 
 
 def _over(index: int, stem_of_pack: PackStem, frames: int) -> str:
-    return f"frames: expected at most the {stem_of_pack.frames} of stem {index}, found {frames}"
+    most = longest_placement(stem_of_pack)
+    return f"frames: expected at most {most} of stem {index}, which has {stem_of_pack.frames}, found {frames}"
 
 
 def row_flags(facts: Facts) -> str | None:

@@ -19,7 +19,7 @@ from amos.protocol.manifest import Manifest
 from amos.protocol.segment import Usage
 from amos.protocol.topics import TIME, USAGE, device_topic, parse_device_topic, shows_head
 from amos_ledger.intake.batch_rows import NO_LENGTHS, Rows, rows_of
-from amos_ledger.intake.play import stem_lengths
+from amos_ledger.intake.play import longest_placements
 from amos_ledger.intake.segment_parse import check_signature, decode_but_rows, parse_segment
 from amos_ledger.limits import DETAIL_BYTES_MAX, TOPIC_CHARACTERS_MAX, TOPICS_CACHED_MAX
 from amos_ledger.records import DeviceKey
@@ -152,7 +152,7 @@ def open_all(
     found = [_verified(reading, key, verify) for reading, key in zip(readings, keys, strict=True)]
     said = [item for item in found if isinstance(item, Usage)]
     packs = {pack: pack_of(pack) for pack in {usage.pack for usage in said}}
-    lengths = {pack: NO_LENGTHS if known is None else stem_lengths(known) for pack, known in packs.items()}
+    lengths = {pack: NO_LENGTHS if known is None else longest_placements(known) for pack, known in packs.items()}
     rows = iter(rows_of(said, [lengths[usage.pack] for usage in said]))
     return [
         _checked(reading, key, item, packs[item.pack], next(rows)) if isinstance(item, Usage) else item

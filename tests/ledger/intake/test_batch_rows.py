@@ -12,6 +12,7 @@ from amos_ledger.intake import play
 from amos_ledger.intake.batch_rows import rows_of
 from amos_ledger.intake.facts import Facts
 from amos_ledger.intake.placements import (
+    ROUNDS_MAX,
     continued_rows,
     covered_frames,
     passed_on,
@@ -43,7 +44,7 @@ class Segment:
         return facts
 
 
-LENGTHS = {stems: np.array(stems) for stems in PACKS}
+LENGTHS = {stems: ROUNDS_MAX * np.array(stems) for stems in PACKS}
 ROW = st.tuples(st.sampled_from((0, 0, 1, 2, 3, 4, 1023, 1024, 65_535)),
                 st.one_of(st.integers(0, 6), st.integers(0, 2**32 - 1)),
                 st.one_of(st.integers(0, 9), st.integers(1, 2**32 - 1)),
@@ -99,4 +100,4 @@ def test_placements_passed_on(earlier: list[tuple[int, ...]], later: list[tuple[
 
 def _too_long(segment: Any, sounding: bytes, stems: Any) -> bool:
     totals = placement_frames(segment, sounding, continued_rows(segment))
-    return any(frames > stems[stem].frames for stem, frames, _flags in totals)
+    return any(frames > ROUNDS_MAX * stems[stem].frames for stem, frames, _flags in totals)

@@ -15,6 +15,7 @@ from amos.protocol.segment import Usage
 from amos_ledger import registry
 from amos_ledger.intake.clocks import SLACK_MS
 from amos_ledger.intake.findings import FINDINGS
+from amos_ledger.intake.placements import ROUNDS_MAX
 
 NOON_S = 1_793_534_400
 VOICES = 3
@@ -92,7 +93,7 @@ def test_one_changed_field_pays_no_more_than_time_and_voices(stage: Any, run: An
     assert sum(usage.played_frames() for usage in accepted) <= payable_bound(accepted)
     stem_frames = [stem.frames for stem in run.pack.stems]
     rows = [row for usage in accepted for row in usage.rows()]
-    assert all(frames <= stem_frames[stem] for stem, _start, frames, _flags in rows)
+    assert all(frames <= ROUNDS_MAX * stem_frames[stem] for stem, _start, frames, _flags in rows)
     assert len(accepted) == sum(reply.answer.verdict == ACCEPTED for reply in replies)
 
 

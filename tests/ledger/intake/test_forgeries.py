@@ -35,6 +35,7 @@ from amos_ledger import registry
 from amos_ledger.errors import ClockWrong
 from amos_ledger.intake import clocks
 from amos_ledger.intake.findings import FINDINGS
+from amos_ledger.intake.placements import ROUNDS_MAX
 
 SYNCHRONISED_MS = 25 * 3_600_000
 
@@ -217,7 +218,7 @@ def open_row(frames: int) -> Changes:
 
 def rest_of_stem(more: int, played: int) -> Changes:
     """The row that goes on to its stem's end, and `more` frames."""
-    return lambda case: with_rows([(0, 0, case.stem_frames - played + more, FLAG_CONTINUE | FLAG_END)])
+    return lambda case: with_rows([(0, 0, ROUNDS_MAX * case.stem_frames - played + more, FLAG_CONTINUE | FLAG_END)])
 
 
 def ended(case: Case) -> dict[str, Any]:
@@ -310,8 +311,8 @@ TABLE: dict[str, list[Row]] = {
             (C, rows((0, 0, N, WHOLE), (1, 2 * N, N, WHOLE), sounding=2 * N - 1))),
     ],
     "row_over_stem": [
-        Row((C, lambda case: with_rows([(0, 0, case.stem_frames, WHOLE)])),
-            (C, lambda case: with_rows([(0, 0, case.stem_frames + 1, WHOLE)]))),
+        Row((C, lambda case: with_rows([(0, 0, ROUNDS_MAX * case.stem_frames, WHOLE)])),
+            (C, lambda case: with_rows([(0, 0, ROUNDS_MAX * case.stem_frames + 1, WHOLE)]))),
     ],
     "row_flags": [
         Row((C, rows((0, 0, N, WHOLE))), (C, rows((0, 0, N, FLAG_END)))),
