@@ -250,7 +250,8 @@ def test_accepted_and_closed_at_once_is_told_once_and_tried_with_growing_pauses(
         wait_until(lambda: running.run(0.05) or len(attempts) >= 8, "more attempts")
         assert attempts[:8] == list(range(1, 9)), "what was accepted and closed makes no pause short again"
         assert sum("connected" in sentence for sentence in running.said) == 1
-        assert len(running.said) == len(set(running.said)) <= 3, running.said
+        # Whether the first message is written before the line breaks is chance, and then that is said, too.
+        assert len(running.said) == len(set(running.said)) <= 4, running.said
         willing.append(True)
 
         def proved() -> bool:
