@@ -7,6 +7,7 @@ and its `read` would wait for a count. A port that vanishes is `PortGone`, and c
 import errno
 import os
 import select
+import termios
 
 import serial
 
@@ -53,6 +54,8 @@ def open_serial(rest: str) -> SerialPort:
         raise PortMissing(f"serial:{path}: {_reason(error.errno)}") from error
     except (OSError, ValueError) as error:
         raise PortMissing(f"serial:{path}: {error}") from error
+    except termios.error as error:  # no OSError: who is at the other end went away while the line was set up
+        raise PortMissing(f"serial:{path}: {_reason(error.args[0])}") from error
     return SerialPort(line)
 
 
@@ -61,4 +64,6 @@ def _reason(number: int | None) -> str:
         return "not there; plug the player in or start it"
     if number == errno.EACCES:
         return "not permitted; add this user to the group that owns it (often dialout)"
+    if number == errno.EIO:
+        return "nobody is at its other end any more; plug the player in or start it"
     return "cannot be used as a serial line"
