@@ -150,7 +150,8 @@ def a_title_changed(patch: Patch) -> None:
     texts = rights.RightsHistory.texts
 
     def lying(self: Any, stem_ids: Any) -> Any:
-        return [['"Another"', *others] for _title, *others in texts(self, stem_ids)]
+        titles, *others = texts(self, stem_ids)
+        return ['"Another"' for _title in titles], *others
 
     patch.setattr(rights.RightsHistory, "texts", lying)
 
