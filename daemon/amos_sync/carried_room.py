@@ -7,6 +7,7 @@ less.
 """
 
 import time
+from collections.abc import Iterator
 
 from amos_sync.limits import CARRIED_DEVICES_MAX, CARRIED_ROOM_DEVICES, INBOX_ITEMS_A_TURN
 from amos_sync.outbox import Outbox
@@ -59,13 +60,16 @@ class CarriedRoom:
         is_known = carried.is_known_to_ledger(device_id)
         if (self._site, is_known) in self._in_vain:
             return False
-        for gone in (
-            carried.refused(INBOX_ITEMS_A_TURN),
-            carried.waiting_of_largest(self._site, is_known, INBOX_ITEMS_A_TURN),
-            carried.receipted(is_known, int(time.time()), INBOX_ITEMS_A_TURN),
-        ):
+        for gone in self._giving_way(is_known):
             self.let_go(gone)
             if carried.has_room(size):
                 return True
         self._in_vain.add((self._site, is_known))
         return False
+
+    def _giving_way(self, is_known: bool) -> Iterator[list[tuple[bytes, int]]]:
+        """Each is looked for once all before it are gone."""
+        carried = self._spool.carried
+        yield carried.refused(INBOX_ITEMS_A_TURN)
+        yield carried.waiting_of_largest(self._site, is_known, INBOX_ITEMS_A_TURN)
+        yield carried.receipted(is_known, int(time.time()), INBOX_ITEMS_A_TURN)

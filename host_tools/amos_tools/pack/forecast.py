@@ -42,19 +42,37 @@ def _placed(
 ) -> Profile:
     """The sum of what sounds in each hop, each times its gain to the power of `exponent`."""
     hop = score.rate_hz // HOPS_PER_S
-    result = np.zeros(FORECAST_S * HOPS_PER_S)
-    voices: dict[int, Sounding] = {}
-    vm = Vm(score, list(stem_frames), list(gains_q15), FORECAST_SEED)
-    for event in vm.advance(FORECAST_S * HOPS_PER_S * hop):
+    placed = Placed(profiles, hop, FORECAST_S * HOPS_PER_S, exponent)
+    for event in Vm(score, list(stem_frames), list(gains_q15), FORECAST_SEED).advance(FORECAST_S * HOPS_PER_S * hop):
+        placed.event(event)
+    return placed.finish()
+
+
+class Placed:
+    """Sums what sounds in each of `count` hops, each placement times its gain to the power of `exponent`."""
+
+    def __init__(self, profiles: Sequence[Profile], hop: int, count: int, exponent: int) -> None:
+        self._profiles = profiles
+        self._hop = hop
+        self._exponent = exponent
+        self._result: Profile = np.zeros(count)
+        self._voices: dict[int, Sounding] = {}
+
+    def event(self, event: object) -> None:
+        """Take one event of the VM."""
         if isinstance(event, Start):
-            if event.voice in voices:
-                voices[event.voice].add_to(result)
-            voices[event.voice] = Sounding(event, profiles[event.stem], hop, exponent)
-        elif isinstance(event, Stop) and event.voice in voices:
-            voices[event.voice].stop(event, result)
-    for sounding in voices.values():
-        sounding.add_to(result)
-    return result
+            if event.voice in self._voices:
+                self._voices[event.voice].add_to(self._result)
+            self._voices[event.voice] = Sounding(event, self._profiles[event.stem], self._hop, self._exponent)
+        elif isinstance(event, Stop) and event.voice in self._voices:
+            self._voices[event.voice].stop(event, self._result)
+
+    def finish(self) -> Profile:
+        """All that was placed; a value for each hop."""
+        for sounding in self._voices.values():
+            sounding.add_to(self._result)
+        self._voices.clear()
+        return self._result
 
 
 class Sounding:

@@ -58,18 +58,18 @@ class Conditions:
         if condition.kind == "role":
             if not role_exists(condition.value, self._problems):
                 return None
-            return _simple(span, "are", wanted, lambda stem: stem.role == wanted)
+            return _simple(span, wanted, lambda stem: stem.role == wanted)
         if condition.kind == "artist":
             known = self._known(condition.value, "is by", (stem.artist for stem in self._stems))
-            return _simple(span, "are", f"by {wanted}", lambda stem: stem.artist == wanted) if known else None
+            return _simple(span, f"by {wanted}", lambda stem: stem.artist == wanted) if known else None
         if condition.kind == "title":
             known = self._known(condition.value, "is titled", (stem.title for stem in self._stems))
-            return _simple(span, "are", f"titled “{wanted}”", lambda stem: stem.title == wanted) if known else None
+            return _simple(span, f"titled “{wanted}”", lambda stem: stem.title == wanted) if known else None
         tags = {tag for stem in self._stems for tag in tags_of(stem)}
         if wanted.strip().casefold() not in tags:  # no error: who wants no stem of that tag may have none
             message = f"no stem with opt-in is tagged “{wanted}”"
             self._problems.warn(condition.value.span, message, suggestion=nearest(wanted, tags))
-        return _simple(span, "are", f"tagged “{wanted}”", lambda stem: has_tag(stem, wanted))
+        return _simple(span, f"tagged “{wanted}”", lambda stem: has_tag(stem, wanted))
 
     def _fits(self, condition: tree.Condition) -> Test | None:
         span, key, tempo = condition.span, self._clock.key, self._clock.tempo_mbpm
@@ -105,8 +105,8 @@ def role_exists(role: tree.Text, problems: Problems) -> bool:
     return False
 
 
-def _simple(span: Span, verb: str, what: str, holds: Callable[[StemFacts], bool]) -> Test:
-    return Test(span, f"{verb} {what}", f"{verb} not {what}", lambda stem, _kind: holds(stem))
+def _simple(span: Span, what: str, holds: Callable[[StemFacts], bool]) -> Test:
+    return Test(span, f"are {what}", f"are not {what}", lambda stem, _kind: holds(stem))
 
 
 def _but(test: Test | None) -> Test | None:

@@ -55,9 +55,8 @@ class Pools:
         self._announced = {stem.title: stem for stem in reversed(known) if stem.title in titles}
         self._all = known
         self._stems = [stem for stem in known if stem.title not in titles]
-        self._declared = {
-            name: self._select(pool, Conditions(self._stems, clock, problems)) for name, pool in program.pools.items()
-        }
+        conditions = Conditions(self._stems, clock, problems)
+        self._declared = {name: self._select(pool, conditions) for name, pool in program.pools.items()}
         self._names: dict[tuple[str, str], int] = {}
         self._table: list[StemFacts] | None = None
 

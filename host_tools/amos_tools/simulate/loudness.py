@@ -9,8 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from amos.score.score import Score
-from amos.sound.events import Start, Stop
-from amos_tools.pack.forecast import Sounding
+from amos_tools.pack.forecast import Placed
 from amos_tools.pack.profile import HOPS_PER_S, Profile
 from amos_tools.simulate.run import Event, SimStem, Step
 
@@ -40,30 +39,20 @@ class Loudness:
 
     def __init__(self, score: Score, stems: Sequence[SimStem], frames: int) -> None:
         self.hop = score.rate_hz // HOPS_PER_S
-        self._profiles = [stem.profile for stem in stems]
         self._floor = _power_of(score.target_mlufs / 1000 - REST_LU)
-        self._power: Profile = np.zeros(frames // self.hop + 1)
-        self._voices: dict[int, Sounding] = {}
+        self._placed = Placed([_profile(stem) for stem in stems], self.hop, frames // self.hop + 1, 2)
+        self._power: Profile = np.zeros(0)
 
     def event(self, event: Event) -> None:
         """Take one event of the VM."""
-        if isinstance(event, Start):
-            if event.voice in self._voices:
-                self._voices[event.voice].add_to(self._power)
-            profile = self._profiles[event.stem]
-            assert profile is not None, "stems of script_table have profiles"
-            self._voices[event.voice] = Sounding(event, profile, self.hop, 2)
-        elif isinstance(event, Stop) and event.voice in self._voices:
-            self._voices[event.voice].stop(event, self._power)
+        self._placed.event(event)
 
     def step(self, step: Step) -> None:
         """Events say it all."""
 
     def finish(self) -> None:
         """The run is over."""
-        for sounding in self._voices.values():
-            sounding.add_to(self._power)
-        self._voices.clear()
+        self._power = self._placed.finish()
 
     def curve(self, first: int, until: int, points: int) -> Profile:
         """LUFS of `points` equal stretches of the frames `first` .. `until`, each of at least `SHORT_TERM_S`."""
@@ -87,6 +76,11 @@ class Loudness:
         longest = int(np.argmax(lengths))
         frames = [int(count) * self.hop for count in (lengths[kept].sum(), lengths[longest], borders[longest, 0])]
         return HeardRests(int(kept.sum()), *frames)
+
+
+def _profile(stem: SimStem) -> Profile:
+    assert stem.profile is not None, "stems of script_table have profiles"
+    return stem.profile
 
 
 def _power_of(lufs: float) -> float:

@@ -18,7 +18,6 @@ from amos.score.inputs import (
     INPUT_SKIP,
     INPUT_SLIDER,
     INPUT_VOLUME,
-    POSITION_MAX,
     blocked,
 )
 from amos.score.score import Score
@@ -123,7 +122,7 @@ def _words(item: TimedInput, score: Score, stems: Sequence[SimStem]) -> str:
     kind, value = item.kind, item.value
     if kind >= INPUT_SLIDER:
         slider = score.sliders[kind - INPUT_SLIDER]
-        return f"{slider.name} {(slider.lo_q15 + (slider.hi_q15 - slider.lo_q15) * value / POSITION_MAX) / 32768:.3g}"
+        return f"{slider.name} {slider.value(value) / 32768:.3g}"
     if kind in _ABOUT:
         return f"{_ABOUT[kind]} {stems[value - 1].title if value else 'all'}"
     if kind == INPUT_PAUSE:
