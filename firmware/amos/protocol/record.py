@@ -99,6 +99,8 @@ class Record:
 
     NAME = "record"
     FIELDS: tuple = ()
+    KEYS_OF_1 = 0
+    """In a format of two versions: the last key of the first."""
 
     def __init__(self, **values) -> None:
         for _key, name, kind, _bound in self.FIELDS:

@@ -113,6 +113,7 @@ class Layer(Record):
     """
 
     NAME = "layer"
+    KEYS_OF_1 = 13
     FIELDS = (
         (1, "role", "uint", 6),
         (2, "pool", "uint", POOLS_MAX - 1),
@@ -177,6 +178,7 @@ class Next(Record):
     """A section that may follow, with its weight and condition (expressions)."""
 
     NAME = "next"
+    KEYS_OF_1 = 3
     FIELDS = (
         (1, "section", "uint", SECTIONS_MAX - 1),
         (2, "weight", "i", CODE_WORDS_MAX),
@@ -195,6 +197,7 @@ class ScoreSection(Record):
     """
 
     NAME = "section"
+    KEYS_OF_1 = 5
     FIELDS = (
         (1, "name", "text", SMALL_TEXT_BYTES_MAX),
         (2, "bars_min", "uint", BARS_MAX),

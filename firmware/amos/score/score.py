@@ -69,8 +69,8 @@ __all__ = (
 )
 
 VERSION = 2
-VERSION_WITHOUT_LOOPS = 1
-"""Of a score that knows no beats of its stems: it plays as it always did, on every player."""
+VERSION_1 = 1
+"""Of a score with no field that came with version 2: it plays as it always did, on every player."""
 
 SLIDERS_MAX = 32
 TRANSITIONS_MAX = 64
@@ -109,6 +109,7 @@ class Score(Record):
     """
 
     NAME = "score"
+    KEYS_OF_1 = 28
     FIELDS = (
         (1, "version", "uint", U8),
         (2, "name", "text", SMALL_TEXT_BYTES_MAX),
@@ -173,7 +174,7 @@ class Score(Record):
     sha256: bytes
 
     def fault(self) -> "str | None":
-        if self.version not in (VERSION_WITHOUT_LOOPS, VERSION):
+        if self.version not in (VERSION_1, VERSION):
             return "version: expected 1 or %d, found %d" % (VERSION, self.version)
         if self.rate_hz not in RATES_HZ:
             return "rate_hz: expected 48000, 44100 or 22050, found %d" % self.rate_hz
@@ -195,7 +196,7 @@ class Score(Record):
             fault_text = self._section_fault(section)
             if fault_text:
                 return "section %s: %s" % (section.name, fault_text)
-        return self._loops_fault() or self._rules_fault() or self._step_fault()
+        return self._version_fault() or self._rules_fault() or self._step_fault()
 
     def _section_fault(self, section: ScoreSection):
         for layer in section.layers:
@@ -214,14 +215,25 @@ class Score(Record):
                 return "next: " + reason
         return None
 
-    def _loops_fault(self):
-        if self.version == VERSION_WITHOUT_LOOPS:
-            loops = self.beats is not None
-            for section in self.sections:
-                loops = loops or section.step_bars is not None or any([layer.rings for layer in section.layers])
-            return "version: expected 2 with beats, rings or step_bars, found 1" if loops else None
-        if self.beats is None or len(self.beats) != self.stems:
-            return "beats: expected %d in version 2, found %d" % (self.stems, len(self.beats or ()))
+    def version_needed(self) -> int:
+        """The version that the fields in use are of: 2 just if one of them came with it."""
+        records: "list[Record]" = [self]
+        for section in self.sections:
+            records.append(section)
+            records.extend(section.layers)
+            records.extend(section.nexts)
+        for record in records:
+            for key, name, _kind, _bound in record.FIELDS:
+                if key > record.KEYS_OF_1 and getattr(record, name) is not None:
+                    return VERSION
+        return VERSION_1
+
+    def _version_fault(self):
+        needed = self.version_needed()
+        if self.version != needed:
+            return "version: expected %d with these fields, found %d" % (needed, self.version)
+        if self.beats is not None and len(self.beats) != self.stems:
+            return "beats: expected %d, found %d" % (self.stems, len(self.beats))
         return None
 
     def _rules_fault(self):

@@ -7,8 +7,7 @@ from dataclasses import dataclass, replace
 from amos.protocol.record import U16
 from amos.score.score import (
     HISTORY_MAX,
-    VERSION,
-    VERSION_WITHOUT_LOOPS,
+    VERSION_1,
     Announcement,
     Daypart,
     Pool,
@@ -199,8 +198,8 @@ def _score(checked: _Checked, spoken: list[Announcement]) -> Score:
     pools = checked.pools.rows()
     beats = _beats(stems, pools, clock_facts)
     by_artist = avoid.artist_plays or any(answer.block for answer in checked.reactions)
-    return Score(
-        version=VERSION_WITHOUT_LOOPS if beats is None else VERSION,
+    score = Score(
+        version=VERSION_1,
         name=checked.name,
         rate_hz=clock_facts.rate_hz,
         tempo_mbpm=clock_facts.tempo_mbpm,
@@ -230,6 +229,8 @@ def _score(checked: _Checked, spoken: list[Announcement]) -> Score:
         renders=checked.renders or None,
         beats=beats,
     )
+    score.version = score.version_needed()
+    return score
 
 
 def _beats(stems: list[StemFacts], pools: list[Pool], clock_facts: ClockFacts) -> "array[int] | None":
