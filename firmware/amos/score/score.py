@@ -217,7 +217,7 @@ class Score(Record):
 
     def version_needed(self) -> int:
         """The version that the fields in use are of: 2 just if one of them came with it."""
-        records: "list[Record]" = [self]
+        records: list[Record] = [self]
         for section in self.sections:
             records.append(section)
             records.extend(section.layers)
