@@ -22,7 +22,7 @@ FADES = st.sampled_from([0, 0, 1, 100, BEAT // 2, BEAT, 4 * BEAT, 20 * BEAT])
 
 
 @st.composite
-def layers(draw: Any, lane: int, rings: bool = False) -> dict[int, Any]:
+def layers(draw: Any, lane: int, rings: bool = False, themed: bool = False) -> dict[int, Any]:
     low = draw(st.integers(0, 2))
     changes = {
         "count_min": low,
@@ -41,6 +41,8 @@ def layers(draw: Any, lane: int, rings: bool = False) -> dict[int, Any]:
         changes["chance"] = draw(st.sampled_from([words(0, 16384), words(1, 0), words(0, 0)]))
     if rings and draw(st.booleans()):
         changes["rings"] = draw(st.booleans())
+    if themed and draw(st.booleans()):
+        changes["themed"] = True
     return layer(lane, draw(st.integers(0, 1)), **changes)
 
 
@@ -96,20 +98,23 @@ def score_documents(draw: Any) -> bytes:
     """Up to four sections over two pools; 32 voices, so that few are refused for their budget."""
     count = draw(st.integers(1, 4))
     loops = draw(st.booleans())
+    themes = draw(st.lists(st.lists(st.integers(0, STEMS - 1), min_size=1, unique=True), max_size=3))
     sections = []
     for number in range(count):
         lanes = draw(st.lists(st.integers(1, 4), max_size=3, unique=True))
         bars = draw(st.integers(1, 6))
         nexts = draw(st.lists(st.integers(0, count - 1), max_size=count, unique=True))
+        own = draw(st.lists(st.integers(0, len(themes) - 1), unique=True)) if themes else []
         when = st.sampled_from([None, words(1, 0, 0, 16384, 6)])
         sections.append(
             section(
                 f"s{number}",
                 bars,
                 bars + draw(st.integers(0, 4)),
-                [draw(layers(lane, loops)) for lane in lanes],
+                [draw(layers(lane, loops, bool(own))) for lane in lanes],
                 [follow(after, draw(st.integers(0, 3)), draw(when)) for after in nexts],
                 draw(st.sampled_from([None, 1, bars])) if loops else None,
+                own or None,
             )
         )
     shortest = min(item[2] for item in sections) * 4 * BEAT
@@ -121,6 +126,8 @@ def score_documents(draw: Any) -> bytes:
     if loops:
         beats = st.sampled_from([0, 1, 3, 4, 7, 8, 16, 32, 600])
         rules_drawn |= {"version": 2, "beats": indexes(*draw(st.lists(beats, min_size=STEMS, max_size=STEMS)))}
+    if themes:
+        rules_drawn |= {"version": 2, "themes": [{1: indexes(*sorted(theme))} for theme in themes]}
     steps = draw(transitions(count, shortest))
     item = score_map(voices=32, sections=sections, transitions=steps, pools=pools, **rules_drawn)
     data = dumps(item)

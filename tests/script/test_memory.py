@@ -6,7 +6,7 @@ from importlib import resources
 from pathlib import Path
 
 import pytest
-from script_samples import EXAMPLE, VAULT, starter_stems
+from script_samples import EXAMPLE, VAULT, starter_stems, stem
 
 from amos_tools.script import Compiled, compile_script
 from amos_tools.script.memory import BOARDS
@@ -37,7 +37,20 @@ def starter() -> Compiled:
     return compile_script(STARTER, starter_stems())
 
 
-@pytest.mark.parametrize("compiled", [compile_script(EXAMPLE, VAULT), starter()], ids=["example", "starter"])
+THEMED = [stem(role, at, bars=4, tags=(("theme", f"t{at % 3}"),)) for role in ("pads", "bass") for at in range(12)]
+THEMES = """clock 44100 tempo 84
+pool all = stems where role pads or role bass
+section drift 8 bars themes from "theme"
+  play pads from all themed fade 1 bar
+  play bass from all themed
+"""
+
+
+@pytest.mark.parametrize(
+    "compiled",
+    [compile_script(EXAMPLE, VAULT), starter(), compile_script(THEMES, THEMED)],
+    ids=["example", "starter", "themes"],
+)
 def test_the_estimate_covers_what_is_taken(compiled: Compiled, micropython_armhf: list[str], tmp_path: Path) -> None:
     (tmp_path / "score").write_bytes(compiled.score)
     (tmp_path / "program.py").write_text(PROGRAM)

@@ -13,12 +13,15 @@ from amos_tools.script.words import PUNCTUATION, STATEMENTS, TERMINALS
 TEXT = resources.files("amos_tools.script").joinpath("REFERENCE.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```aimi\n(.*?)```", TEXT, re.DOTALL)
 GRAMMAR = re.findall(r"```ebnf\n(.*?)```", TEXT, re.DOTALL)[0]
-LINES_MAX = 200
+LINES_MAX = 300
 REPERTOIRE = [
     *VAULT,
     stem("melody", 50, artist="Noor Adeyemi"),
     stem("pads", 51, artist="Tomas Reyes"),
     stem("pads", 52, tags=(("mood", "Dusk, warm"), ("vocal", "no"))),
+    stem("bass", 54, tags=(("mood", "dusk"),)),
+    stem("bass", 55, tags=(("mood", "dawn"),)),
+    stem("pads", 56, tags=(("mood", "dawn"),)),
     stem("pads", 53, tags=(("mood", "dusk"), ("vocal", "yes"))),
 ]
 

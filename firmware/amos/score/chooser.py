@@ -25,8 +25,10 @@ from amos.score.score import (
     RELAX_KEY,
     RELAX_PLAYS,
     RELAX_TEMPO,
+    Layer,
     Score,
     ScoreError,
+    ScoreSection,
 )
 from amos.sound.limiter import UNITY_Q15
 
@@ -34,14 +36,16 @@ RELAX_DOUBLE = const(5)
 """A stem that sounds already sounds twice; the last thing given up."""
 _STARVED = const(6)
 """Every stem of the pool is blocked."""
-RULE_NAMES = ("artist", "stem.hours", "stem.plays", "key", "tempo", "double", "blocked")
+RELAX_THEME = const(7)
+"""The theme of the visit has none for the layer, or too few (`themes.py`)."""
+RULE_NAMES = ("artist", "stem.hours", "stem.plays", "key", "tempo", "double", "blocked", "theme")
 DEFAULT_RELAX = (RELAX_ARTIST, RELAX_HOURS, RELAX_PLAYS)
 """Rules the script says nothing about give way in this order, after those it names; key and tempo never do."""
 _LONG_AGO = const(-0x20000000)
 
 
 class Choice:
-    """Why a stem was chosen: what stood for choice, what was drawn, and which rules had to give way.
+    """Why a stem was chosen: what stood for choice, what was drawn, which rules had to give way, and the theme or -1.
 
     The VM fills in where: `frame`, `visit`, `section`, `layer` (index in it), `number` of the draw in its lane.
     """
@@ -55,6 +59,7 @@ class Choice:
         "relaxed",
         "section",
         "stem",
+        "theme",
         "value",
         "visit",
         "weights",
@@ -67,6 +72,7 @@ class Choice:
         self.relaxed = relaxed
         self.value = value
         self.stem = stem
+        self.theme = -1
         self.frame = self.visit = self.section = self.layer = self.number = 0
 
 
@@ -130,14 +136,12 @@ class Chooser:
             volume_q15=None if volume_q15 == UNITY_Q15 else volume_q15,
         ).encode()
 
-    def choose(self, pool: int, sounding: "set[int]", value: int, frame: int) -> int:
-        """A stem of `pool` by the 64-bit draw `value`, or NONE if all are blocked; `sounding` are heard at `frame`."""
-        relaxed = []
-        found = self._candidates(pool, sounding, frame, relaxed, self._plays)
-        if not found:
-            found, relaxed = self._relax(pool, sounding, frame)
-            for rule in relaxed:
-                self.relaxed[rule] += 1
+    def choose(self, layer: Layer, sounding: "set[int]", value: int, frame: int) -> int:
+        """A stem for `layer` by the 64-bit draw `value`, or NONE with all blocked; `sounding` are heard at `frame`."""
+        pool = layer.pool
+        found, relaxed = self._standing(layer, sounding, frame)
+        for rule in relaxed:
+            self.relaxed[rule] += 1
         weights = [self.weights_q8[stem] for stem in found]
         stem = found[weighted(weights, value)] if found else NONE
         if self.explain:
@@ -145,6 +149,18 @@ class Chooser:
         if stem != NONE:
             self._remember(pool, stem, frame)
         return stem
+
+    def enter(self, section: ScoreSection, value: int) -> None:
+        """A visit of `section` begins; the 64-bit draw `value` gives its theme, if it has any."""
+
+    def playing_on(self, layer: Layer, slots: list, stems: list) -> list:
+        """Of the slots that a themed layer could take over, those that it does. `stems`: the stem on each voice."""
+        return slots
+
+    def _standing(self, layer: Layer, sounding, frame: int) -> "tuple[list, list]":
+        """What stands for choice, and the rules that gave way for it."""
+        found = self._candidates(layer.pool, sounding, frame, [], self._plays)
+        return (found, []) if found else self._relax(layer.pool, sounding, frame)
 
     def _relax(self, pool: int, sounding, frame: int) -> "tuple[list, list]":
         """What stands for choice once enough rules have given way, and those rules."""

@@ -17,6 +17,7 @@ LAYERS_MAX = 32
 VOICES_MAX = 32
 """Sums of 32 voices keep ten fractional bits in 32 bits."""
 POOLS_MAX = 256
+THEMES_MAX = 32
 BARS_MAX = 4096
 """Over two hours at 120 bpm in 4/4."""
 GRID_BEATS_MAX = 4096
@@ -72,6 +73,15 @@ class Slider(Record):
         return self.lo_q15 + ((self.hi_q15 - self.lo_q15) * position_q15 >> 15)
 
 
+def _not_ascending(stems):
+    previous = -1
+    for stem in stems:
+        if stem <= previous:
+            return "stems: expected ascending"
+        previous = stem
+    return None
+
+
 class Pool(Record):
     """Stems a layer may draw, as ascending indexes into the pack's stem table.
 
@@ -91,16 +101,26 @@ class Pool(Record):
 
     def fault(self) -> "str | None":
         for stems in (self.stems, self.off_key or (), self.off_tempo or ()):
-            previous = -1
-            for stem in stems:
-                if stem <= previous:
-                    return "stems: expected ascending"
-                previous = stem
+            reason = _not_ascending(stems)
+            if reason:
+                return reason
         return None if len(self.stems) else "stems: expected at least one"
 
     def highest(self) -> int:
         """The largest index in the pool."""
         return max([stems[len(stems) - 1] for stems in (self.stems, self.off_key, self.off_tempo) if stems])
+
+
+class Theme(Record):
+    """Stems that belong together, as ascending indexes into the pack's stem table (version 2)."""
+
+    NAME = "theme"
+    FIELDS = ((1, "stems", "H", STEMS_MAX),)
+
+    stems: "array[int]"
+
+    def fault(self) -> "str | None":
+        return _not_ascending(self.stems) or (None if len(self.stems) else "stems: expected at least one")
 
 
 class Layer(Record):
@@ -110,6 +130,7 @@ class Layer(Record):
     tail_frames   the last so many frames of a stem ring on under the one that follows
     linear        fades are linear, not of equal power
     rings         loops of the pool are longer than their beats, and ring out under the stem that follows (version 2)
+    themed        its stems are of the theme of the visit (version 2)
     """
 
     NAME = "layer"
@@ -129,6 +150,7 @@ class Layer(Record):
         (12, "tail_frames", "uint?", FADE_FRAMES_MAX),
         (13, "linear", "bool?", None),
         (14, "rings", "bool?", None),
+        (15, "themed", "bool?", None),
     )
 
     role: int
@@ -145,6 +167,7 @@ class Layer(Record):
     tail_frames: "int | None"
     linear: "bool | None"
     rings: "bool | None"
+    themed: "bool | None"
 
     def fault(self) -> "str | None":
         if not self.count_min <= self.count_max or not self.count_max:
@@ -171,6 +194,7 @@ class Layer(Record):
             and self.tail_frames == other.tail_frames
             and self.cue_frames == other.cue_frames
             and self.rings == other.rings
+            and self.themed == other.themed
         )
 
 
@@ -194,6 +218,7 @@ class ScoreSection(Record):
     """A section of `bars_min` .. `bars_max` bars. Without `nexts` it follows itself.
 
     step_bars   its length is a multiple of these, so that phrases end with it (version 2)
+    themes      indexes of the score's themes, of which each visit draws one (version 2)
     """
 
     NAME = "section"
@@ -205,6 +230,7 @@ class ScoreSection(Record):
         (4, "layers", "records", (Layer, LAYERS_MAX)),
         (5, "nexts", "records", (Next, SECTIONS_MAX)),
         (6, "step_bars", "uint?", BARS_MAX),
+        (7, "themes", "uints?", (THEMES_MAX - 1, THEMES_MAX)),
     )
 
     name: str
@@ -213,6 +239,7 @@ class ScoreSection(Record):
     layers: "list[Layer]"
     nexts: "list[Next]"
     step_bars: "int | None"
+    themes: "list[int] | None"
 
     def fault(self) -> "str | None":
         if not 1 <= self.bars_min <= self.bars_max:
@@ -221,6 +248,10 @@ class ScoreSection(Record):
             return "step_bars: expected a multiple from min to max"
         if len({layer.lane for layer in self.layers}) != len(self.layers):
             return "layers: expected lanes to differ"
+        if self.themes is not None and (not self.themes or len(set(self.themes)) != len(self.themes)):
+            return "themes: expected at least one, each once"
+        if self.themes is None and self.themed_voices():
+            return "layers: expected themed ones in a section with themes"
         return None
 
     def lengths(self) -> "tuple[int, int]":
@@ -232,6 +263,10 @@ class ScoreSection(Record):
     def voices(self) -> int:
         """Voices at most at once, without those of the section before."""
         return sum([layer.voices() for layer in self.layers])
+
+    def themed_voices(self) -> int:
+        """Voices of what may not play on where the section follows itself, for the theme is another."""
+        return sum([layer.voices() for layer in self.layers if layer.themed])
 
 
 class Transition(Record):

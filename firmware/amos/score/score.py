@@ -23,6 +23,7 @@ from amos.score.parts import (
     POOLS_MAX,
     SECTIONS_MAX,
     SLEW_FRAMES_MAX,
+    THEMES_MAX,
     VOICES_MAX,
     Layer,
     Next,
@@ -30,6 +31,7 @@ from amos.score.parts import (
     ScoreError,
     ScoreSection,
     Slider,
+    Theme,
     Transition,
 )
 from amos.score.rules import Announcement, Daypart, Hit, Reaction, RenderPlan
@@ -51,6 +53,7 @@ __all__ = (
     "POOLS_MAX",
     "SECTIONS_MAX",
     "SLEW_FRAMES_MAX",
+    "THEMES_MAX",
     "VOICES_MAX",
     "Announcement",
     "Daypart",
@@ -64,6 +67,7 @@ __all__ = (
     "ScoreError",
     "ScoreSection",
     "Slider",
+    "Theme",
     "Transition",
     "decode_score",
 )
@@ -106,6 +110,7 @@ class Score(Record):
     relax           RELAX_* in the order in which rules give way when nothing is left to choose
     artists         a number for the artist of each stem; present when any rule asks for it
     beats           of each stem that is a loop of the score's clock, its length in beats; 0 for the others. Version 2
+    themes          stems that belong together. Version 2
     """
 
     NAME = "score"
@@ -140,6 +145,7 @@ class Score(Record):
         (27, "duck_ramp_frames", "uint?", FADE_FRAMES_MAX),
         (28, "renders", "records?", (RenderPlan, RENDERS_MAX)),
         (29, "beats", "H?", STEMS_MAX),
+        (30, "themes", "records?", (Theme, THEMES_MAX)),
     )
 
     version: int
@@ -171,6 +177,7 @@ class Score(Record):
     duck_ramp_frames: "int | None"
     renders: "list[RenderPlan] | None"
     beats: "array[int] | None"
+    themes: "list[Theme] | None"
     sha256: bytes
 
     def fault(self) -> "str | None":
@@ -199,6 +206,9 @@ class Score(Record):
         return self._version_fault() or self._rules_fault() or self._step_fault()
 
     def _section_fault(self, section: ScoreSection):
+        themes = self.themes or ()
+        if section.themes and max(section.themes) >= len(themes):
+            return "themes: expected below %d, found %d" % (len(themes), max(section.themes))
         for layer in section.layers:
             if layer.pool >= len(self.pools):
                 return "pool: expected below %d, found %d" % (len(self.pools), layer.pool)
@@ -234,6 +244,10 @@ class Score(Record):
             return "version: expected %d with these fields, found %d" % (needed, self.version)
         if self.beats is not None and len(self.beats) != self.stems:
             return "beats: expected %d, found %d" % (self.stems, len(self.beats))
+        for theme in self.themes or ():
+            highest = theme.stems[len(theme.stems) - 1]
+            if highest >= self.stems:
+                return "themes: expected stems below %d, found %d" % (self.stems, highest)
         return None
 
     def _rules_fault(self):
@@ -271,8 +285,8 @@ class Score(Record):
             leaving, following = self.sections[before], self.sections[after]
             if rule.fade_out_frames > self.frames_min(following):
                 return "section %s: expected to outlast the fade into it" % following.name
-            together = leaving.voices() + following.voices()
-            if after != before and together > voices:
+            together = following.voices() + (leaving.voices() if after != before else leaving.themed_voices())
+            if together > voices:
                 return "sections %s and %s: expected at most %d voices together, found %d" % (
                     leaving.name,
                     following.name,

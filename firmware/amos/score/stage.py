@@ -3,7 +3,7 @@
 from amos.compat import const
 from amos.score.beats import BeatClock
 from amos.score.chooser import Chooser
-from amos.score.draw import below, draw
+from amos.score.draw import SECTION_LANE, below, draw
 from amos.score.expression import evaluate
 from amos.score.memory import NONE
 from amos.score.score import Layer, Score, ScoreSection
@@ -57,10 +57,15 @@ class Stage:
         self._entry_fade_frames = fade_frames
         self._entry_curve = LINEAR_IN if linear else 0
         self.runs = []
+        if section.themes:
+            self._chooser.enter(section, self.draw(SECTION_LANE, 2))
         for index, layer in enumerate(section.layers):
             run = Run(layer, index)
             count = layer.count_min + below(self.draw(layer.lane, 0), layer.count_max - layer.count_min + 1)
-            sounding = playing_on(layer, playing)[:count]
+            sounding = playing_on(layer, playing)
+            if layer.themed:
+                sounding = self._chooser.playing_on(layer, sounding, self.voices.stem)
+            sounding = sounding[:count]
             for position in range(count):
                 slot = sounding[position] if position < len(sounding) else Slot()
                 self._make_due(slot, layer, max(slot.due_beat, beat))
@@ -266,7 +271,7 @@ class Stage:
         run.draws += 1
         layer = run.layer
         value = self.draw(layer.lane, run.draws)
-        stem = self._chooser.choose(layer.pool, self.voices.sounding(frame), value, frame)
+        stem = self._chooser.choose(layer, self.voices.sounding(frame), value, frame)
         if self._chooser.explain:
             choice = self._chooser.last
             choice.frame = frame

@@ -81,7 +81,7 @@ class Vm:
         self.score = score
         self.frame = 0
         seed32 = seed32 if score.seed is None else numbered_seed(score.seed)
-        self._chooser = Chooser(score, memory)
+        self._chooser = _chooser_of(score)(score, memory)
         self.volume_q15 = volume_q15_of(memory)
         self._turned_q15 = UNITY_Q15
         self._start_state = self._chooser.memory_bytes(0, self.volume_q15)
@@ -295,6 +295,15 @@ class Vm:
             if not (self.score.announcements or [])[index].exact:
                 at = self._stage.clock.frame(self._conductor.next_bar(at))
             self._announcer.plan(index, at, frame)
+
+
+def _chooser_of(score: Score):
+    """The class of chooser that the score needs: a board loads no other."""
+    if score.themes is None:
+        return Chooser
+    from amos.score.themes import ThemedChooser
+
+    return ThemedChooser
 
 
 def _stage_of(score: Score):

@@ -60,8 +60,9 @@ class Budget:
         """The worst case of any section and of any two that overlap while one fades must fit the voices of the mix."""
         needs = [(section.voices(), number, number) for number, section in enumerate(self._sections)]
         for before, after, _, _ in self._steps():
-            if before != after:
-                needs.append((self._sections[before].voices() + self._sections[after].voices(), before, after))
+            leaving, following = self._sections[before], self._sections[after]
+            more = leaving.themed_voices() if before == after else leaving.voices()
+            needs.append((more + following.voices(), before, after))
         self.voices_worst, before, after = max(needs)
         self.voices_worst += self._spoken
         if self.voices_worst <= voices:
@@ -69,6 +70,8 @@ class Budget:
         first, second = self._sections[before], self._sections[after]
         if before == after:
             who = f"section `{first.name}` may need {self.voices_worst} voices"
+            if first.themed_voices():
+                who += " while another theme fades out"
         else:
             who = f"section `{second.name}` may need {self.voices_worst} voices while `{first.name}` fades out"
         alone = {section.name: section.voices() for section in (first, second)}

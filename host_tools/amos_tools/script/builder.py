@@ -90,7 +90,7 @@ class Builder(Transformer[Token, Any]):
         return tree.Mix(self._span(parts[0]), tuple(parts[1:]))
 
     def section(self, parts: Parts) -> tree.Section:
-        return tree.Section(self._span(parts[0]), self._text(parts[1]), parts[2])
+        return tree.Section(self._span(parts[0]), self._text(parts[1]), parts[2], tuple(parts[4:]))
 
     def play(self, parts: Parts) -> tree.Play:
         keyword, role, _from, pool, *options = parts
@@ -114,12 +114,18 @@ class Builder(Transformer[Token, Any]):
     def _bare_option(self, parts: Parts) -> tree.Option:
         return self._option(str(parts[0]), parts[0])
 
-    exact = duck_under = _bare_option
+    exact = duck_under = themed = _bare_option
 
     def _word_option(self, parts: Parts) -> tree.Option:
         return self._option(str(parts[0]), parts[0], word=self._text(parts[-1]))
 
     scope = via = at = swap = block_it = blocked = _word_option
+
+    def themes(self, parts: Parts) -> tree.Option:
+        return self._option("themes", parts[0], words=tuple(map(self._text, parts[1:])))
+
+    def themes_from(self, parts: Parts) -> tree.Option:
+        return self._option("themes", parts[0], word=self._text(parts[2]))
 
     def _number_option(self, parts: Parts) -> tree.Option:
         number = parts[1] if isinstance(parts[1], tree.Number) else self._number(*parts[1:])

@@ -16,6 +16,7 @@ from amos.score.score import (
     Score,
     ScoreSection,
     Slider,
+    Theme,
     decode_score,
 )
 from amos_tools.script.announcements import announcements
@@ -35,6 +36,7 @@ from amos_tools.script.reactions import reactions
 from amos_tools.script.renders import renders
 from amos_tools.script.sections import Sections, Transitions
 from amos_tools.script.settings import MixFacts, clock, experience, mix, sliders
+from amos_tools.script.themes import Themes
 from amos_tools.script.units import ClockFacts
 from amos_tools.stems import StemFacts
 
@@ -62,6 +64,7 @@ class Compiled:
     stems        the stem table that the score's indexes mean
     key          of the clock line, to which the pack builder transposes; None if it names none
     pools        name of each pool of the score
+    themes       tag of each theme of the score
     heap_bytes   what score and VM take of a board's heap, as estimated by `memory.heap_bytes`
     """
 
@@ -77,6 +80,7 @@ class Compiled:
     decisions_per_hour_max: int
     sections: tuple[str, ...]
     pools: tuple[str, ...]
+    themes: tuple[str, ...]
     renders: tuple[RenderFacts, ...]
     dayparts: tuple[DaypartFacts, ...]
     heap_bytes: int
@@ -113,6 +117,8 @@ class _Checked:
     mix: MixFacts
     sliders: list[Slider]
     pools: Pools
+    themes: list[Theme] | None
+    theme_names: tuple[str, ...]
     sections: list[ScoreSection]
     transitions: Transitions
     dayparts: list[Daypart]
@@ -157,8 +163,9 @@ def _check(
     pools = Pools(program, stems, clock_facts, avoid.relax, problems)
     pools.check_size(program)
     expressions = Expressions(program, problems)
-    layers = Layers(program, clock_facts, pools, expressions, problems)
-    sections = Sections(program, expressions, layers, problems)
+    themes = Themes(pools.stems(), problems)
+    layers = Layers(program, clock_facts, pools, themes, expressions, problems)
+    sections = Sections(program, expressions, layers, themes, problems)
     table = sections.all()
     transitions = Transitions(program, sections, clock_facts, problems)
     parts = dayparts(program, slider_table, problems)
@@ -170,6 +177,9 @@ def _check(
     _check_plays(program, table, problems)
     if problems.errors:
         return None
+    theme_rows = None if problems.errors else themes.rows(pools.table())
+    if problems.errors:
+        return None
     return _Checked(
         name,
         seed,
@@ -178,6 +188,8 @@ def _check(
         mix_facts,
         slider_table,
         pools,
+        theme_rows,
+        themes.names(),
         table,
         transitions,
         parts,
@@ -228,6 +240,7 @@ def _score(checked: _Checked, spoken: list[Announcement]) -> Score:
         duck_ramp_frames=mix_facts.duck_ramp_frames if spoken else None,
         renders=checked.renders or None,
         beats=beats,
+        themes=checked.themes,
     )
     score.version = score.version_needed()
     return score
@@ -275,6 +288,7 @@ def _finish(score: Score, checked: _Checked, budget: Budget, problems: Problems)
         decisions_per_hour_max=budget.decisions_per_hour(),
         sections=tuple(section.name for section in score.sections),
         pools=checked.pools.names(),
+        themes=checked.theme_names,
         renders=tuple(RenderFacts(plan.name, plan.length_frames, len(plan.hits)) for plan in score.renders or ()),
         dayparts=checked.daypart_facts,
         heap_bytes=heap,

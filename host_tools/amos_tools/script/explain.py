@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from amos.score.chooser import RULE_NAMES, Choice
+from amos.score.chooser import RELAX_THEME, RULE_NAMES, Choice
 from amos.score.draw import DRAW_BITS
 from amos.score.memory import NONE
 from amos.score.score import Score, decode_score
@@ -123,11 +123,17 @@ def _story(placed: Placed, compiled: Compiled, score: Score) -> str:
         f"  where       section {compiled.sections[choice.section]} (visit {choice.visit + 1}), "
         f"play {ROLES[layer.role]} from {compiled.pools[choice.pool]}",
         f"  pool        {len(pool.stems)} stems, of which {_standing(choice, pool.stems)} stood for choice",
+        *([f"  theme       {_theme(choice, compiled)}"] if choice.theme >= 0 else []),
         f"  candidates  {_candidates(choice, compiled)}",
         f"  draw        number {choice.number} of lane {layer.lane}: {_draw(choice)}",
         f"  gave way    {', '.join(RULE_NAMES[rule] for rule in choice.relaxed) or 'no rule'}",
     ]
     return "\n".join(lines)
+
+
+def _theme(choice: Choice, compiled: Compiled) -> str:
+    name = compiled.themes[choice.theme]
+    return f"{name}, which has none to choose" if RELAX_THEME in choice.relaxed else name
 
 
 def _standing(choice: Choice, stems: object) -> str:

@@ -2,6 +2,7 @@
 
 import hashlib
 from array import array
+from collections.abc import Sequence
 
 from amos.score.draw import SECTION_LANE
 from amos.score.score import FADE_FRAMES_MAX, GRID_BEATS_MAX, LAYERS_MAX, Layer
@@ -14,6 +15,7 @@ from amos_tools.script.phrases import Phrases
 from amos_tools.script.pools import Pools
 from amos_tools.script.problems import Problems
 from amos_tools.script.program import Block, Program, options_once
+from amos_tools.script.themes import Themes
 from amos_tools.script.units import GAIN_DB_MAX, Q15, ClockFacts, gain_q15, length_frames, whole
 from amos_tools.stems import ROLES
 
@@ -24,17 +26,26 @@ LENGTHS = (("fade", "a fade"), ("cue", "a cue"), ("tail", "a tail"))
 class Layers:
     """Compiles the `play` lines of one script."""
 
-    def __init__(self, program: Program, clock: ClockFacts, pools: Pools, expressions: Expressions, problems: Problems):
+    def __init__(
+        self,
+        program: Program,
+        clock: ClockFacts,
+        pools: Pools,
+        themes: Themes,
+        expressions: Expressions,
+        problems: Problems,
+    ):
         self._program = program
         self._clock = clock
         self._pools = pools
+        self._themes = themes
         self._expressions = expressions
         self._problems = problems
         self._phrases = Phrases(clock, problems)
         self.uses: list[PoolUse] = []
 
-    def of(self, block: Block, bars: tuple[int, int]) -> list[Layer]:
-        """The section's layers; those with errors are noted and left out."""
+    def of(self, block: Block, bars: tuple[int, int], themes: Sequence[int]) -> list[Layer]:
+        """The section's layers, `themes` being its own; those with errors are noted and left out."""
         layers: list[Layer] = []
         asked: dict[int, int] = {}
         lanes: set[int] = set()
@@ -49,6 +60,9 @@ class Layers:
                 self._check_pool_size(play, asked[layer.pool])
                 self._note_use(play, layer)
                 self._phrases.check(play, layer, self._pools.all_of(play))
+                if layer.themed:
+                    self._themes.check_layer(play, layer, themes, self._pools.all_of(play))
+        self._themes.check(block.section, block.plays)
         return layers
 
     def step_bars(self, block: Block, bars: tuple[int, int]) -> int | None:
@@ -95,6 +109,7 @@ class Layers:
             tail_frames=tail or None,
             linear=True if fade and word is not None and word.value == "linear" else None,
             rings=True if not fade and not tail and self._rings(play) else None,
+            themed=True if "themed" in options else None,
         )
 
     def _rings(self, play: tree.Play) -> bool:

@@ -26,6 +26,8 @@ _SLOT = 240
 _STEM = 4
 _VOICE = 30
 _LOOPS = 3000
+_THEMES = 2500
+_THEME = 60
 
 
 def heap_bytes(score: Score) -> int:
@@ -44,6 +46,8 @@ def heap_bytes(score: Score) -> int:
         total += 2 * score.stems
     if score.beats is not None:
         total += 2 * score.stems + _LOOPS
+    if score.themes is not None:
+        total += _THEMES + sum(_THEME + 2 * len(theme.stems) for theme in score.themes)
     if score.stem_seconds:
         total += 4 * score.stems
     slots = 0

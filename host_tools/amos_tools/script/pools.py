@@ -161,6 +161,10 @@ class Pools:
         stem = self._announced.get(title)
         return None if stem is None else self.table().index(stem)
 
+    def stems(self) -> list[StemFacts]:
+        """What pools may hold: all stems there are, without what is announced."""
+        return self._stems
+
     def titles(self) -> set[str]:
         """Titles of all stems there are."""
         return {stem.title for stem in self._all}

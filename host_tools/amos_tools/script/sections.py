@@ -8,6 +8,7 @@ from amos_tools.script.expressions import Expressions
 from amos_tools.script.layers import Layers
 from amos_tools.script.problems import Problems
 from amos_tools.script.program import Block, Program, options_once
+from amos_tools.script.themes import Themes
 from amos_tools.script.units import ClockFacts, fade_frames, whole
 
 MOMENTS = {"beat": AT_BEAT, "bar": AT_BAR, "end": AT_END}
@@ -16,10 +17,11 @@ MOMENTS = {"beat": AT_BEAT, "bar": AT_BAR, "end": AT_END}
 class Sections:
     """Compiles the sections of one script. Indexes are those of the score's section table."""
 
-    def __init__(self, program: Program, expressions: Expressions, layers: Layers, problems: Problems):
+    def __init__(self, program: Program, expressions: Expressions, layers: Layers, themes: Themes, problems: Problems):
         self._program = program
         self._expressions = expressions
         self._layers = layers
+        self._themes = themes
         self._problems = problems
         self._index = {name: number for number, name in enumerate(program.blocks)}
 
@@ -34,13 +36,16 @@ class Sections:
         if lo is not None and hi is not None and lo > hi:
             self._problems.error(bars.span, "the bars run backwards", expected=[f"{hi}..{lo}"])
         lo, hi = lo or 1, hi or lo or 1
+        options_once(block.section.options, self._problems)
+        themes = self._themes.of(block.section)
         return ScoreSection(
             name=block.section.name.value,
             bars_min=min(lo, hi),
             bars_max=max(lo, hi),
-            layers=self._layers.of(block, (lo, hi)),
+            layers=self._layers.of(block, (lo, hi), themes or ()),
             nexts=self._nexts(block),
             step_bars=self._layers.step_bars(block, (min(lo, hi), max(lo, hi))),
+            themes=themes,
         )
 
     def _nexts(self, block: Block) -> list[Next]:

@@ -13,11 +13,22 @@ def tags_of(stem: StemFacts) -> frozenset[str]:
     """Names of columns that say something but no, and what stands in them, each part by itself; without capitals."""
     tags = set()
     for name, text in stem.tags:
-        parts = {part.strip().casefold() for part in _BETWEEN.split(text)} - {""}
+        parts = _parts(text)
         if parts - _NO:
             tags.add(name.casefold())
             tags |= parts - _NO - _YES
     return frozenset(tags)
+
+
+def tags_in(stem: StemFacts, column: str) -> frozenset[str]:
+    """The tags that a stem has from one column."""
+    wanted = column.strip().casefold()
+    texts = [_parts(text) - _NO - _YES for name, text in stem.tags if name.casefold() == wanted]
+    return frozenset().union(*texts)
+
+
+def _parts(text: str) -> frozenset[str]:
+    return frozenset(part.strip().casefold() for part in _BETWEEN.split(text)) - {""}
 
 
 def has_tag(stem: StemFacts, tag: str) -> bool:

@@ -61,6 +61,7 @@ class Option:
     range: Range | None = None
     expression: Expression | None = None
     word: Text | None = None
+    words: tuple[Text, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,9 +115,12 @@ class Mix:
 
 @dataclass(frozen=True, slots=True)
 class Section:
+    """An option of kind themes has tags as `words`, or a column of tags as `word`."""
+
     span: Span
     name: Text
     bars: Range
+    options: tuple[Option, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ _WORDS = (
     "title", "tag", "fits", "start", "scope", "slew", "target", "peak", "voices", "duck", "from", "count", "every",
     "chance", "gain", "enter", "bar", "beat", "end", "fade", "when", "any", "at", "power", "linear", "via", "stem",
     "keep", "plays", "hours", "set", "exact", "weight", "swap", "length", "hit", "cue", "tail", "for", "priority",
+    "themes", "themed",
 )  # fmt: skip
 
 _UNITS = {
