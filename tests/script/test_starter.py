@@ -27,6 +27,7 @@ EITHER: tuple[set[tuple[str, str]], ...] = (
     {("block_it", "STEM"), ("block_it", "ARTIST")},
     {("blocked", "STEM"), ("blocked", "ARTIST")},
     {("duration", "H"), ("duration", "MIN")},
+    {("themes", "THEMES"), ("themes_from", "THEMES"), ("themes_from", "FROM"), ("themes_from", "STRING")},
 )
 """Choices of which a script has room for one, or few; one is enough."""
 

@@ -28,6 +28,9 @@ _TOMAS_NOOR = (Split("tomas-reyes", 500_000), Split("noor-adeyemi", 500_000))
 _PILOTS = (Split("harbour-pilots", 1_000_000),)
 _WEATHER = (("place", "outdoors, weather"),)
 _NIGHT = (("mood", "night, quiet"),)
+_BRUSHES = (("theme", "brushes"),)
+_GLASS = (("theme", "glass"),)
+_EITHER = (("theme", "brushes, glass"),)
 _TRIO = (Split("ilse-maren", 333_334), Split("june-okafor", 333_333), Split("noor-adeyemi", 333_333))
 
 
@@ -64,28 +67,28 @@ BASSES = (
         (4, 43, 1.8, 0.95), (6.5, 41, 0.5, 0.6), (7, 40, 1, 0.7),
         (8, 41, 1.8, 1.0), (10.5, 45, 0.5, 0.6), (11, 41, 1, 0.8),
         (12, 36, 1.8, 0.95), (14, 43, 1, 0.75), (15, 36, 1, 0.7),
-    ), 4, 11)),
+    ), 4, 11), tags=_BRUSHES),
     Piece("Low Water", "Ilse Maren", "bass", "D minor", 4, _ILSE, lambda: bass(notes.sub, (
         (0, 38, 3.5, 1.0), (4, 43, 3.5, 0.9), (8, 41, 3.5, 0.95), (12, 36, 2.5, 0.9), (15, 36, 0.9, 0.7),
-    ), 4, 12)),
+    ), 4, 12), tags=_GLASS),
     Piece("Keel", "June Okafor", "bass", "F major", 8, _JUNE, lambda: bass(notes.upright, tuple(
         (bar * 4 + beat, root + step, beats, gain)
         for bar, root in enumerate((41, 41, 38, 38, 43, 43, 36, 36))
         for beat, step, beats, gain in
         ((0, 0, 1.4, 1.0), (1.75, 12, 0.4, 0.45), (2.5, 7 if root != 41 else 4, 1.2, 0.7))
-    ), 8, 13)),
+    ), 8, 13), tags=_EITHER),
 )  # fmt: skip
 
 BEATS = (
     Piece("Brush One", "Tomas Reyes", "beats", None, 4, _TOMAS, lambda: drums(
         ("k...b..g..k.b..g", "k...b..g.gk.b...", "k...b..g..k.b..g", "k..gb..g.gk.b.gg"),
-        4, 21, swept=0.045, wet=0.10)),
+        4, 21, swept=0.045, wet=0.10), tags=_BRUSHES),
     Piece("Brush Two", "Tomas Reyes", "beats", None, 4, _TOMAS_NOOR, lambda: drums(
-        ("k.g.b.gk..k.b.g.", "k.g.b.g.g.k.b..k"), 4, 22, swept=0.06, wet=0.14)),
+        ("k.g.b.gk..k.b.g.", "k.g.b.g.g.k.b..k"), 4, 22, swept=0.06, wet=0.14), tags=_BRUSHES),
     Piece("Soft Step", "Noor Adeyemi", "beats", None, 4, _NOOR, lambda: drums(
-        ("k.....r...k.r...", "k.....r..kk.r..g"), 4, 23, swept=0.0, wet=0.22)),
+        ("k.....r...k.r...", "k.....r..kk.r..g"), 4, 23, swept=0.0, wet=0.22), tags=_GLASS),
     Piece("Half Light", "Noor Adeyemi", "beats", None, 4, _NOOR, lambda: drums(
-        ("k.....g.b.....g.", "k..k....b..g..g."), 4, 24, swept=0.05, wet=0.18)),
+        ("k.....g.b.....g.", "k..k....b..g..g."), 4, 24, swept=0.05, wet=0.18), tags=_GLASS),
 )  # fmt: skip
 
 TOPS = (
@@ -98,15 +101,15 @@ HARMONIES = (
     Piece("Piano by the Window", "June Okafor", "harmony", "D minor", 8, _JUNE, lambda: chords((
         (0, _D, 1.0), (3.5, _D[1:], 0.5), (8, _G, 0.95), (11.5, _G[1:], 0.5), (14, _G[2:], 0.45),
         (16, _F, 1.0), (19.5, _F[1:], 0.5), (24, _C, 0.95), (27.5, _C[1:], 0.5), (30, _C[2:], 0.4),
-    ), 8, 41, 0.45)),
+    ), 8, 41, 0.45), tags=_BRUSHES),
     Piece("Two Chords", "Tomas Reyes", "harmony", "D minor", 4, _TOMAS, lambda: chords((
         (0, _D, 1.0), (2.75, _D[2:], 0.45), (5.5, _D[1:], 0.55),
         (8, _F, 1.0), (10.75, _F[2:], 0.45), (13.5, _F[1:], 0.55),
-    ), 4, 42, 0.4)),
+    ), 4, 42, 0.4), tags=_EITHER),
     Piece("Offbeats", "Ilse Maren", "harmony", "F major", 4, _TRIO, lambda: chords(tuple(
         (bar * 4 + beat, chord[2:], gain)
         for bar, chord in enumerate((_F, _F, _C, _G)) for beat, gain in ((1.5, 0.8), (3.5, 0.55))
-    ), 4, 43, 0.5)),
+    ), 4, 43, 0.5), tags=_GLASS),
 )  # fmt: skip
 
 MELODIES = (
