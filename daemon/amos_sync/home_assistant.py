@@ -17,6 +17,7 @@ from amos.protocol.errors import MessageError
 from amos.protocol.link import STATES, Status
 from amos.score.inputs import INPUT_VOLUME
 from amos.sound.ducking import UNITY_Q15
+from amos_inputs.words import volume_db
 from amos_mqtt.client import MqttClient
 from amos_sync.clock import wall_ms
 from amos_sync.device import Device
@@ -126,11 +127,6 @@ def volume_q15(payload: bytes) -> int:
     if not VOLUME_DB_MIN <= decibels <= VOLUME_DB_MAX or len(payload) > COMMAND_CHARACTERS_MAX:
         raise MessageError(f"volume: expected {VOLUME_DB_MIN} to {VOLUME_DB_MAX} dB, found {payload[:40]!r}")
     return round(UNITY_Q15 * 10 ** (decibels / 20))
-
-
-def volume_db(gain_q15: int) -> int:
-    """The number of dB of a gain, whole as they are set."""
-    return round(20 * math.log10(gain_q15 / UNITY_Q15))
 
 
 def discovery(site: str, device: str, firmware: str, version: str) -> dict[str, Any]:

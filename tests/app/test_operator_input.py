@@ -36,13 +36,13 @@ from amos.sound.limiter import ceiling_for
 from amos.sound.meter import Meter
 from amos.sound.mixer import make_mixer
 from amos_cli.output import Exit
+from amos_inputs.words import GIVEN_KINDS, NAMED_KINDS, PLAIN_KINDS
 from amos_tools import toolchain
 from amos_tools.cli import app
 from amos_tools.device.call import DeviceError, ask_status, send_input
 from amos_tools.device.run import micropython_environment
 from amos_tools.pack import build_pack
 from amos_tools.script import compile_script
-from amos_tools.simulate.inputs import GIVEN_KINDS, NAMED_KINDS, PLAIN_KINDS
 from amos_tools.vault import Vault, parse_facts
 from protocol_player import Player as ProtocolPlayer
 

@@ -23,11 +23,13 @@ OURS = {
     "amos",
     "amos_batches",
     "amos_cli",
+    "amos_inputs",
     "amos_metrics",
     "amos_mqtt",
     "amos_places",
     "amos_sync",
     "amos_ledger",
+    "amos_player",
     "amos_tools",
 }
 FORBIDDEN = {"daemon", "firmware", "host_tools", "tests"}  # folders, not packages
@@ -241,7 +243,7 @@ RULES = (
     # An input is the score's, and its value the mixer's.
     rule(
         "amos_sync.home_assistant",
-        *("amos_sync", "amos_mqtt", "amos.protocol", "amos.score.inputs", "amos.sound.ducking"),
+        *("amos_sync", "amos_inputs", "amos_mqtt", "amos.protocol", "amos.score.inputs", "amos.sound.ducking"),
     ),
     rule("amos_sync.options", "amos_sync", "amos_cli.keys", "amos_mqtt"),
     # What is looked at before the courier runs: the player's part of the machine, too.
@@ -322,6 +324,15 @@ RULES = (
     rule("amos_batches", outside={*sys.stdlib_module_names, "distributed"}),
     # Reads and writes files, and knows nothing of what is in them.
     rule("amos_places", "amos.edges.durable_host"),
+    # Words in, kinds and values of the score's inputs out.
+    rule(
+        "amos_inputs",
+        *("amos.protocol.printable_host", "amos.score", "amos.sound.limiter", "amos_cli.names"),
+        outside=PURE_HOST,
+        pure=True,
+    ),
+    # Another program's player: the firmware, and nothing of daemons but the words of inputs.
+    rule("amos_player", "amos", "amos_inputs"),
     rule("amos_cli", "amos.edges.durable_host", "amos.protocol.printable_host", "amos.crypto.key_text"),
     rule("amos_metrics", "amos_mqtt.address", outside={*sys.stdlib_module_names, "prometheus_client"}),
     rule("amos_mqtt.back_off", outside=PURE_HOST, pure=True),

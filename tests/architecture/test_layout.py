@@ -17,13 +17,14 @@ PACKAGES = {
         "DESIGN.md",
         "amos_batches",
         "amos_cli",
+        "amos_inputs",
         "amos_metrics",
         "amos_mqtt",
         "amos_places",
         "amos_sync",
         "amos_ledger",
     },
-    "host_tools": {"amos_tools", "OPERATING.md"},
+    "host_tools": {"amos_player", "amos_tools", "OPERATING.md"},
 }
 
 

@@ -16,10 +16,12 @@ PACKAGES = (
     "daemon/amos_cli",
     "daemon/amos_batches",
     "daemon/amos_mqtt",
+    "daemon/amos_inputs",
     "daemon/amos_metrics",
     "daemon/amos_places",
     "daemon/amos_sync",
     "daemon/amos_ledger",
+    "host_tools/amos_player",
     "host_tools/amos_tools",
 )
 

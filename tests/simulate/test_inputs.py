@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 from amos.score.inputs import INPUT_ANNOUNCE
 from amos.score.rules import Announcement
 from amos.score.score import Score
+from amos_inputs.vocabulary import ScoreVocabulary
+from amos_inputs.words import NAMED_KINDS, InputWordError, word_input
 from amos_tools.simulate import InputFileError, SeedError, TimedInput, read_inputs, seed32
 from amos_tools.simulate.durations import DurationError, frames_of
-from amos_tools.simulate.inputs import NAMED_KINDS, parse_input, word_input
-from amos_tools.simulate.vocabulary import ScoreVocabulary
+from amos_tools.simulate.inputs import parse_input
 
 
 def test_a_number_or_the_digits_of_a_session_make_a_seed() -> None:
@@ -126,7 +127,7 @@ def test_an_announcement_is_known_by_its_name_or_its_number(score: Score) -> Non
     assert word_input("announce", "0", words) == (INPUT_ANNOUNCE, 0)
     assert parse_input('{"frame": 7, "kind": "announce", "value": "welcome"}', told) == (7, INPUT_ANNOUNCE, 0)
     with pytest.raises(
-        InputFileError, match=r"expected one of welcome, Café closes, found 'welcom'; the nearest is welcome"
+        InputWordError, match=r"expected one of welcome, Café closes, found 'welcom'; the nearest is welcome"
     ):
         word_input("announce", "welcom", words)
 
@@ -139,7 +140,7 @@ NO_NUMBERS += ["9" * 13, "9" * 5000, "0." + "1" * 5000, ".", "-", "+-1", "1,5", 
 @pytest.mark.parametrize("text", NO_NUMBERS, ids=lambda text: ascii(text[:14]))
 def test_a_word_that_is_no_plain_number_is_refused_in_a_sentence(score: Score, kind: str, text: str) -> None:
     named = score.sliders[0].name if kind == "slider" else kind
-    with pytest.raises(InputFileError, match=r"^value: expected a number, found '") as refused:
+    with pytest.raises(InputWordError, match=r"^value: expected a number, found '") as refused:
         word_input(named, text, ScoreVocabulary(score))
     assert len(str(refused.value)) < 100 and str(refused.value).isprintable()
 
@@ -147,10 +148,10 @@ def test_a_word_that_is_no_plain_number_is_refused_in_a_sentence(score: Score, k
 def test_a_value_is_given_where_one_is_needed_and_nowhere_else(score: Score) -> None:
     words = ScoreVocabulary(score)
     for kind in ("skip", "pause", "resume"):
-        with pytest.raises(InputFileError, match=f"{kind}: expected no value, found 'chorus'"):
+        with pytest.raises(InputWordError, match=f"{kind}: expected no value, found 'chorus'"):
             word_input(kind, "chorus", words)
     for kind in ("volume", "announce", score.sliders[0].name):
-        with pytest.raises(InputFileError, match=r"expected .*, found none"):
+        with pytest.raises(InputWordError, match=r"expected .*, found none"):
             word_input(kind, None, words)
     assert word_input("like", None, words)[1] == 0
 
@@ -158,7 +159,7 @@ def test_a_value_is_given_where_one_is_needed_and_nowhere_else(score: Score) -> 
 @pytest.mark.parametrize("kind", ["clock", "block", "leave"])
 def test_what_a_player_tells_itself_stands_in_files_only(score: Score, kind: str) -> None:
     assert parse_input(json.dumps({"frame": 7, "kind": kind, "value": 0}), score) == (7, NAMED_KINDS[kind], 0)
-    with pytest.raises(InputFileError, match=f"^kind: expected skip, .*, shuffle, announce, intensity; found '{kind}'"):
+    with pytest.raises(InputWordError, match=f"^kind: expected skip, .*, shuffle, announce, intensity; found '{kind}'"):
         word_input(kind, "0", ScoreVocabulary(score))
 
 

@@ -17,9 +17,10 @@ from sync_players import FakePlayer, PlayerThread, sealed
 
 from amos.protocol.errors import MessageError, ProofError
 from amos.score.inputs import INPUT_VOLUME
+from amos_inputs.words import volume_db
 from amos_mqtt.broker import Login, broker_at
 from amos_sync.courier import Courier, Settings
-from amos_sync.home_assistant import EXPIRE_AFTER_S, STATE_AGAIN_MS, volume_db, volume_q15
+from amos_sync.home_assistant import EXPIRE_AFTER_S, STATE_AGAIN_MS, volume_q15
 from amos_sync.notes import Notes
 
 SITE = "harbour-cafe"

@@ -18,6 +18,8 @@ from amos_cli.key_files import read_key
 from amos_cli.numbers import finite
 from amos_cli.output import AsJson, print_json
 from amos_cli.paths import file_option, folder_argument, folder_option
+from amos_inputs.vocabulary import ScoreVocabulary
+from amos_inputs.words import word_input
 from amos_tools.boards import load_board
 from amos_tools.device.call import ask_identity, ask_logs, ask_status, send_input
 from amos_tools.device.forgo import forgo
@@ -35,8 +37,6 @@ from amos_tools.device.rotate_key import rotate_key
 from amos_tools.device.rotate_operator import rotate_operator
 from amos_tools.device.send import send_pack
 from amos_tools.device.settings import silence_in, wanted
-from amos_tools.simulate.inputs import word_input
-from amos_tools.simulate.vocabulary import ScoreVocabulary
 
 app = typer.Typer(help="Prepare players, enrol them, ask how they are.", no_args_is_help=True)
 

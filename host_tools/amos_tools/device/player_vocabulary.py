@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 from amos.protocol.link_name import ANNOUNCEMENTS, SLIDERS
 from amos.score.inputs import InputRefused
+from amos_inputs.vocabulary import Bounded
 from amos_tools.device.call import DeviceError, ask_names
-from amos_tools.simulate.vocabulary import Bounded
 
 VALUE_MAX = (1 << 31) - 1
 """What an input over the link can carry; whether the score has such a stem is for the player to say."""

@@ -10,6 +10,7 @@ from amos.settings import ConfigError
 from amos_cli.files import OutputRefused
 from amos_cli.key_files import KeyFileError
 from amos_cli.output import refusals
+from amos_inputs.words import InputWordError
 from amos_ledger.errors import LedgerError
 from amos_mqtt.broker import BrokerSettingError
 from amos_sync.errors import SettingError
@@ -19,10 +20,8 @@ from amos_tools.device.deliver import DeliveryError
 from amos_tools.device.place import PlaceError
 from amos_tools.device.prepare import PackDoesNotFit
 from amos_tools.device.records import RecordError
-from amos_tools.simulate.inputs import InputFileError
 
-USAGE = (BoardError, BrokerSettingError, ConfigError, InputFileError, SettingError)
-"""An `InputFileError` is about the words of an input here: no command reads a file of them."""
+USAGE = (BoardError, BrokerSettingError, ConfigError, InputWordError, SettingError)
 
 FINDINGS = (DeliveryError, DeviceError, LedgerError, LocalError, OutputRefused, PlaceError, ProtocolError, RecordError)
 FINDINGS += (KeyFileError, PackDoesNotFit, ScoreError)  # type: ignore[assignment]

@@ -10,61 +10,23 @@
 """
 
 import json
-import re
-from collections.abc import Mapping, Sequence
-from decimal import Decimal, InvalidOperation
-from fractions import Fraction
+from collections.abc import Sequence
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from amos.protocol.printable_host import printable
-from amos.score.inputs import (
-    INPUT_ANNOUNCE,
-    INPUT_BLOCK,
-    INPUT_CLOCK,
-    INPUT_DISLIKE,
-    INPUT_LEAVE,
-    INPUT_LIKE,
-    INPUT_PAUSE,
-    INPUT_SHUFFLE,
-    INPUT_SKIP,
-    INPUT_SLIDER,
-    INPUT_VOLUME,
-    OWN_INPUTS,
-    POSITION_MAX,
-    InputRefused,
-)
+from amos.score.inputs import INPUT_CLOCK
 from amos.score.score import Score
-from amos.sound.limiter import UNITY_Q15
-from amos_cli.names import hint, nfc, same_name
 from amos_cli.text import TextFault, decode_text
-from amos_tools.script.times import clock_of
+from amos_inputs.vocabulary import ScoreVocabulary
+from amos_inputs.words import InputWordError, kind_value
+from amos_tools.script.times import ClockError, clock_of
 from amos_tools.simulate.durations import DurationError, frames_of
-from amos_tools.simulate.vocabulary import Bounded, ScoreVocabulary, Vocabulary
 
 FILE_BYTES_MAX = 4 * 1024 * 1024
 INPUTS_MAX = 20_000
 """One every four seconds of a day."""
 FRAME_MAX = 2**53
-NAME_LETTERS_SHOWN = 64
-NAMED_KINDS = {
-    "like": INPUT_LIKE,
-    "dislike": INPUT_DISLIKE,
-    "shuffle": INPUT_SHUFFLE,
-    "clock": INPUT_CLOCK,
-    "announce": INPUT_ANNOUNCE,
-    "block": INPUT_BLOCK,
-    "leave": INPUT_LEAVE,
-}
-GIVEN_KINDS = {name: kind for name, kind in NAMED_KINDS.items() if kind not in OWN_INPUTS}
-"""Those that a running player takes from others."""
-PLAIN_KINDS = {"skip": (INPUT_SKIP, 0), "pause": (INPUT_PAUSE, 1), "resume": (INPUT_PAUSE, 0)}
-"""Kinds that take no value."""
-ABOUT_ALL = ("like", "dislike", "shuffle")
-"""Kinds that are about all that sounds, when no value says which stem."""
-VOLUME_DB_MIN = -60
-PLAIN_NUMBER = re.compile(r"[-+]?(?:[0-9]{1,12}(?:\.[0-9]{0,12})?|\.[0-9]{1,12})")
-"""What a command line takes for a number: neither letters nor exponents, and no more digits than mean something."""
 _FIELDS = {"frame", "time", "kind", "value"}
 
 
@@ -115,9 +77,13 @@ def parse_input(line: str, score: Score) -> TimedInput:
         raise InputFileError(f"expected a line of JSON, found {error}") from None
     if not isinstance(fields, dict) or not fields.keys() <= _FIELDS or "kind" not in fields:
         raise InputFileError(f"expected fields frame or time, kind, value; found {line.strip()[:80]!r}")
-    return TimedInput(
-        _frame(fields, score.rate_hz), *_kind_value(fields["kind"], fields.get("value", 0), ScoreVocabulary(score))
-    )
+    frame, kind, value = _frame(fields, score.rate_hz), fields["kind"], fields.get("value", 0)
+    if kind == "clock" and isinstance(value, str):
+        return TimedInput(frame, INPUT_CLOCK, _clock(value))
+    try:
+        return TimedInput(frame, *kind_value(kind, value, ScoreVocabulary(score)))
+    except InputWordError as error:
+        raise InputFileError(str(error)) from None
 
 
 def _frame(fields: dict[str, Any], rate_hz: int) -> int:
@@ -135,104 +101,14 @@ def _frame(fields: dict[str, Any], rate_hz: int) -> int:
     return frame
 
 
-def word_input(kind: str, value: str | None, words: Vocabulary) -> tuple[int, int]:
-    """Kind and value as the VM takes them, of words for a running player on a command line. Raises `InputFileError`."""
-    kind = nfc(kind)
-    if kind in PLAIN_KINDS and value is not None:
-        why = "; the script draws the section that follows" if kind == "skip" else ""
-        raise InputFileError(f"{kind}: expected no value, found {printable(value, 40)!r}{why}")
-    if kind == "announce" and value is not None and not re.fullmatch("[0-9]+", value):
-        return INPUT_ANNOUNCE, _announcement(value, words)
-    number: int | Decimal | None = 0 if kind in ABOUT_ALL else None
-    if value is not None:
-        if not PLAIN_NUMBER.fullmatch(value):
-            raise InputFileError(f"value: expected a number, found {printable(value, 40)!r}")
-        number = Decimal(value) if "." in value else int(value)
-    return _kind_value(kind, number, words, GIVEN_KINDS)
-
-
-def _kind_value(kind: Any, value: Any, words: Vocabulary, named: Mapping[str, int] = NAMED_KINDS) -> tuple[int, int]:
-    if type(kind) is int and kind == INPUT_SKIP:
-        return INPUT_SKIP, 0
-    if isinstance(kind, str):
-        kind = nfc(kind)
-        if kind in PLAIN_KINDS:
-            return PLAIN_KINDS[kind]
-        if kind == "clock" and kind in named and isinstance(value, str):
-            return INPUT_CLOCK, _clock(value)
-        if kind == "volume":
-            return INPUT_VOLUME, _volume_q15(value)
-        if kind == "announce" and isinstance(value, str):
-            return INPUT_ANNOUNCE, _announcement(value, words)
-        kind = named.get(kind, kind)
-    if type(kind) is not int:
-        return _slider(kind, value, words.sliders(), named)
-    if type(value) is not int:
-        raise InputFileError(f"value: expected a whole number, found {_shown(value)}")
-    try:
-        words.check(kind, value)
-    except InputRefused as error:
-        raise InputFileError(str(error)) from None
-    return kind, value
-
-
-def _slider(kind: Any, value: Any, sliders: Sequence[Bounded], named: Mapping[str, int]) -> tuple[int, int]:
-    """Kind and position of the slider of that name."""
-    names = [slider.name for slider in sliders]
-    known = [*PLAIN_KINDS, "volume", *named, *names]
-    place = next((place for place, name in enumerate(names) if same_name(name, str(kind))), None)
-    if place is None:
-        listed = ", ".join(printable(name, NAME_LETTERS_SHOWN) for name in known)
-        close = printable(hint(str(kind), known))
-        raise InputFileError(f"kind: expected {listed}; found {printable(kind, 40)!r}{close}")
-    low, high = Fraction(sliders[place].lo_q15, 32768), Fraction(sliders[place].hi_q15, 32768)
-    if isinstance(value, bool) or not isinstance(value, (int, Decimal)) or not low <= _fraction(value) <= high:
-        raise InputFileError(
-            f"value: expected {float(low):g} to {float(high):g} for {printable(kind, 40)}, found {_shown(value)}"
-        )
-    return INPUT_SLIDER + place, round((_fraction(value) - low) * POSITION_MAX / (high - low))
-
-
-def _shown(value: Any) -> str:
-    return "none" if value is None else printable(value, 40)
-
-
-def _announcement(name: str, words: Vocabulary) -> int:
-    """The number of the announcement of that name."""
-    names = words.announcements()
-    for number, known in enumerate(names):
-        if same_name(known, name):
-            return number
-    listed = ", ".join(printable(known, NAME_LETTERS_SHOWN) for known in names) or "none"
-    close = printable(hint(name, names))
-    raise InputFileError(f"announce: expected one of {listed}, found {printable(name, 40)!r}{close}")
-
-
 def _clock(text: str) -> int:
     try:
         value = clock_of(text)
-    except ValueError as error:
+    except ClockError as error:
         raise InputFileError(str(error)) from None
     if value is None:
         raise InputFileError("clock: expected a day and time, found none")
     return value
-
-
-def _volume_q15(value: Any) -> int:
-    good = type(value) is int or (isinstance(value, Decimal) and value.is_finite())
-    if not good or not VOLUME_DB_MIN <= value <= 0:
-        raise InputFileError(f"volume: expected {VOLUME_DB_MIN} to 0 dB, found {_shown(value)}")
-    return round(UNITY_Q15 * 10 ** (float(value) / 20))
-
-
-def _fraction(value: int | Decimal) -> Fraction:
-    try:
-        # An exponent of a billion would be a number of a billion digits.
-        if isinstance(value, Decimal) and value.adjusted() > 12:
-            raise InputFileError(f"value: expected a number within reach of a slider, found {str(value)[:40]}")
-        return Fraction(round(value, 12) if isinstance(value, Decimal) else value)
-    except (ValueError, OverflowError, InvalidOperation):
-        raise InputFileError(f"value: expected a number, found {str(value)[:40]}") from None
 
 
 def in_order(inputs: Sequence[TimedInput]) -> list[TimedInput]:

@@ -1,0 +1,1 @@
+"""What people tell a player, in words."""
