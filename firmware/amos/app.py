@@ -128,6 +128,11 @@ class Player:
         self._log_ring.note(line)
         self._print(line)
 
+    @property
+    def pack(self):
+        """The PackFolder that is open; None without one."""
+        return self._packs.pack
+
     def stop(self) -> None:
         """Finish the block in hand, seal, and leave; may be called at any moment."""
         self._stopping = True

@@ -3,12 +3,23 @@
 NO_PACK = "none"
 
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
 class ConfigError(ValueError):
     """A setting is missing or wrong; the message says which and what was expected."""
 
 
 class Settings:
-    """The settings as attributes. `directory` holds key, journal and `player.json`."""
+    """The settings as attributes. `directory` holds key, journal and `player.json`.
+
+    open_output   gives a sink for a sample rate in Hz, in place of that of `out`; or None. A program that embeds the
+                  player sets it
+    """
+
+    open_output: "Callable[[int], object] | None" = None
 
     directory: str
     pack: str

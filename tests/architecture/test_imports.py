@@ -328,7 +328,7 @@ RULES = (
     rule(
         "amos_inputs",
         *("amos.protocol.printable_host", "amos.score", "amos.sound.limiter", "amos_cli.names"),
-        outside=PURE_HOST,
+        outside=PURE_HOST | {"decimal"},
         pure=True,
     ),
     # Another program's player: the firmware, and nothing of daemons but the words of inputs.

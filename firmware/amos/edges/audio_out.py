@@ -30,12 +30,13 @@ def output_kind_of(address: str) -> int:
 
 
 def open_sink(config, rate_hz: int, clock):
-    """The sink for `config.out`: `wav:PATH`, `null`, on Linux `alsa:DEVICE`, on boards `i2s:PINS`.
+    """The sink for `config.out`: `wav:PATH`, `null`, on Linux `alsa:DEVICE`, on boards `i2s:PINS`; or that of the
+    program that embeds the player.
 
     With pace `clocked`, one without a clock of its own is slowed down to real time. Raises `AddressError`,
     `OutputGone`, OSError.
     """
-    sink = _open(config, rate_hz, clock)
+    sink = config.open_output(rate_hz) if config.open_output else _open(config, rate_hz, clock)
     if config.pace == "free" or sink.clocked:
         return sink
     from amos.edges.clocked_sink import AHEAD_MS, ClockedSink
