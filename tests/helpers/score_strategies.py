@@ -22,7 +22,7 @@ FADES = st.sampled_from([0, 0, 1, 100, BEAT // 2, BEAT, 4 * BEAT, 20 * BEAT])
 
 
 @st.composite
-def layers(draw: Any, lane: int, rings: bool = False, themed: bool = False) -> dict[int, Any]:
+def layers(draw: Any, lane: int, rings: bool = False, themed: bool = False, ensemble: bool = False) -> dict[int, Any]:
     low = draw(st.integers(0, 2))
     changes = {
         "count_min": low,
@@ -41,8 +41,11 @@ def layers(draw: Any, lane: int, rings: bool = False, themed: bool = False) -> d
         changes["chance"] = draw(st.sampled_from([words(0, 16384), words(1, 0), words(0, 0)]))
     if rings and draw(st.booleans()):
         changes["rings"] = draw(st.booleans())
+    if ensemble and draw(st.booleans()):
+        changes["when"] = words(1, draw(st.sampled_from([0, 32, 34, 35, 36])), *draw(st.sampled_from([(), (11,)])))
     if themed and draw(st.booleans()):
         changes["themed"] = True
+    changes["role"] = draw(st.integers(2, 4)) if ensemble else 3
     return layer(lane, draw(st.integers(0, 1)), **changes)
 
 
@@ -99,6 +102,8 @@ def score_documents(draw: Any) -> bytes:
     count = draw(st.integers(1, 4))
     loops = draw(st.booleans())
     themes = draw(st.lists(st.lists(st.integers(0, STEMS - 1), min_size=1, unique=True), max_size=3))
+    ensemble = draw(st.booleans())
+    excluding = st.lists(st.sampled_from([0b1100, 0b11000, 0b10100, 0b11100]), min_size=1, max_size=2)
     sections = []
     for number in range(count):
         lanes = draw(st.lists(st.integers(1, 4), max_size=3, unique=True))
@@ -111,10 +116,11 @@ def score_documents(draw: Any) -> bytes:
                 f"s{number}",
                 bars,
                 bars + draw(st.integers(0, 4)),
-                [draw(layers(lane, loops, bool(own))) for lane in lanes],
+                [draw(layers(lane, loops, bool(own), ensemble)) for lane in lanes],
                 [follow(after, draw(st.integers(0, 3)), draw(when)) for after in nexts],
                 draw(st.sampled_from([None, 1, bars])) if loops else None,
                 own or None,
+                draw(st.none() | excluding) if ensemble else None,
             )
         )
     shortest = min(item[2] for item in sections) * 4 * BEAT
@@ -126,6 +132,8 @@ def score_documents(draw: Any) -> bytes:
     if loops:
         beats = st.sampled_from([0, 1, 3, 4, 7, 8, 16, 32, 600])
         rules_drawn |= {"version": 2, "beats": indexes(*draw(st.lists(beats, min_size=STEMS, max_size=STEMS)))}
+    if ensemble:
+        rules_drawn |= {"version": 2, "exclusive": draw(excluding)}
     if themes:
         rules_drawn |= {"version": 2, "themes": [{1: indexes(*sorted(theme))} for theme in themes]}
     steps = draw(transitions(count, shortest))

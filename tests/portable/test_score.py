@@ -16,7 +16,7 @@ def indexes(*numbers):
 
 def layer(lane, pool, **changes):
     fields = {"role": 1, "count_min": 4, "count_max": 5, "grid": 6, "enter": 7, "gain": 8, "fade": 9, "chance": 10}
-    fields.update({"cue": 11, "tail": 12, "linear": 13, "rings": 14, "themed": 15})
+    fields.update({"cue": 11, "tail": 12, "linear": 13, "role": 1, "rings": 14, "themed": 15, "when": 16})
     result = {1: 3, 2: pool, 3: lane, 4: 1, 5: 1, 6: 4, 7: 0, 8: 32768, 9: 0}
     for name in changes:
         result[fields[name]] = changes[name]
@@ -30,12 +30,14 @@ def follow(section, weight=ONE, when=None):
     return result
 
 
-def section(name, bars_min, bars_max, layers, nexts, step=None, themes=None):
+def section(name, bars_min, bars_max, layers, nexts, step=None, themes=None, exclusive=None):
     result = {1: name, 2: bars_min, 3: bars_max, 4: layers, 5: nexts}
     if step is not None:
         result[6] = step
     if themes is not None:
         result[7] = themes
+    if exclusive is not None:
+        result[8] = exclusive
     return result
 
 
@@ -71,6 +73,7 @@ def score_map(**changes):
         "renders": 28,
         "beats": 29,
         "themes": 30,
+        "exclusive": 31,
     }
     result = {
         1: 1,

@@ -40,16 +40,17 @@ def starter() -> Compiled:
 THEMED = [stem(role, at, bars=4, tags=(("theme", f"t{at % 3}"),)) for role in ("pads", "bass") for at in range(12)]
 THEMES = """clock 44100 tempo 84
 pool all = stems where role pads or role bass
+exclusive pads, melody
 section drift 8 bars themes from "theme"
   play pads from all themed fade 1 bar
-  play bass from all themed
+  play bass from all themed when pads sounds
 """
 
 
 @pytest.mark.parametrize(
     "compiled",
     [compile_script(EXAMPLE, VAULT), starter(), compile_script(THEMES, THEMED)],
-    ids=["example", "starter", "themes"],
+    ids=["example", "starter", "ensemble"],
 )
 def test_the_estimate_covers_what_is_taken(compiled: Compiled, micropython_armhf: list[str], tmp_path: Path) -> None:
     (tmp_path / "score").write_bytes(compiled.score)

@@ -47,17 +47,21 @@ _LONG_AGO = const(-0x20000000)
 class Choice:
     """Why a stem was chosen: what stood for choice, what was drawn, which rules had to give way, and the theme or -1.
 
+    Or why none was: `kept_back`, one of the reasons of `ensemble.py`, while the roles of the bits `sounding` sounded.
+
     The VM fills in where: `frame`, `visit`, `section`, `layer` (index in it), `number` of the draw in its lane.
     """
 
     __slots__ = (
         "candidates",
         "frame",
+        "kept_back",
         "layer",
         "number",
         "pool",
         "relaxed",
         "section",
+        "sounding",
         "stem",
         "theme",
         "value",
@@ -73,6 +77,7 @@ class Choice:
         self.value = value
         self.stem = stem
         self.theme = -1
+        self.kept_back = self.sounding = 0
         self.frame = self.visit = self.section = self.layer = self.number = 0
 
 

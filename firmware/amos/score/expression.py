@@ -2,6 +2,7 @@
 
 Code is a flat sequence of integers; CONST and SLIDER take the integer after them as argument. Every result is clamped
 to ± VALUE_MAX, so that an expression cannot grow numbers. Truth is ONE, falsehood 0; anything but 0 counts as true.
+Where roles may be asked for, SLIDER ROLE_VALUES_FROM + r is whether role r sounds.
 """
 
 from amos.compat import const
@@ -27,10 +28,12 @@ ONE = const(32768)
 VALUE_MAX = const(0x3FFFFFFF)  # a small int on 32-bit MicroPython
 CODE_WORDS_MAX = const(64)
 STACK_MAX = const(16)
+ROLE_VALUES_FROM = 32
+"""After the most sliders there are."""
 
 
-def fault(code: "Sequence[int]", slider_count: int) -> str:
-    """Why `code` (integers) cannot be evaluated, or an empty string."""
+def fault(code: "Sequence[int]", slider_count: int, role_count: int = 0) -> str:
+    """Why `code` (integers) cannot be evaluated, or an empty string. `role_count`: roles that it may ask for."""
     if not 0 < len(code) <= CODE_WORDS_MAX:
         return "1 to 64 words expected"
     depth = 0
@@ -45,7 +48,8 @@ def fault(code: "Sequence[int]", slider_count: int) -> str:
                 return "argument missing"
             argument = code[index]
             index += 1
-            if op == SLIDER and not 0 <= argument < slider_count:
+            asks = ROLE_VALUES_FROM <= argument < ROLE_VALUES_FROM + role_count
+            if op == SLIDER and not asks and not 0 <= argument < slider_count:
                 return "unknown slider"
             if op == CONST and not -VALUE_MAX <= argument <= VALUE_MAX:
                 return "constant out of range"

@@ -105,6 +105,8 @@ class LoopStage(Stage):
 
     def _go_round(self, frame: int, slot: Slot, layer: Layer, fade: int, linear) -> None:
         stem = self.voices.stem[slot.voice]
+        if self._ensemble and self._ensemble.leaves_out(layer.role, frame):
+            return
         ends_here = self.clock.frame(slot.phrase_end) - (layer.cue_frames or 0) == frame
         if not ends_here or self.voices.busy_until[slot.voice] != slot.end or self._chooser.weights_q8[stem] == BLOCKED:
             return

@@ -9,6 +9,7 @@ from amos.score.expression import CODE_WORDS_MAX
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from array import array
+    from collections.abc import Sequence
 
 SECTIONS_MAX = 64
 """The next-matrix stays readable, and a board holds it."""
@@ -18,6 +19,9 @@ VOICES_MAX = 32
 """Sums of 32 voices keep ten fractional bits in 32 bits."""
 POOLS_MAX = 256
 THEMES_MAX = 32
+ROLE_MAX = 6
+EXCLUSIVE_MAX = 16
+_ROLES_ALL = const(127)
 BARS_MAX = 4096
 """Over two hours at 120 bpm in 4/4."""
 GRID_BEATS_MAX = 4096
@@ -71,6 +75,14 @@ class Slider(Record):
     def value(self, position_q15: int) -> int:
         """The slider's value in Q15 at a position of 0 .. 32768."""
         return self.lo_q15 + ((self.hi_q15 - self.lo_q15) * position_q15 >> 15)
+
+
+def exclusive_fault(exclusive: "Sequence[int] | None") -> "str | None":
+    """Why these are no bits of roles of which one sounds at a time, or None."""
+    for roles in exclusive or ():
+        if not roles & roles - 1:
+            return "exclusive: expected two roles or more"
+    return None if exclusive is None or len(exclusive) else "exclusive: expected at least one"
 
 
 def _not_ascending(stems):
@@ -131,12 +143,13 @@ class Layer(Record):
     linear        fades are linear, not of equal power
     rings         loops of the pool are longer than their beats, and ring out under the stem that follows (version 2)
     themed        its stems are of the theme of the visit (version 2)
+    when          expression that must hold where a stem begins, of sliders and of roles that sound (version 2)
     """
 
     NAME = "layer"
     KEYS_OF_1 = 13
     FIELDS = (
-        (1, "role", "uint", 6),
+        (1, "role", "uint", ROLE_MAX),
         (2, "pool", "uint", POOLS_MAX - 1),
         (3, "lane", "uint", U32 - 1),
         (4, "count_min", "uint", VOICES_MAX),
@@ -151,6 +164,7 @@ class Layer(Record):
         (13, "linear", "bool?", None),
         (14, "rings", "bool?", None),
         (15, "themed", "bool?", None),
+        (16, "when", "i?", CODE_WORDS_MAX),
     )
 
     role: int
@@ -168,6 +182,7 @@ class Layer(Record):
     linear: "bool | None"
     rings: "bool | None"
     themed: "bool | None"
+    when: "array[int] | None"
 
     def fault(self) -> "str | None":
         if not self.count_min <= self.count_max or not self.count_max:
@@ -219,6 +234,7 @@ class ScoreSection(Record):
 
     step_bars   its length is a multiple of these, so that phrases end with it (version 2)
     themes      indexes of the score's themes, of which each visit draws one (version 2)
+    exclusive   bits of roles that never sound at once in this section (version 2)
     """
 
     NAME = "section"
@@ -231,6 +247,7 @@ class ScoreSection(Record):
         (5, "nexts", "records", (Next, SECTIONS_MAX)),
         (6, "step_bars", "uint?", BARS_MAX),
         (7, "themes", "uints?", (THEMES_MAX - 1, THEMES_MAX)),
+        (8, "exclusive", "uints?", (_ROLES_ALL, EXCLUSIVE_MAX)),
     )
 
     name: str
@@ -240,6 +257,7 @@ class ScoreSection(Record):
     nexts: "list[Next]"
     step_bars: "int | None"
     themes: "list[int] | None"
+    exclusive: "list[int] | None"
 
     def fault(self) -> "str | None":
         if not 1 <= self.bars_min <= self.bars_max:
@@ -252,7 +270,7 @@ class ScoreSection(Record):
             return "themes: expected at least one, each once"
         if self.themes is None and self.themed_voices():
             return "layers: expected themed ones in a section with themes"
-        return None
+        return exclusive_fault(self.exclusive)
 
     def lengths(self) -> "tuple[int, int]":
         """(shortest, count): the bars it may last, `step_bars` apart."""
@@ -260,9 +278,22 @@ class ScoreSection(Record):
         shortest = self.bars_min + -self.bars_min % step
         return shortest, (self.bars_max - shortest) // step + 1
 
-    def voices(self) -> int:
-        """Voices at most at once, without those of the section before."""
-        return sum([layer.voices() for layer in self.layers])
+    def voices(self, exclusive: "Sequence[int]" = ()) -> int:
+        """Voices at most at once, without those of the section before; `exclusive` are bits of roles, everywhere."""
+        needed = [0] * (ROLE_MAX + 1)
+        for layer in self.layers:
+            needed[layer.role] += layer.voices()
+        seen = 0
+        for roles in list(exclusive) + list(self.exclusive or ()):
+            if roles & seen:
+                continue  # what two rules share could stand for one of them only
+            seen |= roles
+            held = [role for role in range(ROLE_MAX + 1) if roles >> role & 1]
+            most = max([needed[role] for role in held])
+            for role in held:
+                needed[role] = 0
+            needed[held[0]] = most
+        return sum(needed)
 
     def themed_voices(self) -> int:
         """Voices of what may not play on where the section follows itself, for the theme is another."""

@@ -17,10 +17,12 @@ from amos.score.parts import (
     AT_END,
     AT_ONCE,
     BARS_MAX,
+    EXCLUSIVE_MAX,
     FADE_FRAMES_MAX,
     GRID_BEATS_MAX,
     LAYERS_MAX,
     POOLS_MAX,
+    ROLE_MAX,
     SECTIONS_MAX,
     SLEW_FRAMES_MAX,
     THEMES_MAX,
@@ -33,6 +35,7 @@ from amos.score.parts import (
     Slider,
     Theme,
     Transition,
+    exclusive_fault,
 )
 from amos.score.rules import Announcement, Daypart, Hit, Reaction, RenderPlan
 
@@ -47,6 +50,7 @@ __all__ = (
     "AT_END",
     "AT_ONCE",
     "BARS_MAX",
+    "EXCLUSIVE_MAX",
     "FADE_FRAMES_MAX",
     "GRID_BEATS_MAX",
     "LAYERS_MAX",
@@ -111,6 +115,7 @@ class Score(Record):
     artists         a number for the artist of each stem; present when any rule asks for it
     beats           of each stem that is a loop of the score's clock, its length in beats; 0 for the others. Version 2
     themes          stems that belong together. Version 2
+    exclusive       bits of roles that never sound at once. Version 2
     """
 
     NAME = "score"
@@ -146,6 +151,7 @@ class Score(Record):
         (28, "renders", "records?", (RenderPlan, RENDERS_MAX)),
         (29, "beats", "H?", STEMS_MAX),
         (30, "themes", "records?", (Theme, THEMES_MAX)),
+        (31, "exclusive", "uints?", ((2 << ROLE_MAX) - 1, EXCLUSIVE_MAX)),
     )
 
     version: int
@@ -178,6 +184,7 @@ class Score(Record):
     renders: "list[RenderPlan] | None"
     beats: "array[int] | None"
     themes: "list[Theme] | None"
+    exclusive: "list[int] | None"
     sha256: bytes
 
     def fault(self) -> "str | None":
@@ -215,6 +222,9 @@ class Score(Record):
             reason = layer.chance is not None and fault(layer.chance, len(self.sliders))
             if reason:
                 return "chance: " + reason
+            reason = layer.when is not None and fault(layer.when, len(self.sliders), ROLE_MAX + 1)
+            if reason:
+                return "when: " + reason
         for item in section.nexts:
             if item.section >= len(self.sections):
                 return "next: expected a section below %d, found %d" % (len(self.sections), item.section)
@@ -248,7 +258,7 @@ class Score(Record):
             highest = theme.stems[len(theme.stems) - 1]
             if highest >= self.stems:
                 return "themes: expected stems below %d, found %d" % (self.stems, highest)
-        return None
+        return exclusive_fault(self.exclusive)
 
     def _rules_fault(self):
         if self.artists is not None and len(self.artists) != self.stems:
@@ -279,13 +289,15 @@ class Score(Record):
         """Fades end within the section they lead into, so at most two sections sound at once; both fit the voices."""
         voices = self.music_voices()
         for section in self.sections:
-            if section.voices() > voices:
-                return "section %s: expected at most %d voices, found %d" % (section.name, voices, section.voices())
+            needed = section.voices(self.exclusive or ())
+            if needed > voices:
+                return "section %s: expected at most %d voices, found %d" % (section.name, voices, needed)
         for before, after, rule in self.steps():
             leaving, following = self.sections[before], self.sections[after]
             if rule.fade_out_frames > self.frames_min(following):
                 return "section %s: expected to outlast the fade into it" % following.name
-            together = following.voices() + (leaving.voices() if after != before else leaving.themed_voices())
+            together = following.voices(self.exclusive or ())
+            together += leaving.themed_voices() if after == before else leaving.voices(self.exclusive or ())
             if together > voices:
                 return "sections %s and %s: expected at most %d voices together, found %d" % (
                     leaving.name,

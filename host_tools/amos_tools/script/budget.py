@@ -1,5 +1,7 @@
 """Proofs over the whole score: voices, fades, sections that are never reached, and what a session costs at most."""
 
+from collections.abc import Sequence
+
 from amos.score.score import ScoreSection, Transition
 from amos_tools.script import tree
 from amos_tools.script.problems import Problems, Span
@@ -13,12 +15,13 @@ class Budget:
 
     def __init__(
         self, program: Program, sections: list[ScoreSection], transitions: Transitions, clock: ClockFacts,
-        spoken: bool, problems: Problems,
+        exclusive: Sequence[int], spoken: bool, problems: Problems,
     ):  # fmt: skip
         self._blocks = list(program.blocks.values())
         self._sections = sections
         self._transitions = transitions
         self._clock = clock
+        self._exclusive = exclusive
         self._spoken = int(spoken)
         self._problems = problems
         self.voices_worst = 0
@@ -58,11 +61,11 @@ class Budget:
 
     def check_voices(self, voices: int, mix_span: Span | None) -> None:
         """The worst case of any section and of any two that overlap while one fades must fit the voices of the mix."""
-        needs = [(section.voices(), number, number) for number, section in enumerate(self._sections)]
+        needs = [(self._needs(section), number, number) for number, section in enumerate(self._sections)]
         for before, after, _, _ in self._steps():
             leaving, following = self._sections[before], self._sections[after]
-            more = leaving.themed_voices() if before == after else leaving.voices()
-            needs.append((more + following.voices(), before, after))
+            more = leaving.themed_voices() if before == after else self._needs(leaving)
+            needs.append((more + self._needs(following), before, after))
         self.voices_worst, before, after = max(needs)
         self.voices_worst += self._spoken
         if self.voices_worst <= voices:
@@ -74,7 +77,7 @@ class Budget:
                 who += " while another theme fades out"
         else:
             who = f"section `{second.name}` may need {self.voices_worst} voices while `{first.name}` fades out"
-        alone = {section.name: section.voices() for section in (first, second)}
+        alone = {section.name: self._needs(section) for section in (first, second)}
         notes = [f"`{name}` alone: {needed}" for name, needed in alone.items()]
         if self._spoken:
             notes.append("announcements have one voice to themselves")
@@ -85,6 +88,9 @@ class Budget:
             expected=[f"`voices {self.voices_worst}`"],
             notes=notes,
         )
+
+    def _needs(self, section: ScoreSection) -> int:
+        return section.voices(self._exclusive)
 
     def warn_unreachable(self, forced: set[int]) -> None:
         """Sections that no path from the first one leads to, nor from one that a render hits."""

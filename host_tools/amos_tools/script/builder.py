@@ -90,7 +90,13 @@ class Builder(Transformer[Token, Any]):
         return tree.Mix(self._span(parts[0]), tuple(parts[1:]))
 
     def section(self, parts: Parts) -> tree.Section:
-        return tree.Section(self._span(parts[0]), self._text(parts[1]), parts[2], tuple(parts[4:]))
+        options = tuple(part for part in parts[4:] if isinstance(part, tree.Option))
+        exclusive = tuple(part for part in parts[4:] if isinstance(part, tree.Exclusive))
+        return tree.Section(self._span(parts[0]), self._text(parts[1]), parts[2], options, exclusive)
+
+    def exclusive(self, parts: Parts) -> tree.Exclusive:
+        roles = tuple(map(self._text, parts[1:]))
+        return tree.Exclusive(self._over(self._span(parts[0]), roles[-1].span), roles)
 
     def play(self, parts: Parts) -> tree.Play:
         keyword, role, _from, pool, *options = parts
@@ -147,6 +153,9 @@ class Builder(Transformer[Token, Any]):
 
     def chance(self, parts: Parts) -> tree.Option:
         return self._option("chance", parts[0], expression=self._whole(parts[1]))
+
+    def when(self, parts: Parts) -> tree.Option:
+        return self._option("when", parts[0], expression=self._whole(parts[1]))
 
     def enter(self, parts: Parts) -> tree.Option:
         number = None if parts[2] is None else self._number(parts[2])
@@ -227,6 +236,9 @@ class Builder(Transformer[Token, Any]):
 
     def reference(self, parts: Parts) -> list[tree.Op]:
         return [tree.Op("slider", self._span(parts[0]), name=str(parts[0]))]
+
+    def sounds(self, parts: Parts) -> list[tree.Op]:
+        return [tree.Op("sounds", self._over(self._span(parts[0]), self._span(parts[1])), name=str(parts[0]))]
 
     def _binary(self, code: str, left: list[tree.Op], right: list[tree.Op]) -> list[tree.Op]:
         # An operation stands where its right operand does: that is where its value would be questioned.

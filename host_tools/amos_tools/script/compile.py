@@ -23,6 +23,7 @@ from amos_tools.script.announcements import announcements
 from amos_tools.script.avoidance import AvoidFacts, avoidance, warn_idle_rules, warn_small_pools
 from amos_tools.script.budget import Budget
 from amos_tools.script.dayparts import DaypartFacts, daypart_facts, dayparts
+from amos_tools.script.ensembles import Ensembles
 from amos_tools.script.expressions import Expressions
 from amos_tools.script.gains import bring_below_unity
 from amos_tools.script.layers import Layers
@@ -119,6 +120,7 @@ class _Checked:
     pools: Pools
     themes: list[Theme] | None
     theme_names: tuple[str, ...]
+    exclusive: list[int] | None
     sections: list[ScoreSection]
     transitions: Transitions
     dayparts: list[Daypart]
@@ -136,7 +138,9 @@ def _compile(
         return None
     spoken = announcements(program, checked.pools, checked.clock, problems)
     speaks = any(row.stem is not None for row in spoken)
-    budget = Budget(program, checked.sections, checked.transitions, checked.clock, speaks, problems)
+    budget = Budget(
+        program, checked.sections, checked.transitions, checked.clock, checked.exclusive or (), speaks, problems
+    )
     forced = {hit.section for plan in checked.renders for hit in plan.hits}
     budget.check_all(checked.mix.voices, checked.mix.voices_span, forced)
     if problems.errors:
@@ -164,7 +168,10 @@ def _check(
     pools.check_size(program)
     expressions = Expressions(program, problems)
     themes = Themes(pools.stems(), problems)
-    layers = Layers(program, clock_facts, pools, themes, expressions, problems)
+    ensembles = Ensembles(program, expressions, problems)
+    exclusive = ensembles.masks(program.exclusive)
+    ensembles.check_all()
+    layers = Layers(program, clock_facts, pools, themes, expressions, ensembles, problems)
     sections = Sections(program, expressions, layers, themes, problems)
     table = sections.all()
     transitions = Transitions(program, sections, clock_facts, problems)
@@ -190,6 +197,7 @@ def _check(
         pools,
         theme_rows,
         themes.names(),
+        exclusive,
         table,
         transitions,
         parts,
@@ -241,6 +249,7 @@ def _score(checked: _Checked, spoken: list[Announcement]) -> Score:
         renders=checked.renders or None,
         beats=beats,
         themes=checked.themes,
+        exclusive=checked.exclusive,
     )
     score.version = score.version_needed()
     return score

@@ -1,13 +1,15 @@
 """Why this stem: the pool, what stood for choice, the draw, and the rules that gave way."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from amos.score.chooser import RELAX_THEME, RULE_NAMES, Choice
 from amos.score.draw import DRAW_BITS
+from amos.score.ensemble import EXCLUSIVE
+from amos.score.expression import CONST, ROLE_VALUES_FROM, SLIDER
 from amos.score.memory import NONE
-from amos.score.score import Score, decode_score
+from amos.score.score import Layer, Score, decode_score
 from amos.score.vm import Vm
 from amos.sound.events import Section, Start, Stop
 from amos_tools.script.compile import Compiled
@@ -40,8 +42,10 @@ class Placed:
     end: int
 
 
-def placements(play: Play, until_frame: int) -> Iterator[Placed]:
-    """Every placement that begins before `until_frame`, once it has ended or time is up.
+def placements(
+    play: Play, until_frame: int, on_choice: Callable[[Choice], None] = lambda choice: None
+) -> Iterator[Placed]:
+    """Every placement that begins before `until_frame`, once it has ended or time is up; `on_choice` gets all choices.
 
     Raises `InputRefused`.
     """
@@ -50,7 +54,12 @@ def placements(play: Play, until_frame: int) -> Iterator[Placed]:
     pending = in_order(play.inputs)
     given = 0
     choices: list[Choice] = []
-    vm.explain(choices.append)
+
+    def chosen(choice: Choice) -> None:
+        choices.append(choice)
+        on_choice(choice)
+
+    vm.explain(chosen)
     sounding: dict[int, Placed] = {}
     number = section = 0
     while vm.frame < until_frame:
@@ -82,11 +91,21 @@ def explain_at(play: Play, frame: int) -> str:
     """What sounds at `frame`, and why."""
     compiled = play.compiled
     score = decode_score(compiled.score)
-    found = [placed for placed in placements(play, frame + 1) if placed.start.frame <= frame < placed.end]
-    found.sort(key=lambda placed: placed.number)
-    if not found:
-        return f"nothing sounds at {moment(frame, compiled.rate_hz)}"
-    return "\n\n".join(_story(placed, compiled, score) for placed in found)
+    latest: dict[int, Choice] = {}  # of each layer of the section that plays
+
+    def note(choice: Choice) -> None:
+        for one in list(latest):
+            if latest[one].visit != choice.visit:
+                del latest[one]
+        latest[choice.layer] = choice
+
+    told = [placed for placed in placements(play, frame + 1, note) if placed.start.frame <= frame < placed.end]
+    told.sort(key=lambda placed: placed.number)
+    stories = [_story(placed, compiled, score) for placed in told]
+    if not told:
+        stories.append(f"nothing sounds at {moment(frame, compiled.rate_hz)}")
+    stories += [_kept_back(choice, compiled, score) for _, choice in sorted(latest.items()) if choice.kept_back]
+    return "\n\n".join(stories)
 
 
 def explain_placement(play: Play, number: int, hours_max: int) -> str | None:
@@ -129,6 +148,41 @@ def _story(placed: Placed, compiled: Compiled, score: Score) -> str:
         f"  gave way    {', '.join(RULE_NAMES[rule] for rule in choice.relaxed) or 'no rule'}",
     ]
     return "\n".join(lines)
+
+
+def _kept_back(choice: Choice, compiled: Compiled, score: Score) -> str:
+    layer = score.sections[choice.section].layers[choice.layer]
+    lines = [
+        f"kept back: {ROLES[layer.role]} from {compiled.pools[choice.pool]} in section "
+        f"{compiled.sections[choice.section]} (visit {choice.visit + 1})",
+        f"  when        {moment(choice.frame, compiled.rate_hz)}",
+        f"  why         {_reason(choice, layer, score)}",
+    ]
+    return "\n".join(lines)
+
+
+def _reason(choice: Choice, layer: Layer, score: Score) -> str:
+    if choice.kept_back == EXCLUSIVE:
+        rules = [*(score.exclusive or ()), *(score.sections[choice.section].exclusive or ())]
+        rivals = [
+            role
+            for at, role in enumerate(ROLES)
+            if at != layer.role and any(_has(rule, at, layer.role) for rule in rules)
+        ]
+        return f"{' or '.join(rivals)} may still be heard, and they exclude one another"
+    told = []
+    code = list(layer.when or ())
+    at = 0
+    while at < len(code):
+        if code[at] == SLIDER and code[at + 1] >= ROLE_VALUES_FROM:
+            role = code[at + 1] - ROLE_VALUES_FROM
+            told.append(f"{ROLES[role]} sounds" if choice.sounding >> role & 1 else f"no {ROLES[role]} sounds")
+        at += 2 if code[at] in (CONST, SLIDER) else 1
+    return ", ".join(dict.fromkeys(told)) or "its `when` does not hold"
+
+
+def _has(rule: int, *roles: int) -> bool:
+    return all(rule >> role & 1 for role in roles)
 
 
 def _theme(choice: Choice, compiled: Compiled) -> str:

@@ -4,9 +4,11 @@ from array import array
 
 from amos.score import expression as code
 from amos_tools.script import tree
+from amos_tools.script.conditions import role_exists
 from amos_tools.script.problems import Problems
 from amos_tools.script.program import Program
 from amos_tools.script.units import Q15
+from amos_tools.stems import ROLES
 
 CONSTANT_MAX = 1000
 
@@ -32,16 +34,16 @@ class Expressions:
         self._program = program
         self._sliders = {name: index for index, name in enumerate(program.sliders)}
 
-    def compile(self, expression: tree.Expression) -> "array[int] | None":
-        """Postfix code, or None with an error noted."""
+    def compile(self, expression: tree.Expression, *, of_roles: bool = False) -> "array[int] | None":
+        """Postfix code, or None with an error noted. `of_roles`: it may ask which roles sound."""
         words: list[int] = []
         depth = deepest = 0
         for op in expression.ops:
-            step = self._step(op)
+            step = self._sounds(op, of_roles) if op.code == "sounds" else self._step(op)
             if step is None:
                 return None
             words.extend(step)
-            if op.code in ("const", "slider"):
+            if op.code in ("const", "slider", "sounds"):
                 depth += 1
                 deepest = max(deepest, depth)
             elif op.code not in ("negate", "not"):
@@ -50,6 +52,15 @@ class Expressions:
             self._problems.error(expression.span, "the expression is too long for the player")
             return None
         return array("i", words)
+
+    def _sounds(self, op: tree.Op, allowed: bool) -> list[int] | None:
+        if not allowed:
+            expected = ["`when … sounds` in a play line"]
+            self._problems.error(op.span, "what sounds is asked for where a layer begins", expected=expected)
+            return None
+        if not role_exists(tree.Text(op.name, op.span), self._problems):
+            return None
+        return [code.SLIDER, code.ROLE_VALUES_FROM + ROLES.index(op.name)]
 
     def _step(self, op: tree.Op) -> list[int] | None:
         if op.code == "const":
@@ -67,6 +78,6 @@ class Expressions:
 
     def constant_q15(self, words: "array[int]", expression: tree.Expression) -> int | None:
         """Value of an expression that depends on no slider, else None."""
-        if any(op.code == "slider" for op in expression.ops):
+        if any(op.code in ("slider", "sounds") for op in expression.ops):
             return None
         return code.evaluate(words, [])

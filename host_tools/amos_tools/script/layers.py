@@ -9,6 +9,7 @@ from amos.score.score import FADE_FRAMES_MAX, GRID_BEATS_MAX, LAYERS_MAX, Layer
 from amos_tools.script import tree
 from amos_tools.script.avoidance import PoolUse
 from amos_tools.script.conditions import role_exists
+from amos_tools.script.ensembles import Ensembles
 from amos_tools.script.expressions import Expressions
 from amos_tools.script.loops import rings_out, script_beats
 from amos_tools.script.phrases import Phrases
@@ -33,6 +34,7 @@ class Layers:
         pools: Pools,
         themes: Themes,
         expressions: Expressions,
+        ensembles: Ensembles,
         problems: Problems,
     ):
         self._program = program
@@ -42,6 +44,7 @@ class Layers:
         self._expressions = expressions
         self._problems = problems
         self._phrases = Phrases(clock, problems)
+        self._ensembles = ensembles
         self.uses: list[PoolUse] = []
 
     def of(self, block: Block, bars: tuple[int, int], themes: Sequence[int]) -> list[Layer]:
@@ -63,7 +66,12 @@ class Layers:
                 if layer.themed:
                     self._themes.check_layer(play, layer, themes, self._pools.all_of(play))
         self._themes.check(block.section, block.plays)
+        self._ensembles.check(block)
         return layers
+
+    def exclusive(self, block: Block) -> list[int] | None:
+        """What the section's line says of roles that never sound at once."""
+        return self._ensembles.masks(block.section.exclusive)
 
     def step_bars(self, block: Block, bars: tuple[int, int]) -> int | None:
         """Bars of which the section's length is a multiple, so that the phrases of its loops end with it."""
@@ -85,6 +93,7 @@ class Layers:
         grid, enter = self._grid(options.get("every"), options.get("enter"), bars)
         chance_option, gain_option = options.get("chance"), options.get("gain")
         chance = self._chance(chance_option) if chance_option else None
+        when = self._ensembles.when(options.get("when"))
         gain = gain_q15(gain_option.number, problems, GAIN_DB_MAX) if gain_option and gain_option.number else Q15
         fade, cue, tail = (self._length(options.get(kind), what) for kind, what in LENGTHS)
         if "tail" in options and "fade" in options:
@@ -110,6 +119,7 @@ class Layers:
             linear=True if fade and word is not None and word.value == "linear" else None,
             rings=True if not fade and not tail and self._rings(play) else None,
             themed=True if "themed" in options else None,
+            when=when,
         )
 
     def _rings(self, play: tree.Play) -> bool:

@@ -26,7 +26,8 @@ _SLOT = 240
 _STEM = 4
 _VOICE = 30
 _LOOPS = 3000
-_THEMES = 2500
+_THEMES = 2000
+_ENSEMBLE = 2000
 _THEME = 60
 
 
@@ -50,16 +51,22 @@ def heap_bytes(score: Score) -> int:
         total += _THEMES + sum(_THEME + 2 * len(theme.stems) for theme in score.themes)
     if score.stem_seconds:
         total += 4 * score.stems
+    if score.exclusive or any(section.exclusive for section in score.sections) or _waits(score):
+        total += _ENSEMBLE + 10 * score.voices
     slots = 0
     for section in score.sections:
         total += _LAYER * len(section.layers) + _NEXT * len(section.nexts)
-        total += 4 * sum(len(layer.chance or ()) for layer in section.layers)
+        total += 4 * sum(len(layer.chance or ()) + len(layer.when or ()) for layer in section.layers)
         total += 4 * sum(len(item.weight) + len(item.when or ()) for item in section.nexts)
         slots = max(slots, sum(layer.count_max for layer in section.layers))
     total += _SLOT * slots
     for plan in score.renders or ():
         total += _HIT * len(plan.hits)
     return total
+
+
+def _waits(score: Score) -> bool:
+    return any(layer.when is not None for section in score.sections for layer in section.layers)
 
 
 def warn_boards(heap: int, problems: Problems) -> None:

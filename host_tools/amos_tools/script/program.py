@@ -41,6 +41,7 @@ class Program:
     announces: dict[str, tree.Announce] = field(default_factory=dict)
     reactions: dict[str, tree.On] = field(default_factory=dict)
     renders: dict[str, tree.Render] = field(default_factory=dict)
+    exclusive: list[tree.Exclusive] = field(default_factory=list)
     broken: set[tuple[str, str]] = field(default_factory=set)
     broken_lines: int = 0
 
@@ -95,6 +96,8 @@ class _Gatherer:
                 program.avoid = self._once("avoid", program.avoid, statement)
             case tree.Relax():
                 program.relax = self._once("relax", program.relax, statement)
+            case tree.Exclusive():
+                program.exclusive.append(statement)
             case tree.BlockList():
                 program.blocked.extend(statement.items)
             case tree.Daypart():

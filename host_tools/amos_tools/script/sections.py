@@ -46,6 +46,7 @@ class Sections:
             nexts=self._nexts(block),
             step_bars=self._layers.step_bars(block, (min(lo, hi), max(lo, hi))),
             themes=themes,
+            exclusive=self._layers.exclusive(block),
         )
 
     def _nexts(self, block: Block) -> list[Next]:

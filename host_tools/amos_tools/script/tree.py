@@ -121,6 +121,7 @@ class Section:
     name: Text
     bars: Range
     options: tuple[Option, ...]
+    exclusive: tuple["Exclusive", ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,6 +252,14 @@ class Render:
 
 
 @dataclass(frozen=True, slots=True)
+class Exclusive:
+    """Roles that never sound at once."""
+
+    span: Span
+    roles: tuple[Text, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Broken:
     """A line that did not parse. What it would have declared counts as known, so that one error stays one error."""
 
@@ -261,5 +270,18 @@ class Broken:
 
 Once = Experience | Clock | Mix | Avoid | Relax
 Statement = (
-    Once | Pool | Slider | BlockList | Section | Play | Next | Transition | Daypart | Announce | On | Render | Broken
+    Once
+    | Pool
+    | Slider
+    | BlockList
+    | Section
+    | Play
+    | Next
+    | Transition
+    | Daypart
+    | Announce
+    | On
+    | Render
+    | Exclusive
+    | Broken
 )

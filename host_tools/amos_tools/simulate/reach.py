@@ -13,7 +13,8 @@ def never_played(score: Score) -> list[int]:
         section = score.sections[number]
         beats = section.bars_max * score.beats_per_bar
         for layer in section.layers:
-            if layer.enter_beats < beats and (layer.chance is None or _constant(layer.chance) != 0):
+            never = any(code is not None and _constant(code) == 0 for code in (layer.chance, layer.when))
+            if layer.enter_beats < beats and not never:
                 pool = score.pools[layer.pool]
                 reached.update(pool.stems, pool.off_key or (), pool.off_tempo or ())
     return [stem for stem in range(score.stems) if stem not in reached]
