@@ -22,7 +22,9 @@ FADES = st.sampled_from([0, 0, 1, 100, BEAT // 2, BEAT, 4 * BEAT, 20 * BEAT])
 
 
 @st.composite
-def layers(draw: Any, lane: int, rings: bool = False, themed: bool = False, ensemble: bool = False) -> dict[int, Any]:
+def layers(
+    draw: Any, lane: int, rings: bool = False, themed: bool = False, ensemble: bool = False, shifted: bool = False
+) -> dict[int, Any]:
     low = draw(st.integers(0, 2))
     changes = {
         "count_min": low,
@@ -43,6 +45,8 @@ def layers(draw: Any, lane: int, rings: bool = False, themed: bool = False, ense
         changes["rings"] = draw(st.booleans())
     if ensemble and draw(st.booleans()):
         changes["when"] = words(1, draw(st.sampled_from([0, 32, 34, 35, 36])), *draw(st.sampled_from([(), (11,)])))
+    if shifted and draw(st.booleans()):
+        changes["shifts"] = 0
     if themed and draw(st.booleans()):
         changes["themed"] = True
     changes["role"] = draw(st.integers(2, 4)) if ensemble else 3
@@ -103,6 +107,7 @@ def score_documents(draw: Any) -> bytes:
     loops = draw(st.booleans())
     themes = draw(st.lists(st.lists(st.integers(0, STEMS - 1), min_size=1, unique=True), max_size=3))
     ensemble = draw(st.booleans())
+    shifted = loops and draw(st.booleans())
     excluding = st.lists(st.sampled_from([0b1100, 0b11000, 0b10100, 0b11100]), min_size=1, max_size=2)
     sections = []
     for number in range(count):
@@ -116,7 +121,7 @@ def score_documents(draw: Any) -> bytes:
                 f"s{number}",
                 bars,
                 bars + draw(st.integers(0, 4)),
-                [draw(layers(lane, loops, bool(own), ensemble)) for lane in lanes],
+                [draw(layers(lane, loops, bool(own), ensemble, shifted)) for lane in lanes],
                 [follow(after, draw(st.integers(0, 3)), draw(when)) for after in nexts],
                 draw(st.sampled_from([None, 1, bars])) if loops else None,
                 own or None,
@@ -132,6 +137,9 @@ def score_documents(draw: Any) -> bytes:
     if loops:
         beats = st.sampled_from([0, 1, 3, 4, 7, 8, 16, 32, 600])
         rules_drawn |= {"version": 2, "beats": indexes(*draw(st.lists(beats, min_size=STEMS, max_size=STEMS)))}
+    if shifted:
+        turns = draw(st.lists(st.integers(0, 40), min_size=STEMS, max_size=STEMS))
+        rules_drawn |= {"shifts": [{1: indexes(*range(STEMS)), 2: indexes(*turns)}]}
     if ensemble:
         rules_drawn |= {"version": 2, "exclusive": draw(excluding)}
     if themes:

@@ -16,7 +16,7 @@ def indexes(*numbers):
 
 def layer(lane, pool, **changes):
     fields = {"role": 1, "count_min": 4, "count_max": 5, "grid": 6, "enter": 7, "gain": 8, "fade": 9, "chance": 10}
-    fields.update({"cue": 11, "tail": 12, "linear": 13, "role": 1, "rings": 14, "themed": 15, "when": 16})
+    fields.update({"cue": 11, "tail": 12, "linear": 13, "role": 1, "rings": 14, "themed": 15, "when": 16, "shifts": 17})
     result = {1: 3, 2: pool, 3: lane, 4: 1, 5: 1, 6: 4, 7: 0, 8: 32768, 9: 0}
     for name in changes:
         result[fields[name]] = changes[name]
@@ -74,6 +74,7 @@ def score_map(**changes):
         "beats": 29,
         "themes": 30,
         "exclusive": 31,
+        "shifts": 32,
     }
     result = {
         1: 1,

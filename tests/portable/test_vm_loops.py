@@ -2,10 +2,12 @@
 
 from amos.score.inputs import INPUT_BLOCK, INPUT_DISLIKE, INPUT_SHUFFLE, INPUT_SKIP
 from amos.sound.events import Section, Start, Stop
-from test_score import follow, indexes, layer, section
+from test_score import follow, indexes, layer, refused, score_map, section
 from test_vm import BAR, BEAT, rows, starts, vm_of
 
 RELEASE = 81600  # 1.7 s
+SHIFTED = {1: indexes(1), 2: indexes(4)}
+"""The first beat of stem 1 lies a bar after that of the phrase."""
 
 
 def loops_vm(stem_frames, beats, layers, bars=16, **changes):
@@ -289,3 +291,58 @@ def test_a_loop_taken_over_out_of_phase_fades_into_one_that_is_in_phase():
         assert (event.frame - event.offset - begin) % (4 * BAR) == 0
         begun[event.frame] = event
     assert all([frame in begun for frame in entered])
+
+
+def test_a_loop_with_a_shift_begins_within_itself_and_goes_round():
+    for more, tail in (({"fade": BEAT}, BEAT), ({}, 0)):
+        vm = loops_vm([4 * BAR] * 2, [16] * 2, [layer(1, 0, grid=16, shifts=0, **more)], shifts=[SHIFTED])
+        found = starts(vm.advance(400 * BAR))
+        assert {event.stem for event in found} == {0, 1}
+        for event in found[1:-1]:
+            assert event.frame % (4 * BAR) == 0 and event.frames == 4 * BAR + tail
+            assert event.offset == (3 * BAR if event.stem else 0)
+            assert event.loop == (4 * BAR if event.stem or more else 0)
+
+
+def test_a_loop_with_a_shift_that_does_not_meet_itself_begins_where_it_does():
+    vm = loops_vm([4 * BAR + RELEASE] * 2, [16] * 2, [layer(1, 0, grid=4, shifts=0)], shifts=[SHIFTED])
+    found = starts(vm.advance(400 * BAR))
+    assert {event.stem for event in found} == {0, 1}
+    for event in found:
+        assert (event.frame - event.offset) % (4 * BAR) == event.stem * BAR and event.loop == 0
+
+
+def test_a_swap_joins_a_shifted_phrase():
+    vm = loops_vm([4 * BAR] * 2, [16] * 2, [layer(1, 0, grid=16, shifts=0, fade=BEAT)], shifts=[SHIFTED], bars=8)
+    events = []
+    for bar in range(1, 100, 3):
+        vm.input(INPUT_SHUFFLE, 0, bar * BAR + 1)
+        events.extend(vm.advance((bar + 3) * BAR))
+    found = starts(events)
+    assert len(found) > 40
+    for event in found:
+        assert (event.offset - event.frame + event.stem * BAR) % (4 * BAR) == 0
+
+
+def test_shifts_are_refused_by_name():
+    def shifted(*rows, **changes):
+        fields = {"version": 2, "beats": indexes(*[4] * 7), "shifts": [{1: stems, 2: beats} for stems, beats in rows]}
+        fields["sections"] = [section("a", 2, 2, [layer(1, 0, shifts=0)], [])]
+        fields.update(changes)
+        return score_map(**fields)
+
+    good = (indexes(1), indexes(3))
+    cases = (
+        (shifted(), "shifts: expected below 0, found 0"),
+        (shifted((indexes(), indexes())), "stems: expected at least one, and as many beats"),
+        (shifted((indexes(1, 2), indexes(1))), "stems: expected at least one, and as many beats"),
+        (shifted((indexes(2, 1), indexes(1, 1))), "stems: expected ascending"),
+        (shifted((indexes(7), indexes(1))), "shifts: expected beats, and stems below 7, found 7"),
+        (shifted(*[good] * 65), "shifts"),
+        (shifted(good, version=1), "version: expected 2 with these fields, found 1"),
+    )
+    for item, expected in cases:
+        assert expected in refused(item), expected
+    bare = shifted(good)
+    del bare[29]
+    assert "shifts: expected beats" in refused(bare)

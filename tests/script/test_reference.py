@@ -22,6 +22,8 @@ REPERTOIRE = [
     stem("bass", 54, tags=(("mood", "dusk"),)),
     stem("bass", 55, tags=(("mood", "dawn"),)),
     stem("pads", 56, tags=(("mood", "dawn"),)),
+    stem("pads", 57, tags=(("changes", "Gm C F Dm7"),)),
+    stem("bass", 58, tags=(("changes", "Dm Gm C F"),)),
     stem("pads", 53, tags=(("mood", "dusk"), ("vocal", "yes"))),
 ]
 

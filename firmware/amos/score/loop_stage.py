@@ -26,8 +26,11 @@ class LoopStage(Stage):
                     self._make_due(slot, run.layer, beat)
 
     def _out_of_phase(self, slot: Slot, layer: Layer) -> bool:
-        beats = self._beats(self.voices.stem[slot.voice])
-        return slot.phrase_end >= 0 and (slot.phrase_end - self._first_point(layer)) % beats != 0
+        stem = self.voices.stem[slot.voice]
+        beats = self._beats(stem)
+        return (
+            slot.phrase_end >= 0 and (slot.phrase_end - self._first_point(layer) - self._late(layer, stem)) % beats != 0
+        )
 
     def _begin(self, frame: int, slot: Slot, layer: Layer, stem: int) -> None:
         beats = self._beats(stem)
@@ -42,16 +45,31 @@ class LoopStage(Stage):
         beats = self._score.beats
         return beats[stem] if beats is not None else 0
 
+    def _shift(self, layer: Layer, stem: int) -> int:
+        """Beat of the layer's phrase at which the first one of the loop lies, for their chords to agree."""
+        shifts = self._score.shifts
+        return 0 if layer.shifts is None or shifts is None else shifts[layer.shifts].of(stem) % self._beats(stem)
+
+    def _late(self, layer: Layer, stem: int) -> int:
+        """Beats by which the phrases of a loop that does not meet itself are behind the layer's."""
+        return 0 if self._is_round(stem) else self._shift(layer, stem)
+
+    def _turn(self, layer: Layer, stem: int) -> int:
+        """Frame of a loop that meets itself at which it begins with the layer's phrase."""
+        shift = self._shift(layer, stem)
+        return self.clock.frames(self._beats(stem) - shift) if shift and self._is_round(stem) else 0
+
     def _begin_loop(self, frame: int, slot: Slot, layer: Layer, stem: int, beats: int) -> None:
         """Start a loop where its phrase is by now, until its beats are over, and what sounds on under the next."""
         clock = self.clock
         natural = self._stem_frames[stem]
         cue = layer.cue_frames or 0
         seam = slot.seam_beat == slot.due_beat
-        first_beat = slot.due_beat - (slot.due_beat - self._first_point(layer)) % beats
+        first_beat = slot.due_beat - (slot.due_beat - self._first_point(layer) - self._late(layer, stem)) % beats
         end_beat = first_beat + beats
         self._make_due(slot, layer, end_beat)
         offset = frame + cue - clock.frame(first_beat)
+        turn = self._turn(layer, stem)
         if offset >= natural:
             slot.swapping = False
             return  # shorter than its beats, and over by now
@@ -61,11 +79,14 @@ class LoopStage(Stage):
         if fade and self._is_round(stem):
             start = self._begin_round(frame, slot, layer, stem, body, fade, seam)
             start.loop = natural
+        elif turn:
+            start = self._begin_once(frame, slot, layer, stem, body, body, 0)
+            start.loop = natural
         else:
             start = self._begin_once(frame, slot, layer, stem, natural - offset, body, 0 if seam else fade)
             slot.seam_beat = end_beat
         slot.phrase_end = end_beat
-        start.offset = offset
+        start.offset = (offset + turn) % natural
 
     def _begin_round(self, frame: int, slot: Slot, layer: Layer, stem: int, body: int, fade: int, seam: bool):
         """A loop that goes round under the fade into the next: so both are there while they cross."""
@@ -124,7 +145,9 @@ class LoopStage(Stage):
         if curves & LINEAR_IN:
             self._stop_linear(frame, slot, fade_in)
         again = Slot()
-        self._sound(frame, again, layer, stem, frames, fade_in, frames - fade_in, curves).loop = loop
+        start = self._sound(frame, again, layer, stem, frames, fade_in, frames - fade_in, curves)
+        start.loop = loop
+        start.offset = self._turn(layer, stem) % natural
         self.leaving_end = max(self.leaving_end, again.end)
 
     def _is_round(self, stem: int) -> bool:

@@ -19,6 +19,7 @@ VOICES_MAX = 32
 """Sums of 32 voices keep ten fractional bits in 32 bits."""
 POOLS_MAX = 256
 THEMES_MAX = 32
+SHIFTS_MAX = 64
 ROLE_MAX = 6
 EXCLUSIVE_MAX = 16
 _ROLES_ALL = const(127)
@@ -135,6 +136,28 @@ class Theme(Record):
         return _not_ascending(self.stems) or (None if len(self.stems) else "stems: expected at least one")
 
 
+class Shifts(Record):
+    """Loops that keep to a phrase with their first beat at another: for each stem, ascending, at which (version 2)."""
+
+    NAME = "shifts"
+    FIELDS = ((1, "stems", "H", STEMS_MAX), (2, "beats", "H", STEMS_MAX))
+
+    stems: "array[int]"
+    beats: "array[int]"
+
+    def fault(self) -> "str | None":
+        if not len(self.stems) or len(self.stems) != len(self.beats):
+            return "stems: expected at least one, and as many beats"
+        return _not_ascending(self.stems)
+
+    def of(self, stem: int) -> int:
+        """Beat of the layer's phrase at which the stem's first one lies."""
+        for index, shifted in enumerate(self.stems):
+            if shifted == stem:
+                return self.beats[index]
+        return 0
+
+
 class Layer(Record):
     """One `play`: keeps up to `count` stems of a pool sounding while its section lasts.
 
@@ -144,6 +167,7 @@ class Layer(Record):
     rings         loops of the pool are longer than their beats, and ring out under the stem that follows (version 2)
     themed        its stems are of the theme of the visit (version 2)
     when          expression that must hold where a stem begins, of sliders and of roles that sound (version 2)
+    shifts        index of the score's shifts of its loops (version 2)
     """
 
     NAME = "layer"
@@ -165,6 +189,7 @@ class Layer(Record):
         (14, "rings", "bool?", None),
         (15, "themed", "bool?", None),
         (16, "when", "i?", CODE_WORDS_MAX),
+        (17, "shifts", "uint?", SHIFTS_MAX - 1),
     )
 
     role: int
@@ -183,6 +208,7 @@ class Layer(Record):
     rings: "bool | None"
     themed: "bool | None"
     when: "array[int] | None"
+    shifts: "int | None"
 
     def fault(self) -> "str | None":
         if not self.count_min <= self.count_max or not self.count_max:
@@ -210,6 +236,7 @@ class Layer(Record):
             and self.cue_frames == other.cue_frames
             and self.rings == other.rings
             and self.themed == other.themed
+            and self.shifts == other.shifts
         )
 
 

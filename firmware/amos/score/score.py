@@ -24,6 +24,7 @@ from amos.score.parts import (
     POOLS_MAX,
     ROLE_MAX,
     SECTIONS_MAX,
+    SHIFTS_MAX,
     SLEW_FRAMES_MAX,
     THEMES_MAX,
     VOICES_MAX,
@@ -32,6 +33,7 @@ from amos.score.parts import (
     Pool,
     ScoreError,
     ScoreSection,
+    Shifts,
     Slider,
     Theme,
     Transition,
@@ -56,6 +58,7 @@ __all__ = (
     "LAYERS_MAX",
     "POOLS_MAX",
     "SECTIONS_MAX",
+    "SHIFTS_MAX",
     "SLEW_FRAMES_MAX",
     "THEMES_MAX",
     "VOICES_MAX",
@@ -70,6 +73,7 @@ __all__ = (
     "Score",
     "ScoreError",
     "ScoreSection",
+    "Shifts",
     "Slider",
     "Theme",
     "Transition",
@@ -116,6 +120,7 @@ class Score(Record):
     beats           of each stem that is a loop of the score's clock, its length in beats; 0 for the others. Version 2
     themes          stems that belong together. Version 2
     exclusive       bits of roles that never sound at once. Version 2
+    shifts          where loops join the phrases of layers, for their chords to agree. Version 2
     """
 
     NAME = "score"
@@ -152,6 +157,7 @@ class Score(Record):
         (29, "beats", "H?", STEMS_MAX),
         (30, "themes", "records?", (Theme, THEMES_MAX)),
         (31, "exclusive", "uints?", ((2 << ROLE_MAX) - 1, EXCLUSIVE_MAX)),
+        (32, "shifts", "records?", (Shifts, SHIFTS_MAX)),
     )
 
     version: int
@@ -185,6 +191,7 @@ class Score(Record):
     beats: "array[int] | None"
     themes: "list[Theme] | None"
     exclusive: "list[int] | None"
+    shifts: "list[Shifts] | None"
     sha256: bytes
 
     def fault(self) -> "str | None":
@@ -225,6 +232,8 @@ class Score(Record):
             reason = layer.when is not None and fault(layer.when, len(self.sliders), ROLE_MAX + 1)
             if reason:
                 return "when: " + reason
+            if layer.shifts is not None and layer.shifts >= len(self.shifts or ()):
+                return "shifts: expected below %d, found %d" % (len(self.shifts or ()), layer.shifts)
         for item in section.nexts:
             if item.section >= len(self.sections):
                 return "next: expected a section below %d, found %d" % (len(self.sections), item.section)
@@ -258,6 +267,10 @@ class Score(Record):
             highest = theme.stems[len(theme.stems) - 1]
             if highest >= self.stems:
                 return "themes: expected stems below %d, found %d" % (self.stems, highest)
+        for shifts in self.shifts or ():
+            highest = shifts.stems[len(shifts.stems) - 1]
+            if self.beats is None or highest >= self.stems:
+                return "shifts: expected beats, and stems below %d, found %d" % (self.stems, highest)
         return exclusive_fault(self.exclusive)
 
     def _rules_fault(self):

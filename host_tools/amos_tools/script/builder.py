@@ -92,7 +92,13 @@ class Builder(Transformer[Token, Any]):
     def section(self, parts: Parts) -> tree.Section:
         options = tuple(part for part in parts[4:] if isinstance(part, tree.Option))
         exclusive = tuple(part for part in parts[4:] if isinstance(part, tree.Exclusive))
-        return tree.Section(self._span(parts[0]), self._text(parts[1]), parts[2], options, exclusive)
+        phrases = tuple(part for part in parts[4:] if isinstance(part, tree.Phrase))
+        return tree.Section(self._span(parts[0]), self._text(parts[1]), parts[2], options, exclusive, phrases)
+
+    def phrase(self, parts: Parts) -> tree.Phrase:
+        keyword, bars, unit, _changes, changes = parts
+        number = self._number(bars, unit)
+        return tree.Phrase(self._over(self._span(keyword), number.span), number, changes and self._text(changes))
 
     def exclusive(self, parts: Parts) -> tree.Exclusive:
         roles = tuple(map(self._text, parts[1:]))

@@ -15,6 +15,7 @@ from amos.score.score import (
     RenderPlan,
     Score,
     ScoreSection,
+    Shifts,
     Slider,
     Theme,
     decode_score,
@@ -22,6 +23,7 @@ from amos.score.score import (
 from amos_tools.script.announcements import announcements
 from amos_tools.script.avoidance import AvoidFacts, avoidance, warn_idle_rules, warn_small_pools
 from amos_tools.script.budget import Budget
+from amos_tools.script.changes import Phrasing
 from amos_tools.script.dayparts import DaypartFacts, daypart_facts, dayparts
 from amos_tools.script.ensembles import Ensembles
 from amos_tools.script.expressions import Expressions
@@ -121,6 +123,7 @@ class _Checked:
     themes: list[Theme] | None
     theme_names: tuple[str, ...]
     exclusive: list[int] | None
+    shifts: list[Shifts] | None
     sections: list[ScoreSection]
     transitions: Transitions
     dayparts: list[Daypart]
@@ -164,14 +167,15 @@ def _check(
         clock_facts = replace(clock_facts, rate_hz=rate_hz_max)
     mix_facts = mix(program, clock_facts.rate_hz, problems)
     slider_table = sliders(program, clock_facts, problems)
-    pools = Pools(program, stems, clock_facts, avoid.relax, problems)
+    phrasing = Phrasing(program, clock_facts, problems)
+    pools = Pools(program, stems, clock_facts, avoid.relax, phrasing.everywhere, problems)
     pools.check_size(program)
     expressions = Expressions(program, problems)
     themes = Themes(pools.stems(), problems)
     ensembles = Ensembles(program, expressions, problems)
     exclusive = ensembles.masks(program.exclusive)
     ensembles.check_all()
-    layers = Layers(program, clock_facts, pools, themes, expressions, ensembles, problems)
+    layers = Layers(program, clock_facts, pools, themes, expressions, ensembles, phrasing, problems)
     sections = Sections(program, expressions, layers, themes, problems)
     table = sections.all()
     transitions = Transitions(program, sections, clock_facts, problems)
@@ -185,6 +189,7 @@ def _check(
     if problems.errors:
         return None
     theme_rows = None if problems.errors else themes.rows(pools.table())
+    shifts = None if problems.errors else phrasing.rows(pools.table())
     if problems.errors:
         return None
     return _Checked(
@@ -198,6 +203,7 @@ def _check(
         theme_rows,
         themes.names(),
         exclusive,
+        shifts,
         table,
         transitions,
         parts,
@@ -250,6 +256,7 @@ def _score(checked: _Checked, spoken: list[Announcement]) -> Score:
         beats=beats,
         themes=checked.themes,
         exclusive=checked.exclusive,
+        shifts=checked.shifts,
     )
     score.version = score.version_needed()
     return score

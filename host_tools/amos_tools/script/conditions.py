@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from amos_cli.names import nearest
 from amos_tools.script import tree
+from amos_tools.script.changes import Phrase, changes_fit
 from amos_tools.script.fits import key_fits, tempo_fits
 from amos_tools.script.hints import ROLE_ALIASES
 from amos_tools.script.problems import Problems, Span
@@ -29,10 +30,14 @@ class Test:
 
 
 class Conditions:
-    """Makes the tests of a script's pools over the stems there are. What is wrong with a condition is noted."""
+    """Makes the tests of a script's pools over the stems there are. What is wrong with a condition is noted.
 
-    def __init__(self, stems: Sequence[StemFacts], clock: ClockFacts, problems: Problems):
+    phrase   with the changes that stems fit, where the pools are played
+    """
+
+    def __init__(self, stems: Sequence[StemFacts], clock: ClockFacts, phrase: Phrase | None, problems: Problems):
         self._stems = stems
+        self._phrase = phrase
         self._clock = clock
         self._problems = problems
 
@@ -73,6 +78,13 @@ class Conditions:
 
     def _fits(self, condition: tree.Condition) -> Test | None:
         span, key, tempo = condition.span, self._clock.key, self._clock.tempo_mbpm
+        if condition.kind == "changes":
+            phrase = self._phrase
+            if phrase is None or phrase.changes is None:
+                return None
+            what = f"agree with {phrase.text}"
+            fits = phrase
+            return Test(span, what, f"do not {what}", lambda stem, _kind: changes_fit(stem, fits, self._clock))
         if condition.kind == "tempo":
             what = f"fit {tempo / 1000:g} bpm"
             return Test(span, what, f"do not {what}", lambda stem, kind: kind == "tempo" or tempo_fits(stem, tempo))

@@ -12,6 +12,7 @@ from amos.score.memory import NONE
 from amos.score.score import Layer, Score, decode_score
 from amos.score.vm import Vm
 from amos.sound.events import Section, Start, Stop
+from amos_tools.script.changes import changes_text
 from amos_tools.script.compile import Compiled
 from amos_tools.simulate.inputs import TimedInput, in_order
 from amos_tools.simulate.run import SimStem
@@ -142,6 +143,7 @@ def _story(placed: Placed, compiled: Compiled, score: Score) -> str:
         f"  where       section {compiled.sections[choice.section]} (visit {choice.visit + 1}), "
         f"play {ROLES[layer.role]} from {compiled.pools[choice.pool]}",
         f"  pool        {len(pool.stems)} stems, of which {_standing(choice, pool.stems)} stood for choice",
+        *([f"  changes     {changes_text(stem)}"] if changes_text(stem) else []),
         *([f"  theme       {_theme(choice, compiled)}"] if choice.theme >= 0 else []),
         f"  candidates  {_candidates(choice, compiled)}",
         f"  draw        number {choice.number} of lane {layer.lane}: {_draw(choice)}",

@@ -8,6 +8,7 @@ from amos.score.draw import SECTION_LANE
 from amos.score.score import FADE_FRAMES_MAX, GRID_BEATS_MAX, LAYERS_MAX, Layer
 from amos_tools.script import tree
 from amos_tools.script.avoidance import PoolUse
+from amos_tools.script.changes import Phrasing
 from amos_tools.script.conditions import role_exists
 from amos_tools.script.ensembles import Ensembles
 from amos_tools.script.expressions import Expressions
@@ -35,6 +36,7 @@ class Layers:
         themes: Themes,
         expressions: Expressions,
         ensembles: Ensembles,
+        phrasing: Phrasing,
         problems: Problems,
     ):
         self._program = program
@@ -45,11 +47,13 @@ class Layers:
         self._problems = problems
         self._phrases = Phrases(clock, problems)
         self._ensembles = ensembles
+        self._phrasing = phrasing
         self.uses: list[PoolUse] = []
 
     def of(self, block: Block, bars: tuple[int, int], themes: Sequence[int]) -> list[Layer]:
         """The section's layers, `themes` being its own; those with errors are noted and left out."""
         layers: list[Layer] = []
+        phrase = self._pools.phrase = self._phrasing.of(block.section)
         asked: dict[int, int] = {}
         lanes: set[int] = set()
         for number, play in enumerate(block.plays):
@@ -63,6 +67,7 @@ class Layers:
                 self._check_pool_size(play, asked[layer.pool])
                 self._note_use(play, layer)
                 self._phrases.check(play, layer, self._pools.all_of(play))
+                self._phrasing.join(play, layer, self._pools.all_of(play), phrase)
                 if layer.themed:
                     self._themes.check_layer(play, layer, themes, self._pools.all_of(play))
         self._themes.check(block.section, block.plays)
@@ -77,7 +82,8 @@ class Layers:
         """Bars of which the section's length is a multiple, so that the phrases of its loops end with it."""
         sounding = [play for play in block.plays if all(option.kind != "chance" for option in play.options)]
         stems = [stem for play in sounding for stem in self._pools.all_of(play)]
-        return self._phrases.step_bars(stems, bars, block.section.bars.span)
+        loops = self._phrases.step_bars(stems, bars, block.section.bars.span)
+        return self._phrasing.step_bars(block.section, bars, loops)
 
     def _layer(self, play: tree.Play, bars: tuple[int, int], lanes: set[int]) -> Layer | None:
         problems = self._problems

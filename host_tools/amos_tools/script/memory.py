@@ -49,6 +49,7 @@ def heap_bytes(score: Score) -> int:
         total += 2 * score.stems + _LOOPS
     if score.themes is not None:
         total += _THEMES + sum(_THEME + 2 * len(theme.stems) for theme in score.themes)
+    total += sum(_THEME + 4 * len(shifts.stems) for shifts in score.shifts or ())
     if score.stem_seconds:
         total += 4 * score.stems
     if score.exclusive or any(section.exclusive for section in score.sections) or _waits(score):

@@ -8,6 +8,7 @@ from amos.protocol.limits import STEMS_MAX
 from amos.score.score import POOLS_MAX, RELAX_KEY, RELAX_TEMPO, Pool
 from amos_cli.names import nearest
 from amos_tools.script import tree
+from amos_tools.script.changes import Phrase
 from amos_tools.script.conditions import Conditions, Test, role_exists
 from amos_tools.script.problems import Problems
 from amos_tools.script.program import Program
@@ -34,7 +35,8 @@ class _Held:
 class Pools:
     """The pools of a script over the stems of a vault. Only stems with opt-in exist here, less those blocked.
 
-    relax   the rules the script relaxes, RELAX_*: those about key and tempo widen the pools
+    relax    the rules the script relaxes, RELAX_*: those about key and tempo widen the pools
+    phrase   that of the section whose lines are compiled: pools may ask for stems that fit its changes
     """
 
     def __init__(
@@ -43,8 +45,11 @@ class Pools:
         stems: Sequence[StemFacts],
         clock: ClockFacts,
         relax: tuple[int, ...],
+        everywhere: Phrase | None,
         problems: Problems,
     ):
+        self.phrase = everywhere
+        self._clock = clock
         self._problems = problems
         self._relax = relax
         known = [stem for stem in {stem.stem_id: stem for stem in stems}.values() if stem.opt_in]
@@ -55,9 +60,13 @@ class Pools:
         self._announced = {stem.title: stem for stem in reversed(known) if stem.title in titles}
         self._all = known
         self._stems = [stem for stem in known if stem.title not in titles]
-        conditions = Conditions(self._stems, clock, problems)
-        self._declared = {name: self._select(pool, conditions) for name, pool in program.pools.items()}
-        self._names: dict[tuple[str, str], int] = {}
+        self._pools = program.pools
+        self._asking = {name for name, pool in self._pools.items() if _asks_for_changes(pool)}
+        self._held_by: dict[tuple[str, Phrase | None], _Held | None] = {}
+        for name in self._pools:
+            if name not in self._asking:  # which depends on where it is played from
+                self._declared(name)
+        self._names: dict[tuple[str, str, Phrase | None], int] = {}
         self._table: list[StemFacts] | None = None
 
     def _without_blocked(self, stems: list[StemFacts], program: Program) -> list[StemFacts]:
@@ -71,6 +80,14 @@ class Pools:
                 self._problems.error(option.word.span, message, suggestion=nearest(wanted, known))
             stems = [stem for stem in stems if wanted != (stem.title if option.kind == "stem" else stem.artist)]
         return stems
+
+    def _declared(self, name: str) -> _Held | None:
+        """The stems of the pool where the phrase is as now; None with errors noted."""
+        key = (name, self.phrase if name in self._asking else None)
+        if key not in self._held_by:
+            conditions = Conditions(self._stems, self._clock, key[1], self._problems)
+            self._held_by[key] = self._select(self._pools[name], conditions)
+        return self._held_by[key]
 
     def _select(self, pool: tree.Pool, conditions: Conditions) -> _Held | None:
         """Stems that meet all conditions, or None with errors noted."""
@@ -99,8 +116,17 @@ class Pools:
 
     def of(self, play: tree.Play) -> list[StemFacts] | None:
         """Stems of a layer: those of its pool that have its role. None with an error noted if there are none."""
-        pool = self._declared.get(play.pool.value)
-        if not role_exists(play.role, self._problems) or pool is None:
+        name = play.pool.value
+        if not role_exists(play.role, self._problems) or name not in self._pools:
+            return None
+        if name in self._asking and not (self.phrase and self.phrase.changes):
+            if not self._problems.errors:  # a phrase with an error has none
+                expected = ['`phrase … bars changes "…"` of the section or the script']
+                message = f"there are no changes that pool `{name}` could fit"
+                self._problems.error(play.pool.span, message, expected=expected)
+            return None
+        pool = self._declared(name)
+        if pool is None:
             return None
         found = pool.of_role(play.role.value).stems
         if not found:
@@ -113,19 +139,19 @@ class Pools:
 
     def all_of(self, play: tree.Play) -> list[StemFacts]:
         """The same with those that join when a rule gives way; none with errors noted."""
-        pool = self._declared.get(play.pool.value)
+        pool = self._declared(play.pool.value) if play.pool.value in self._pools else None
         return [] if pool is None else pool.of_role(play.role.value).all()
 
     def number(self, play: tree.Play) -> int:
         """Index of the layer's pool in the score."""
-        key = (play.pool.value, play.role.value)
+        key = (play.pool.value, play.role.value, self.phrase if play.pool.value in self._asking else None)
         if key not in self._names and len(self._names) >= POOLS_MAX:
             self._problems.error(play.pool.span, f"a script plays from at most {POOLS_MAX} pools")
             return 0
         return self._names.setdefault(key, len(self._names))
 
     def _held(self) -> list[_Held]:
-        declared = ((self._declared[pool], role) for pool, role in self._names)
+        declared = ((self._held_by[pool, phrase], role) for pool, role, phrase in self._names)
         return [pool.of_role(role) for pool, role in declared if pool is not None]
 
     def table(self) -> list[StemFacts]:
@@ -154,7 +180,7 @@ class Pools:
 
     def names(self) -> tuple[str, ...]:
         """The declared name of each pool, in the order of the rows."""
-        return tuple(name for name, _ in self._names)
+        return tuple(name for name, _role, _phrase in self._names)
 
     def spoken(self, title: str) -> int | None:
         """Index of the stem that is announced under `title`, or None."""
@@ -171,8 +197,12 @@ class Pools:
 
     def check_size(self, program: Program) -> None:
         """Note an error when the pools reach more stems than a pack holds."""
-        held = [stem for pool in self._declared.values() if pool is not None for stem in pool.all()]
+        held = [stem for pool in self._held_by.values() if pool is not None for stem in pool.all()]
         reached = len({stem.stem_id for stem in held} | {stem.stem_id for stem in self._announced.values()})
         if reached > STEMS_MAX and program.pools:
             span = next(iter(program.pools.values())).span
             self._problems.error(span, f"the pools reach {reached} stems; a pack holds {STEMS_MAX}")
+
+
+def _asks_for_changes(pool: tree.Pool) -> bool:
+    return any(isinstance(step, tree.Condition) and step.kind == "changes" for step in pool.steps)

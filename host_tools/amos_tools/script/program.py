@@ -42,11 +42,12 @@ class Program:
     reactions: dict[str, tree.On] = field(default_factory=dict)
     renders: dict[str, tree.Render] = field(default_factory=dict)
     exclusive: list[tree.Exclusive] = field(default_factory=list)
+    phrase: tree.Phrase | None = None
     broken: set[tuple[str, str]] = field(default_factory=set)
     broken_lines: int = 0
 
 
-_Once = TypeVar("_Once", tree.Experience, tree.Clock, tree.Mix, tree.Avoid, tree.Relax, tree.Next, tree.On)
+_Once = TypeVar("_Once", tree.Experience, tree.Clock, tree.Mix, tree.Avoid, tree.Relax, tree.Next, tree.On, tree.Phrase)
 _Named = TypeVar("_Named", tree.Pool, tree.Slider)
 _Titled = TypeVar("_Titled", tree.Announce, tree.Render)
 
@@ -96,6 +97,8 @@ class _Gatherer:
                 program.avoid = self._once("avoid", program.avoid, statement)
             case tree.Relax():
                 program.relax = self._once("relax", program.relax, statement)
+            case tree.Phrase():
+                program.phrase = self._once("phrase", program.phrase, statement)
             case tree.Exclusive():
                 program.exclusive.append(statement)
             case tree.BlockList():

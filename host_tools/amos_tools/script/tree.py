@@ -82,7 +82,7 @@ class Clock:
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """What stems of a pool must be: kind is role, artist, title, tag, key or tempo."""
+    """What stems of a pool must be: kind is role, artist, title, tag, key, tempo or changes."""
 
     kind: str
     span: Span
@@ -122,6 +122,7 @@ class Section:
     bars: Range
     options: tuple[Option, ...]
     exclusive: tuple["Exclusive", ...]
+    phrases: tuple["Phrase", ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,6 +261,15 @@ class Exclusive:
 
 
 @dataclass(frozen=True, slots=True)
+class Phrase:
+    """How long the phrases of a script or a section are, and their chords."""
+
+    span: Span
+    bars: Number
+    changes: Text | None
+
+
+@dataclass(frozen=True, slots=True)
 class Broken:
     """A line that did not parse. What it would have declared counts as known, so that one error stays one error."""
 
@@ -268,7 +278,7 @@ class Broken:
     name: str
 
 
-Once = Experience | Clock | Mix | Avoid | Relax
+Once = Experience | Clock | Mix | Avoid | Relax | Phrase
 Statement = (
     Once
     | Pool

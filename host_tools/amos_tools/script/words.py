@@ -4,7 +4,7 @@ from amos_tools.stems import ROLES
 
 STATEMENTS = (
     "experience", "clock", "pool", "slider", "avoid", "relax", "block", "mix", "section", "play", "next",
-    "transition", "daypart", "announce", "on", "render", "exclusive",
+    "transition", "daypart", "announce", "on", "render", "exclusive", "phrase",
 )  # fmt: skip
 
 _WORDS = (
@@ -13,7 +13,7 @@ _WORDS = (
     "title", "tag", "fits", "start", "scope", "slew", "target", "peak", "voices", "duck", "from", "count", "every",
     "chance", "gain", "enter", "bar", "beat", "end", "fade", "when", "any", "at", "power", "linear", "via", "stem",
     "keep", "plays", "hours", "set", "exact", "weight", "swap", "length", "hit", "cue", "tail", "for", "priority",
-    "themes", "themed", "sounds",
+    "themes", "themed", "sounds", "changes",
 )  # fmt: skip
 
 _UNITS = {

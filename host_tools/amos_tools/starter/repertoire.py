@@ -28,6 +28,7 @@ _TOMAS_NOOR = (Split("tomas-reyes", 500_000), Split("noor-adeyemi", 500_000))
 _PILOTS = (Split("harbour-pilots", 1_000_000),)
 _WEATHER = (("place", "outdoors, weather"),)
 _NIGHT = (("mood", "night, quiet"),)
+_ROUND = (("changes", "Dm Gm F C"),)
 _BRUSHES = (("theme", "brushes"),)
 _GLASS = (("theme", "glass"),)
 _EITHER = (("theme", "brushes, glass"),)
@@ -67,16 +68,16 @@ BASSES = (
         (4, 43, 1.8, 0.95), (6.5, 41, 0.5, 0.6), (7, 40, 1, 0.7),
         (8, 41, 1.8, 1.0), (10.5, 45, 0.5, 0.6), (11, 41, 1, 0.8),
         (12, 36, 1.8, 0.95), (14, 43, 1, 0.75), (15, 36, 1, 0.7),
-    ), 4, 11), tags=_BRUSHES),
+    ), 4, 11), tags=_ROUND + _BRUSHES),
     Piece("Low Water", "Ilse Maren", "bass", "D minor", 4, _ILSE, lambda: bass(notes.sub, (
         (0, 38, 3.5, 1.0), (4, 43, 3.5, 0.9), (8, 41, 3.5, 0.95), (12, 36, 2.5, 0.9), (15, 36, 0.9, 0.7),
-    ), 4, 12), tags=_GLASS),
+    ), 4, 12), tags=_ROUND + _GLASS),
     Piece("Keel", "June Okafor", "bass", "F major", 8, _JUNE, lambda: bass(notes.upright, tuple(
         (bar * 4 + beat, root + step, beats, gain)
         for bar, root in enumerate((41, 41, 38, 38, 43, 43, 36, 36))
         for beat, step, beats, gain in
         ((0, 0, 1.4, 1.0), (1.75, 12, 0.4, 0.45), (2.5, 7 if root != 41 else 4, 1.2, 0.7))
-    ), 8, 13), tags=_EITHER),
+    ), 8, 13), tags=(("changes", "F Dm Gm C"), *_EITHER)),
 )  # fmt: skip
 
 BEATS = (

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from amos_cli.names import hint, nfc
+from amos_tools.chords import parse_changes
 from amos_tools.stems import NO_CREDITS, PPM, ROLES, Credits, Split, StemFacts
 from amos_tools.vault import errors
 from amos_tools.vault.credits import CREDIT_FIELDS, YES_OR_NO, checked_text, credit_texts, parse_credits, parse_isrc
@@ -150,9 +151,20 @@ def _tags(file: str, fields: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
         kept, told = check_tag_name(file, name), nfc(text.strip())
         if told:
             tags[kept] = checked_text(file, kept, told, TAG_TEXT_MAX_BYTES)
+            if kept.casefold() == "changes":
+                _check_changes(file, told)
     if len(tags) > TAGS_OF_A_STEM_MAX:
         raise errors.BadTag(file, "tags", f"at most {TAGS_OF_A_STEM_MAX}", len(tags))
     return tuple(sorted(tags.items()))
+
+
+def _check_changes(file: str, text: str) -> None:
+    try:
+        parse_changes(text)
+    except ValueError as error:
+        raise errors.BadTag(
+            file, "changes", str(error).removeprefix("expected ").partition(", found")[0], text
+        ) from None
 
 
 def _ppm(file: str, text: str) -> int:
