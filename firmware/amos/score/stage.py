@@ -273,13 +273,16 @@ class Stage:
         value = self.draw(layer.lane, run.draws)
         stem = self._chooser.choose(layer, self.voices.sounding(frame), value, frame)
         if self._chooser.explain:
-            choice = self._chooser.last
-            choice.frame = frame
-            choice.visit = self.visit
-            choice.layer = run.index
-            choice.number = run.draws
-            self.on_choice(choice)
+            self._tell(self._chooser.last, frame, run)
         return stem
+
+    def _tell(self, choice, frame: int, run: Run) -> None:
+        """Say where the latest choice of a run was made."""
+        choice.frame = frame
+        choice.visit = self.visit
+        choice.layer = run.index
+        choice.number = run.draws
+        self.on_choice(choice)
 
     def _span(self, frame: int, slot: Slot, layer: Layer, natural: int, fade: int) -> int:
         """Frames to play of a stem `natural` frames long; sets when the slot is due again.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from amos.score.chooser import RELAX_THEME, RULE_NAMES, Choice
 from amos.score.draw import DRAW_BITS
 from amos.score.memory import NONE
-from amos.score.score import Score, decode_score
+from amos.score.score import Layer, Score, decode_score
 from amos.score.vm import Vm
 from amos.sound.events import Section, Start, Stop
 from amos_tools.script.compile import Compiled
@@ -119,9 +119,11 @@ def _story(placed: Placed, compiled: Compiled, score: Score) -> str:
         return "\n".join([*lines, f"  why         {why}"])
     layer = score.sections[choice.section].layers[choice.layer]
     pool = score.pools[choice.pool]
+    struck = [] if layer.strokes is None else [_struck(layer)]
     lines += [
         f"  where       section {compiled.sections[choice.section]} (visit {choice.visit + 1}), "
         f"play {ROLES[layer.role]} from {compiled.pools[choice.pool]}",
+        *struck,
         f"  pool        {len(pool.stems)} stems, of which {_standing(choice, pool.stems)} stood for choice",
         *([f"  theme       {_theme(choice, compiled)}"] if choice.theme >= 0 else []),
         f"  candidates  {_candidates(choice, compiled)}",
@@ -134,6 +136,12 @@ def _story(placed: Placed, compiled: Compiled, score: Score) -> str:
 def _theme(choice: Choice, compiled: Compiled) -> str:
     name = compiled.themes[choice.theme]
     return f"{name}, which has none to choose" if RELAX_THEME in choice.relaxed else name
+
+
+def _struck(layer: Layer) -> str:
+    strokes, beats = len(layer.strokes or ()), layer.grid_beats
+    many = f"{strokes} stroke{'s' * (strokes != 1)} in {beats} beat{'s' * (beats != 1)}"
+    return f"  pattern     {many}, each drawn by weight alone"
 
 
 def _standing(choice: Choice, stems: object) -> str:
