@@ -56,9 +56,9 @@ keep_bytecode()
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int | None:
-    """Three workers on two cores: much of a run is waiting, for brokers, for processes that start, for clocks."""
+    """Two workers a core: more than half of a run is waiting, for brokers, for processes that start, for clocks."""
     told = "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ
-    return None if told else max(1, 3 * len(os.sched_getaffinity(0)) // 2)
+    return None if told else 2 * len(os.sched_getaffinity(0))
 
 
 @pytest.hookimpl(trylast=True)  # when those that are deselected are gone

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import soundfile as sf
 from listing import list_all
+from player_key import give_key
 
 from amos import crypto
 from amos.app import Player
@@ -40,6 +41,7 @@ from amos_tools.verify.published import Published
 from protocol_player import fed
 
 PUBLISHER, OPERATOR = b"p" * 32, b"o" * 32
+LEASE_END_S = 2_000_000_000
 RATE_HZ, MINUTE_FRAMES = 22050, 60 * 22050
 
 SCRIPT = """
@@ -76,8 +78,7 @@ def test_the_way_of_a_stem(tmp_path: Path) -> None:
     assert [found.stem_id for found in compiled.stems] == [stem.stem_id]
 
     # 3. Score and stem become a signed pack.
-    lease_end = int(time.time()) + 86_400
-    signing = {"publisher_seed": PUBLISHER, "serial": 1, "board_class": "linux", "lease_end_unix_s": lease_end}
+    signing = {"publisher_seed": PUBLISHER, "serial": 1, "board_class": "linux", "lease_end_unix_s": LEASE_END_S}
     pack = build_pack(compiled, vault, tmp_path / "pack", **signing)  # type: ignore[arg-type]
     vault.close()
 
@@ -91,6 +92,7 @@ def test_the_way_of_a_stem(tmp_path: Path) -> None:
     settings = {"pack": str(tmp_path / "pack"), "publisher_key": publisher_public.hex()}
     settings |= {"ledger_key": folder.public_key.hex(), "out": f"wav:{tmp_path / 'out.wav'}"}
     (tmp_path / "player").mkdir()
+    give_key(tmp_path / "player")
     config = Config(str(tmp_path / "player"), settings | {"pace": "free", "tier": 255, "minutes": 1, "linger": "no"})
     lines: list[str] = []
     Player(config, lines.append).run()

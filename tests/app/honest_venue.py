@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from player_key import give_key
 from virtual_machine import Machine
 
 from amos import crypto
@@ -103,6 +104,7 @@ class Venue:
         self.refusals: list[str] = []
         self._directory = folder / "player"
         self._directory.mkdir()
+        give_key(self._directory)
         self._sent: set[int] = set()
         self._receipts: list[tuple[int, bytes]] = []
         self._nonces: list[bytes] = []

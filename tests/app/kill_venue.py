@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -106,6 +107,7 @@ class Service:
 
     def _start(self) -> "subprocess.Popen[bytes]":
         with self.log.open("ab") as log:
+            self._logged = log.tell()
             return subprocess.Popen(self._command, stdout=log, stderr=log)
 
     def kill(self) -> None:
@@ -115,6 +117,10 @@ class Service:
         self._process.wait()
         self.kills += 1
         self._process = self._start()
+
+    def connected(self) -> None:
+        """Return once it is: what comes for a ledger before is lost, and sent again ten seconds later."""
+        wait_until(lambda: " connected" in self.log.read_text()[self._logged :], f"{self.name} connected", START_S)
 
     def stop(self) -> None:
         self._process.kill()
@@ -166,9 +172,16 @@ class Venue:
                 self._kill_all(plan, services)
             for service in services:
                 service.kill()  # resends begin afresh, in place of the long pauses after many tries
-            for player in self.players:
-                assert player.live(None, "pace=free", "minutes=1", "linger=receipted") == 0, player.name
+                service.connected()
+            self.play("linger=receipted")
         return services
+
+    def play(self, *settings: str) -> None:
+        """One unclocked minute of each player, all at a time; each must end by itself. A courier asks ever less often
+        for players that are not there."""
+        with ThreadPoolExecutor() as pool:
+            codes = list(pool.map(lambda player: player.live(None, "pace=free", "minutes=1", *settings), self.players))
+        assert codes == [0] * len(self.players)
 
     def _services(self, kind: str, port: int) -> list[Service]:
         broker = f"--broker=127.0.0.1:{port}"
@@ -176,10 +189,9 @@ class Venue:
         if kind == "amqtt":
             words.append("--mqtt-version=3.1.1")
         words += [f"--device={player.address}" for player in self.players]
-        return [
-            Service("ledger", amos_command("ledger", "serve", str(self._ledger_folder), broker), self._folder),
-            Service("courier", amos_command("courier", "run", broker, *words), self._folder),
-        ]
+        ledger = Service("ledger", amos_command("ledger", "serve", str(self._ledger_folder), broker), self._folder)
+        ledger.connected()
+        return [ledger, Service("courier", amos_command("courier", "run", broker, *words), self._folder)]
 
     def _kill_all(self, plan: Plan, services: list[Service]) -> None:
         """One thread a player, which kills it again and again, and one for the services."""

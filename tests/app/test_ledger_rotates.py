@@ -48,27 +48,23 @@ def test_players_follow_the_line_and_free_what_waited(tmp_path: Path, micropytho
                 up.callback(service.stop)
             return stack.enter_context(up)
 
-        def played(linger: str) -> None:
-            for player in venue.players:
-                assert player.live(None, "pace=free", "minutes=1", f"linger={linger}") == 0, player.name
-
         services = serving()
-        played("receipted")
+        venue.play("linger=receipted")
         services.close()
-        played("no")
+        venue.play("linger=no")
         assert min(unsynced(venue)) > 0
         rotating.rotate_ledger(Folder(venue.folder.path), YEAR_S, 1)
         rotating.rotate_ledger(Folder(venue.folder.path), 0, 2)  # a second one, before anybody heard of the first
         services = serving()
-        played("receipted")
+        venue.play("linger=receipted")
         services.close()
         assert unsynced(venue) == [0, 0]
         folder = Folder(venue.folder.path)
         assert believed(venue, first) == [folder.public_key] * 2 and folder.public_key not in (first, None)
-        played("no")
+        venue.play("linger=no")
         rotating.rotate_ledger(folder, YEAR_S, 3)  # both keys sign: the courier takes what its players believe
         services = serving()
-        played("receipted")
+        venue.play("linger=receipted")
         services.close()
         assert unsynced(venue) == [0, 0] and believed(venue, first) == [folder.public_key] * 2
     totals = venue.totals()

@@ -77,9 +77,7 @@ def test_players_follow_the_operator_and_obey_the_last_key_alone(tmp_path: Path,
 
     def volumes() -> list[int | None]:
         """What each player was told, once it has brought what it played."""
-        for player in venue.players:
-            told = f"operator_key={FIRST_KEY.hex()}"
-            assert player.live(None, "pace=free", "minutes=1", "linger=receipted", told) == 0, player.name
+        venue.play("linger=receipted", f"operator_key={FIRST_KEY.hex()}")
         directed = [found(player, venue.folder.public_key)[1].current for player in venue.players]
         return [directive.volume_q15 if directive else None for directive in directed]
 

@@ -96,8 +96,6 @@ def packs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 def bar(packs: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Venue]:
     """A venue's player, of a tier that heard music has, though it plays faster here; over another pack and a boot."""
     venue = Venue(tmp_path_factory.mktemp("players") / "bar", "bar")
-    venue.path.mkdir()
-    (venue.path / "device.key").write_bytes(b"k" * 32)  # what a score decides follows from it
     left = acts(packs[1])
 
     def turn(player: Player) -> None:

@@ -13,6 +13,7 @@ from boards_pack import PUBLISHER
 sys.path.append(str(Path(__file__).parents[1] / "edges"))
 
 from output_card import Card, StepClock
+from player_key import give_key
 
 from amos import app
 from amos.app import Player
@@ -140,4 +141,5 @@ def player_on(
     keys = {"publisher_key": public_key(PUBLISHER).hex(), "ledger_key": "00" * 32}
     given = {**board.player_settings("bar"), **keys, "pack": str(pack), "link": "none", "linger": "no"}
     (folder / "player").mkdir()
+    give_key(folder / "player")
     return Player(Config(str(folder / "player"), given), [].append)

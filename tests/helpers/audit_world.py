@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 from audited import audited
+from player_key import give_key
 
 from amos import crypto
 from amos.app import Player
@@ -36,6 +37,7 @@ from amos_tools.vault import Vault, parse_facts
 from signed_usage import sign_usage
 
 PUBLISHER, OPERATOR = b"p" * 32, b"o" * 32
+LEASE_END_S = 2_000_000_000
 RATE_HZ = 22_050
 ORIGIN = "audit.example/amos"
 SCRIPT = """
@@ -76,11 +78,12 @@ def make_packs(folder: Path, *scripts: str) -> list[Path]:
         vault.import_samples(samples, parse_facts("noise", told))
     bell = {"title": "closing", "artist": "ada", "splits": "ada=1000000", "role": "fx", "opt_in": "yes"}
     vault.import_samples(noise.randint(-900, 900, (RATE_HZ, 1)).astype("int16"), parse_facts("noise", bell))
-    packs, now = [], int(time.time())
-    terms: dict[str, Any] = {"publisher_seed": PUBLISHER, "board_class": "linux", "issued_unix_s": now}
+    packs: list[Path] = []
+    # The music is drawn from the pack's id as well.
+    terms: dict[str, Any] = {"publisher_seed": PUBLISHER, "board_class": "linux", "lease_end_unix_s": LEASE_END_S}
     for serial, script in enumerate(scripts, 1):
         compiled = compile_script(script, vault.stems())
-        build_pack(compiled, vault, folder / f"pack-{serial}", serial=serial, lease_end_unix_s=now + 86_400, **terms)
+        build_pack(compiled, vault, folder / f"pack-{serial}", serial=serial, **terms)
         packs.append(folder / f"pack-{serial}")
     vault.close()
     return packs
@@ -103,6 +106,7 @@ class Venue:
 
     def _config(self, pack: Path, minutes: int, more: dict[str, object]) -> Config:
         self.path.mkdir(exist_ok=True)
+        give_key(self.path)
         publisher = crypto.public_key(PUBLISHER).hex()
         told = {"pack": str(pack), "out": "null", "pace": "free", "linger": "no", "minutes": minutes, "tier": 255}
         keys = {"publisher_key": publisher, "ledger_key": bytes(32).hex()}

@@ -22,6 +22,16 @@ FADES = st.sampled_from([0, 0, 1, 100, BEAT // 2, BEAT, 4 * BEAT, 20 * BEAT])
 
 
 @st.composite
+def strokes(draw: Any, count: int) -> dict[str, Any]:
+    """What makes a layer a pattern: a few strokes, at the fastest 2,250 frames apart."""
+    ticks = draw(st.sampled_from([1, 5, 8, 16, 100]))
+    grid = draw(st.sampled_from([2, 3, 4]))
+    far = -(-2250 * ticks // (grid * BEAT))
+    found = sorted({at // far * far for at in draw(st.lists(st.integers(0, ticks - far), min_size=1, max_size=5))})
+    return {"ticks": ticks, "strokes": indexes(*found), "grid": grid, "fade": 0, "count_min": count}
+
+
+@st.composite
 def layers(
     draw: Any, lane: int, rings: bool = False, themed: bool = False, ensemble: bool = False, shifted: bool = False
 ) -> dict[int, Any]:
@@ -50,6 +60,9 @@ def layers(
     if themed and draw(st.booleans()):
         changes["themed"] = True
     changes["role"] = draw(st.integers(2, 4)) if ensemble else 3
+    if rings and draw(st.booleans()):
+        changes |= draw(strokes(changes["count_max"]))
+        changes.pop("tail", None)
     return layer(lane, draw(st.integers(0, 1)), **changes)
 
 
@@ -151,7 +164,7 @@ def score_documents(draw: Any) -> bytes:
         decode_score(data)
         return data
     except ScoreError as error:
-        assert "voices" in str(error)
+        assert "voices" in str(error) or "in a second" in str(error)
         assume(False)
         raise
 

@@ -17,6 +17,7 @@ def indexes(*numbers):
 def layer(lane, pool, **changes):
     fields = {"role": 1, "count_min": 4, "count_max": 5, "grid": 6, "enter": 7, "gain": 8, "fade": 9, "chance": 10}
     fields.update({"cue": 11, "tail": 12, "linear": 13, "role": 1, "rings": 14, "themed": 15, "when": 16, "shifts": 17})
+    fields.update({"ticks": 25, "strokes": 26})
     result = {1: 3, 2: pool, 3: lane, 4: 1, 5: 1, 6: 4, 7: 0, 8: 32768, 9: 0}
     for name in changes:
         result[fields[name]] = changes[name]
@@ -107,6 +108,15 @@ def refused(item):
     raise AssertionError("expected a ScoreError")
 
 
+def struck(layers=1, version=1, **changes):
+    """Changes for a score of so many layers that strike at the first and second sixteenth."""
+    fields = {"ticks": 16, "strokes": indexes(0, 1)}
+    fields.update(changes)
+    fields = {name: fields[name] for name in fields if fields[name] is not None}
+    lanes = [layer(lane, 0, **fields) for lane in range(layers)]
+    return {"version": version, "voices": 32, "sections": [section("a", 5, 7, lanes, [])]}
+
+
 def test_decodes_a_score():
     score = decode_score(dumps(score_map()))
     assert score.rate_hz == 48000 and len(score.sections) == 3 and len(score.sha256) == 32
@@ -125,6 +135,18 @@ def test_refuses_by_name():
         ({"beats": indexes(1, 1, 1, 1, 1, 1, 1)}, "version: expected 2 with these fields, found 1"),
         ({"sections": [section("a", 2, 2, [layer(1, 0, rings=True)], [])]}, "version: expected 2 with these fields"),
         ({"sections": [section("a", 2, 2, [], [], 2)]}, "version: expected 2 with these fields"),
+        (struck(), "version: expected 2 with these fields, found 1"),
+        (struck(version=2, ticks=None), "strokes: expected at least one, and below ticks"),
+        (struck(version=2, strokes=None), "ticks: expected with strokes"),
+        (struck(version=2, strokes=indexes()), "strokes: expected at least one"),
+        (struck(version=2, strokes=indexes(2, 2)), "strokes: expected ascending"),
+        (struck(version=2, strokes=indexes(3, 16)), "strokes: expected at least one, and below ticks"),
+        (struck(version=2, fade=1), "strokes: expected no fade, no tail and one count"),
+        (struck(version=2, tail=1), "strokes: expected no fade, no tail and one count"),
+        (struck(version=2, count_max=2), "strokes: expected no fade, no tail and one count"),
+        (struck(version=2, ticks=60), "strokes: expected 2048 frames from one to the next, found 1600"),
+        (struck(version=2, strokes=indexes(*range(129))), "strokes"),
+        (struck(5, version=2), "section a: strokes: expected at most 40 in a second, found 45"),
         ({"sections": [section("a", 5, 7, [], [], 4)]}, "step_bars: expected a multiple from min to max"),
         ({"sections": [section("a", 5, 7, [], [], 0)]}, "step_bars"),
         ({"rate": 96000}, "rate_hz"),

@@ -205,3 +205,14 @@ def test_refuses_by_name():
     for changes, expected in cases:
         message = refused(score_map(**changes))
         assert expected in message, (changes, message)
+
+
+def test_strokes_are_kept_back_like_any_layer():
+    tune = layer(3, 2, role=MELODY, grid=16, chance=words(CONST, ONE // 2))
+    tops = layer(2, 1, role=TOPS, grid=4, ticks=16, strokes=indexes(0, 3, 6, 10))
+    vm = ensemble_vm([tune, tops], exclusive=[BOTH], lengths=[4 * BAR] * 2 + [BEAT // 8] * 2 + [4 * BAR] * 2)
+    found = spans(vm.advance(400 * BAR))
+    assert together(found, 1, 2) == 0
+    struck = len([span for span in found if span[0] == 1])
+    tunes = len([span for span in found if span[0] == 2])
+    assert struck == 4 * (400 - 4 * tunes) and tunes > 20

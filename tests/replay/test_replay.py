@@ -1,13 +1,13 @@
 """`amos replay` on the journal of a real player, and on what was changed in it."""
 
 import json
-import time
 from array import array
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from player_key import give_key
 from typer.testing import CliRunner
 
 from amos import crypto
@@ -21,6 +21,7 @@ from amos_tools.replay.sessions import DIFFERENT, SAME, UNKNOWN, read_usages, re
 from amos_tools.script import compile_script
 from amos_tools.vault import Vault, parse_facts
 
+LEASE_END_S = 2_000_000_000
 PUBLISHER = b"p" * 32
 RATE_HZ = 22050
 SESSIONS = 3
@@ -44,12 +45,12 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Path:
         told = {"title": f"of {artist}", "artist": artist, "splits": f"{artist}=1000000", "role": "pads"}
         samples = noise.randint(-9000, 9000, (8 * RATE_HZ, 1)).astype("int16")
         vault.import_samples(samples, parse_facts("noise", told | {"opt_in": "yes"}))
-    now = int(time.time())
-    terms: dict[str, Any] = {"publisher_seed": PUBLISHER, "serial": 1, "board_class": "linux", "issued_unix_s": now}
-    build_pack(compile_script(SCRIPT, vault.stems()), vault, folder / "pack", lease_end_unix_s=now + 86_400, **terms)
+    terms: dict[str, Any] = {"publisher_seed": PUBLISHER, "serial": 1, "board_class": "linux"}
+    build_pack(compile_script(SCRIPT, vault.stems()), vault, folder / "pack", lease_end_unix_s=LEASE_END_S, **terms)
     vault.close()
     settings = {"publisher_key": crypto.public_key(PUBLISHER).hex(), "ledger_key": bytes(32).hex(), "tier": 255}
     (folder / "player").mkdir()
+    give_key(folder / "player")
     for minutes in range(1, SESSIONS + 1):
         told = {"pack": str(folder / "pack"), "out": "null", "pace": "free", "linger": "no", "minutes": minutes}
         Player(Config(str(folder / "player"), settings | told), [].append).run()

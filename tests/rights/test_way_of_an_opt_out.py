@@ -4,6 +4,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+from player_key import give_key
 
 from amos import crypto
 from amos.app import Player
@@ -33,6 +34,7 @@ from amos_tools.verify.keys import Keys
 from amos_tools.verify.published import Published
 
 PUBLISHER, OPERATOR = b"p" * 32, b"o" * 32
+LEASE_END_S = 2_000_000_000
 RATE_HZ = 22050
 SCRIPT = """
 experience "two voices" seed device
@@ -52,9 +54,8 @@ def test_the_way_of_an_opt_out(tmp_path: Path) -> None:
         told = {"title": f"of {artist}", "artist": artist, "splits": f"{artist}=1000000", "role": "pads"}
         samples = noise.randint(-9000, 9000, (8 * RATE_HZ, 1)).astype("int16")
         vault.import_samples(samples, parse_facts("noise", told | {"opt_in": "yes"}))
-    terms = {"publisher_seed": PUBLISHER, "serial": 1, "board_class": "linux", "issued_unix_s": int(time.time())}
-    lease_end = int(time.time()) + 86_400
-    build_pack(compile_script(SCRIPT, vault.stems()), vault, tmp_path / "pack", lease_end_unix_s=lease_end, **terms)  # type: ignore[arg-type]
+    terms = {"publisher_seed": PUBLISHER, "serial": 1, "board_class": "linux"}
+    build_pack(compile_script(SCRIPT, vault.stems()), vault, tmp_path / "pack", lease_end_unix_s=LEASE_END_S, **terms)  # type: ignore[arg-type]
     operator, publisher = crypto.public_key(OPERATOR), crypto.public_key(PUBLISHER)
     folder = init_folder(tmp_path / "ledger", "test.example/amos", operator, publisher)
     with folder.open_store() as store:
@@ -67,6 +68,7 @@ def test_the_way_of_an_opt_out(tmp_path: Path) -> None:
     vault.close()
     settings = {"pack": str(tmp_path / "pack"), "publisher_key": publisher.hex(), "ledger_key": folder.public_key.hex()}
     (tmp_path / "player").mkdir()
+    give_key(tmp_path / "player")
     config = Config(
         str(tmp_path / "player"), settings | {"out": "null", "pace": "free", "tier": 255, "minutes": 3, "linger": "no"}
     )

@@ -171,19 +171,25 @@ def test_a_changed_score_is_refused_by_name_or_plays(seed: int, at: int, value: 
     Vm(score, [BEAT] * score.stems, [32767] * score.stems, seed.to_bytes(32, "little")).advance(50 * BEAT)
 
 
+@pytest.mark.parametrize("struck", [False, True])
 @pytest.mark.parametrize("beats", [None, [4, 8, 2, 1, 0, 8, 32]])
-def test_the_budget_holds_with_no_voice_to_spare(beats: list[int] | None) -> None:
+def test_the_budget_holds_with_no_voice_to_spare(beats: list[int] | None, struck: bool) -> None:
     """The tightest score that is let through, under skips at every moment: a voice is always free."""
     sections = [
         section("a", 1, 2, [layer(1, 0, fade=BEAT, count_min=2, count_max=2)], [follow(0), follow(1)]),
         section("b", 1, 1, [layer(2, 1, count_min=1, count_max=4)], [follow(0), follow(1)]),
     ]
+    if struck:
+        for number, item in enumerate(sections):
+            strokes = {"ticks": 5, "strokes": indexes(0, 1, 3), "grid": 3, "rings": True, "cue": number * 300}
+            item[4].append(layer(3, 0, count_min=2, count_max=2, **strokes))
     for at in (0, 1, 2, 3):
         changes: dict[str, Any] = {"sections": sections, "transitions": [{1: 0, 2: 0, 3: 4 * BEAT, 4: 0, 5: at}]}
         changes["reactions"] = [{1: 0, 3: 1}, {1: 1, 3: 2}]
         if beats is not None:
-            changes |= {"version": 2, "beats": indexes(*beats)}
-        score = decode_score(dumps(score_map(voices=8, **changes)))
+            changes["beats"] = indexes(*beats)
+        changes["version"] = 2 if beats or struck else 1
+        score = decode_score(dumps(score_map(voices=14 if struck else 8, **changes)))
         for step in (BEAT // 3, BEAT, 4 * BEAT + 1):
             vm = Vm(score, [4 * BEAT, 8 * BEAT, 2 * BEAT, 100, BEAT, 9 * BEAT, 40 * BEAT], [1] * STEMS, bytes(32))
             for until in range(step, 1000 * BEAT, step):

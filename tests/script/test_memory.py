@@ -47,10 +47,18 @@ section drift 8 bars themes from "theme"
 """
 
 
+def struck() -> Compiled:
+    """The example with patterns on top."""
+    lines = '  play tops from hats euclid 5/16 swing 60 %\n  play tops from hats pattern "x..x" chance intensity\n'
+    text = EXAMPLE.replace("section drift", "pool hats = stems where role tops\n\nsection drift")
+    text = text.replace("voices 8", "voices 12")
+    return compile_script(text.replace("  next drift 2, bloom", f"{lines}  next drift 2, bloom"), VAULT)
+
+
 @pytest.mark.parametrize(
     "compiled",
-    [compile_script(EXAMPLE, VAULT), starter(), compile_script(THEMES, THEMED)],
-    ids=["example", "starter", "ensemble"],
+    [compile_script(EXAMPLE, VAULT), starter(), compile_script(THEMES, THEMED), struck()],
+    ids=["example", "starter", "ensemble", "struck"],
 )
 def test_the_estimate_covers_what_is_taken(compiled: Compiled, micropython_armhf: list[str], tmp_path: Path) -> None:
     (tmp_path / "score").write_bytes(compiled.score)

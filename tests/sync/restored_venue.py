@@ -131,7 +131,10 @@ class Venue:
         return self.programs[name]
 
     def serve(self) -> Program:
-        return self._start("ledger", "ledger", "serve", str(self.path), f"--broker=127.0.0.1:{self.port}")
+        """The ledger; what comes before it is connected is lost, and sent again ten seconds later."""
+        ledger = self._start("ledger", "ledger", "serve", str(self.path), f"--broker=127.0.0.1:{self.port}")
+        ledger.says(" connected")
+        return ledger
 
     def bring(self, courier: int = 0) -> Program:
         devices = [f"--device={self._address(at)}" for at in range(len(self.players)) if at % self._couriers == courier]

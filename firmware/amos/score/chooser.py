@@ -162,6 +162,10 @@ class Chooser:
         """Of the slots that a themed layer could take over, those that it does. `stems`: the stem on each voice."""
         return slots
 
+    def unblocked(self, layer: Layer) -> list:
+        """Stems that a stroke of `layer` is drawn from."""
+        return [stem for stem in self.score.pools[layer.pool].stems if self.weights_q8[stem] != BLOCKED]
+
     def _standing(self, layer: Layer, sounding, frame: int) -> "tuple[list, list]":
         """What stands for choice, and the rules that gave way for it."""
         found = self._candidates(layer.pool, sounding, frame, [], self._plays)

@@ -32,6 +32,12 @@ SLEW_FRAMES_MAX = 1 << 30
 """Over six hours at 48 kHz."""
 _SLIDER_Q15_MAX = const(1000 << 15)
 """Sliders run within -1000 .. 1000."""
+STROKES_MAX = 128
+"""Of a pattern: eight bars of sixteenths."""
+STROKE_FRAMES_MIN = 2048
+"""From one stroke to the next: twice the fade with which it cuts what sounds."""
+STROKES_SECOND_MAX = 40
+"""Of a section: a player logs 64 rows a second."""
 ANY = 0
 """In a transition: any section. Sections are counted from 1 there."""
 
@@ -168,6 +174,8 @@ class Layer(Record):
     themed        its stems are of the theme of the visit (version 2)
     when          expression that must hold where a stem begins, of sliders and of roles that sound (version 2)
     shifts        index of the score's shifts of its loops (version 2)
+    ticks         with strokes: so many make a grid (version 2)
+    strokes       ticks of each grid at which a stem is struck, ascending; no other points (version 2)
     """
 
     NAME = "layer"
@@ -190,6 +198,8 @@ class Layer(Record):
         (15, "themed", "bool?", None),
         (16, "when", "i?", CODE_WORDS_MAX),
         (17, "shifts", "uint?", SHIFTS_MAX - 1),
+        (25, "ticks", "uint?", U16),
+        (26, "strokes", "H?", STROKES_MAX),
     )
 
     role: int
@@ -209,20 +219,40 @@ class Layer(Record):
     themed: "bool | None"
     when: "array[int] | None"
     shifts: "int | None"
+    ticks: "int | None"
+    strokes: "array[int] | None"
 
     def fault(self) -> "str | None":
         if not self.count_min <= self.count_max or not self.count_max:
             return "count: expected min <= max and at least 1"
         if self.fade_frames and self.tail_frames:
             return "fade and tail: expected one of them"
-        return None if self.grid_beats else "grid_beats: expected at least 1"
+        if not self.grid_beats:
+            return "grid_beats: expected at least 1"
+        return self._strokes_fault()
+
+    def _strokes_fault(self) -> "str | None":
+        if self.strokes is None:
+            return None if self.ticks is None else "ticks: expected with strokes"
+        if self.fade_frames or self.tail_frames or self.count_min != self.count_max:
+            return "strokes: expected no fade, no tail and one count"
+        previous = -1
+        for stroke in self.strokes:
+            if stroke <= previous:
+                return "strokes: expected ascending"
+            previous = stroke
+        if not 0 <= previous < (self.ticks or 0):
+            return "strokes: expected at least one, and below ticks"
+        return None
 
     def overlaps(self):
         """Whether a stem may begin while the one before it still sounds: it fades, or rings."""
         return self.fade_frames or self.tail_frames or self.rings
 
     def voices(self) -> int:
-        """Voices at most at once: stems that fade or ring into one another overlap in pairs."""
+        """Voices at most at once: stems that fade or ring into one another overlap in pairs, strokes one at a time."""
+        if self.strokes is not None:
+            return self.count_max + (1 if self.rings else 0)
         return self.count_max * (2 if self.overlaps() else 1)
 
     def plays_as(self, other: "Layer") -> bool:
@@ -237,6 +267,17 @@ class Layer(Record):
             and self.rings == other.rings
             and self.themed == other.themed
             and self.shifts == other.shifts
+            and self._strikes_as(other)
+        )
+
+    def _strikes_as(self, other: "Layer") -> bool:
+        if self.strokes is None or other.strokes is None:
+            return self.strokes is other.strokes
+        return (
+            self.ticks == other.ticks
+            and self.strokes == other.strokes
+            and self.grid_beats == other.grid_beats
+            and self.enter_beats == other.enter_beats
         )
 
 

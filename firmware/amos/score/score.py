@@ -234,6 +234,12 @@ class Score(Record):
                 return "when: " + reason
             if layer.shifts is not None and layer.shifts >= len(self.shifts or ()):
                 return "shifts: expected below %d, found %d" % (len(self.shifts or ()), layer.shifts)
+        if any([layer.strokes is not None for layer in section.layers]):
+            from amos.score.patterns import strokes_fault
+
+            reason = strokes_fault(section.layers, self.rate_hz, self.tempo_mbpm)
+            if reason:
+                return reason
         for item in section.nexts:
             if item.section >= len(self.sections):
                 return "next: expected a section below %d, found %d" % (len(self.sections), item.section)
@@ -333,6 +339,10 @@ class Score(Record):
                     found.append((before, bridge, rule))
                     found.append((bridge, after, self.transition(bridge, after)))
         return found
+
+    def has_strokes(self) -> bool:
+        """Whether any layer has a pattern of its own."""
+        return any([layer.strokes is not None for section in self.sections for layer in section.layers])
 
     def music_voices(self) -> int:
         """Voices for the layers: announcements have the last one to themselves."""

@@ -221,8 +221,7 @@ class Stage:
 
     def _place(self, frame: int, run: Run, slot: Slot, sliders) -> None:
         layer = run.layer
-        if self._ensemble and self._ensemble.keeps_back(layer, frame, sliders):
-            self._keep_back(frame, run)
+        if self._keeps_back(frame, run, sliders):
             self._make_due(slot, layer, slot.due_beat + 1)
             return
         # Where a section follows itself, what is to be swapped at its end fades out on the voice of its successor.
@@ -289,14 +288,20 @@ class Stage:
             self._tell(self._chooser.last, frame, run)
         return stem
 
-    def _keep_back(self, frame: int, run: Run) -> None:
-        if self._chooser.explain and self._ensemble:
+    def _keeps_back(self, frame: int, run: Run, sliders) -> bool:
+        """Whether the layer may begin nothing beside what sounds."""
+        ensemble = self._ensemble
+        if not ensemble or not ensemble.keeps_back(run.layer, frame, sliders):
+            return False
+        if self._chooser.explain:
             choice = Choice(run.layer.pool, [], [], [], 0, NONE)
-            choice.kept_back = self._ensemble.reason
-            choice.sounding = self._ensemble.sounding(frame)
+            choice.kept_back = ensemble.reason
+            choice.sounding = ensemble.sounding(frame)
             self._tell(choice, frame, run)
+        return True
 
-    def _tell(self, choice: Choice, frame: int, run: Run) -> None:
+    def _tell(self, choice, frame: int, run: Run) -> None:
+        """Say where the latest choice of a run was made."""
         choice.frame = frame
         choice.visit = self.visit
         choice.layer = run.index

@@ -24,6 +24,11 @@ class ThemedChooser(Chooser):
         held = self._held(layer)
         return [slot for slot in slots if stems[slot.voice] in held] if held else slots
 
+    def unblocked(self, layer: Layer) -> list:
+        stems = Chooser.unblocked(self, layer)
+        held = self._held(layer) if layer.themed else ()
+        return [stem for stem in stems if stem in held] or stems
+
     def _held(self, layer: Layer) -> set:
         """Stems of the layer's pool that are of the visit's theme, and not blocked."""
         pool = self.score.pools[layer.pool]

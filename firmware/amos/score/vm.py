@@ -308,8 +308,13 @@ def _chooser_of(score: Score):
 
 def _stage_of(score: Score):
     """The class of stage that the score needs: a board loads no other."""
-    if score.beats is None:
-        return Stage
-    from amos.score.loop_stage import LoopStage
+    stage = Stage
+    if score.beats is not None:
+        from amos.score.loop_stage import LoopStage
 
-    return LoopStage
+        stage = LoopStage
+    if score.has_strokes():
+        from amos.score.patterns import with_patterns
+
+        stage = with_patterns(stage)
+    return stage

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from amos.score.score import ScoreSection, Transition
+from amos.score.score import Layer, ScoreSection, Transition
 from amos_tools.script import tree
 from amos_tools.script.problems import Problems, Span
 from amos_tools.script.program import Program
@@ -81,7 +81,10 @@ class Budget:
         notes = [f"`{name}` alone: {needed}" for name, needed in alone.items()]
         if self._spoken:
             notes.append("announcements have one voice to themselves")
-        notes.append("a layer needs a voice for each of its count, and two where its fade or tail overlaps")
+        notes.append(
+            "a layer needs a voice for each of its count, two where its fade or tail overlaps, "
+            "and one more for a pattern whose strokes cut one another"
+        )
         self._problems.error(
             mix_span or self._blocks[after].section.name.span,
             f"{who}, the mix has {voices}",
@@ -111,6 +114,11 @@ class Budget:
         """Decisions the player takes in an hour of the busiest section: the bound of what the script costs."""
         beats = self._clock.tempo_mbpm * 60 // 1000 + 1
         return max(
-            sum(layer.count_max * (beats // layer.grid_beats + 1) for layer in section.layers)
+            sum(_decisions(layer) * (beats // layer.grid_beats + 1) for layer in section.layers)
             for section in self._sections
         )
+
+
+def _decisions(layer: Layer) -> int:
+    """Decisions of a layer in each of its grids."""
+    return layer.count_max if layer.strokes is None else len(layer.strokes)

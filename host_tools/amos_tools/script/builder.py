@@ -145,6 +145,22 @@ class Builder(Transformer[Token, Any]):
 
     peak = voices = every = gain = slew = cue = tail = lasting = ending = _number_option
 
+    def pattern(self, parts: Parts) -> tree.Option:
+        return self._option("pattern", parts[0], word=self._text(parts[1]))
+
+    def ratio(self, parts: Parts) -> tuple[tree.Number, tree.Number]:
+        return self._number(parts[0]), self._number(parts[1])
+
+    def euclid(self, parts: Parts) -> tree.Option:
+        keyword, ratio, _rotate, turn = parts
+        return self._option("euclid", keyword, ratio=ratio, number=None if turn is None else self._number(turn))
+
+    def division(self, parts: Parts) -> tree.Option:
+        return self._option("division", parts[0], ratio=parts[1])
+
+    def swing(self, parts: Parts) -> tree.Option:
+        return self._option("swing", parts[0], number=self._number(parts[1]))
+
     def weight(self, parts: Parts) -> tree.Option:
         return self._option("weight", parts[0], number=self._number(parts[1]))
 

@@ -139,9 +139,11 @@ def _story(placed: Placed, compiled: Compiled, score: Score) -> str:
         return "\n".join([*lines, f"  why         {why}"])
     layer = score.sections[choice.section].layers[choice.layer]
     pool = score.pools[choice.pool]
+    struck = [] if layer.strokes is None else [_struck(layer)]
     lines += [
         f"  where       section {compiled.sections[choice.section]} (visit {choice.visit + 1}), "
         f"play {ROLES[layer.role]} from {compiled.pools[choice.pool]}",
+        *struck,
         f"  pool        {len(pool.stems)} stems, of which {_standing(choice, pool.stems)} stood for choice",
         *([f"  changes     {changes_text(stem)}"] if changes_text(stem) else []),
         *([f"  theme       {_theme(choice, compiled)}"] if choice.theme >= 0 else []),
@@ -190,6 +192,12 @@ def _has(rule: int, *roles: int) -> bool:
 def _theme(choice: Choice, compiled: Compiled) -> str:
     name = compiled.themes[choice.theme]
     return f"{name}, which has none to choose" if RELAX_THEME in choice.relaxed else name
+
+
+def _struck(layer: Layer) -> str:
+    strokes, beats = len(layer.strokes or ()), layer.grid_beats
+    many = f"{strokes} stroke{'s' * (strokes != 1)} in {beats} beat{'s' * (beats != 1)}"
+    return f"  pattern     {many}, each drawn by weight alone"
 
 
 def _standing(choice: Choice, stems: object) -> str:

@@ -5,7 +5,7 @@ from array import array
 from collections.abc import Sequence
 
 from amos.score.draw import SECTION_LANE
-from amos.score.score import FADE_FRAMES_MAX, GRID_BEATS_MAX, LAYERS_MAX, Layer
+from amos.score.score import FADE_FRAMES_MAX, GRID_BEATS_MAX, LAYERS_MAX, Layer, ScoreSection
 from amos_tools.script import tree
 from amos_tools.script.avoidance import PoolUse
 from amos_tools.script.changes import Phrasing
@@ -13,6 +13,7 @@ from amos_tools.script.conditions import role_exists
 from amos_tools.script.ensembles import Ensembles
 from amos_tools.script.expressions import Expressions
 from amos_tools.script.loops import rings_out, script_beats
+from amos_tools.script.patterns import WORDS, Patterns
 from amos_tools.script.phrases import Phrases
 from amos_tools.script.pools import Pools
 from amos_tools.script.problems import Problems
@@ -48,6 +49,7 @@ class Layers:
         self._phrases = Phrases(clock, problems)
         self._ensembles = ensembles
         self._phrasing = phrasing
+        self._patterns = Patterns(clock, problems)
         self.uses: list[PoolUse] = []
 
     def of(self, block: Block, bars: tuple[int, int], themes: Sequence[int]) -> list[Layer]:
@@ -63,13 +65,16 @@ class Layers:
             layer = self._layer(play, bars, lanes)
             if layer is not None:
                 layers.append(layer)
+                if layer.themed:
+                    self._themes.check_layer(play, layer, themes, self._pools.all_of(play))
+                if layer.strokes is not None:
+                    self._patterns.check(play, layer, self._pools.of(play) or [])
+                    continue
                 asked[layer.pool] = asked.get(layer.pool, 0) + layer.count_max
                 self._check_pool_size(play, asked[layer.pool])
                 self._note_use(play, layer)
                 self._phrases.check(play, layer, self._pools.all_of(play))
                 self._phrasing.join(play, layer, self._pools.all_of(play), phrase)
-                if layer.themed:
-                    self._themes.check_layer(play, layer, themes, self._pools.all_of(play))
         self._themes.check(block.section, block.plays)
         self._ensembles.check(block)
         return layers
@@ -78,9 +83,13 @@ class Layers:
         """What the section's line says of roles that never sound at once."""
         return self._ensembles.masks(block.section.exclusive)
 
+    def check_section(self, block: Block, section: ScoreSection) -> None:
+        """Note what the layers of a section ask for together."""
+        self._patterns.check_section(section, block.section.name.span)
+
     def step_bars(self, block: Block, bars: tuple[int, int]) -> int | None:
         """Bars of which the section's length is a multiple, so that the phrases of its loops end with it."""
-        sounding = [play for play in block.plays if all(option.kind != "chance" for option in play.options)]
+        sounding = [play for play in block.plays if not _kinds(play).intersection(("chance", *WORDS))]
         stems = [stem for play in sounding for stem in self._pools.all_of(play)]
         loops = self._phrases.step_bars(stems, bars, block.section.bars.span)
         return self._phrasing.step_bars(block.section, bars, loops)
@@ -104,12 +113,16 @@ class Layers:
         fade, cue, tail = (self._length(options.get(kind), what) for kind, what in LENGTHS)
         if "tail" in options and "fade" in options:
             problems.error(options["tail"].span, "a layer has a fade or a tail, not both")
+        strokes = None
+        if grid is not None and any(word in options for word in WORDS):
+            strokes = self._patterns.of(options, grid)
+            grid = None if strokes is None else strokes.grid_beats
         numbers = (count, grid, enter, gain, fade, cue, tail)
         if stems is None or any(number is None for number in numbers):
             return None
         assert count and grid is not None and enter is not None and gain is not None and fade is not None
         word = options["fade"].word if "fade" in options else None
-        return Layer(
+        layer = Layer(
             role=ROLES.index(play.role.value),
             pool=self._pools.number(play),
             lane=_lane(play, lanes),
@@ -123,13 +136,19 @@ class Layers:
             cue_frames=cue or None,
             tail_frames=tail or None,
             linear=True if fade and word is not None and word.value == "linear" else None,
-            rings=True if not fade and not tail and self._rings(play) else None,
             themed=True if "themed" in options else None,
             when=when,
+            ticks=None if strokes is None else strokes.ticks,
+            strokes=None if strokes is None else strokes.strokes,
         )
+        if not fade and not tail:
+            layer.rings = self._rings(play, layer) or None
+        return layer
 
-    def _rings(self, play: tree.Play) -> bool:
-        """Whether a loop of the layer's pool sounds on after its beats."""
+    def _rings(self, play: tree.Play, layer: Layer) -> bool:
+        """Whether a loop of the layer's pool sounds on after its beats, or a one-shot when it is struck again."""
+        if layer.strokes is not None:
+            return self._patterns.rings(layer, self._pools.of(play) or [])
         return any(script_beats(stem, self._clock) and rings_out(stem) for stem in self._pools.all_of(play))
 
     def _length(self, option: tree.Option | None, what: str) -> int | None:
@@ -201,6 +220,10 @@ class Layers:
             if constant is not None and not 0 <= constant <= Q15:
                 self._problems.error(option.expression.span, "a chance is from 0 to 1", expected=["0 to 1"])
         return words
+
+
+def _kinds(play: tree.Play) -> set[str]:
+    return {option.kind for option in play.options}
 
 
 def _lane(play: tree.Play, taken: set[int]) -> int:

@@ -29,6 +29,7 @@ _LOOPS = 3000
 _THEMES = 2000
 _ENSEMBLE = 2000
 _THEME = 60
+_STROKES = 4000
 
 
 def heap_bytes(score: Score) -> int:
@@ -54,11 +55,14 @@ def heap_bytes(score: Score) -> int:
         total += 4 * score.stems
     if score.exclusive or any(section.exclusive for section in score.sections) or _waits(score):
         total += _ENSEMBLE + 10 * score.voices
+    if score.has_strokes():
+        total += _STROKES
     slots = 0
     for section in score.sections:
         total += _LAYER * len(section.layers) + _NEXT * len(section.nexts)
         total += 4 * sum(len(layer.chance or ()) + len(layer.when or ()) for layer in section.layers)
         total += 4 * sum(len(item.weight) + len(item.when or ()) for item in section.nexts)
+        total += sum(2 * len(layer.strokes) + 40 for layer in section.layers if layer.strokes is not None)
         slots = max(slots, sum(layer.count_max for layer in section.layers))
     total += _SLOT * slots
     for plan in score.renders or ():

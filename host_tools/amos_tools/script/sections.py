@@ -38,7 +38,7 @@ class Sections:
         lo, hi = lo or 1, hi or lo or 1
         options_once(block.section.options, self._problems)
         themes = self._themes.of(block.section)
-        return ScoreSection(
+        section = ScoreSection(
             name=block.section.name.value,
             bars_min=min(lo, hi),
             bars_max=max(lo, hi),
@@ -48,6 +48,8 @@ class Sections:
             themes=themes,
             exclusive=self._layers.exclusive(block),
         )
+        self._layers.check_section(block, section)
+        return section
 
     def _nexts(self, block: Block) -> list[Next]:
         if block.next is None:

@@ -62,14 +62,16 @@ def clock(program: Program, problems: Problems) -> ClockFacts | None:
         problems.error(statement.rate.span, "this is not a sample rate the player has", expected=rates)
     tempo = thousandths(statement.tempo, "a tempo", TEMPO_MBPM_MIN // 1000, TEMPO_MBPM_MAX // 1000, problems)
     beats: int | None = 4
+    beat_unit = 4
     if statement.meter is not None:
         beats = whole(statement.meter[0], "beats in a bar", 1, 32, problems)
         unit = statement.meter[1]
         if unit.value not in (1, 2, 4, 8, 16):
             problems.error(unit.span, "this is not a note value", expected=["1", "2", "4", "8", "16"])
+        beat_unit = int(unit.value)
     if rate not in RATES_HZ or tempo is None or beats is None:
         return None
-    return ClockFacts(int(rate), tempo, beats, statement.key.value if statement.key else None)
+    return ClockFacts(int(rate), tempo, beats, statement.key.value if statement.key else None, beat_unit)
 
 
 def mix(program: Program, rate_hz: int, problems: Problems) -> MixFacts:

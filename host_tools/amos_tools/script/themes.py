@@ -79,7 +79,7 @@ class Themes:
             who = f"theme “{names[number]}” has {count or 'no'} {play.role.value} in pool `{play.pool.value}`"
             if not count:
                 self._problems.warn(play.pool.span, f"{who}, so the whole pool plays instead")
-            elif count < layer.count_max:
+            elif count < layer.count_max and layer.strokes is None:
                 self._problems.warn(play.pool.span, f"{who}, and {layer.count_max} play at once")
 
     def names(self) -> tuple[str, ...]:

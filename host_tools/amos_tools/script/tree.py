@@ -62,6 +62,7 @@ class Option:
     expression: Expression | None = None
     word: Text | None = None
     words: tuple[Text, ...] = ()
+    ratio: tuple[Number, Number] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,12 +17,13 @@ _SECONDS = {"S": Fraction(1), "MS": Fraction(1, 1000), "MIN": Fraction(60), "H":
 
 @dataclass(frozen=True, slots=True)
 class ClockFacts:
-    """The clock in integers. `key` is None when the script names none."""
+    """The clock in integers. `key` is None when the script names none; a beat is a note of 1/`beat_unit`."""
 
     rate_hz: int
     tempo_mbpm: int
     beats_per_bar: int
     key: str | None
+    beat_unit: int = 4
 
     def bars_frames(self, bars: int) -> int:
         """Frames of so many bars, rounded down."""

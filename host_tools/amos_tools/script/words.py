@@ -14,6 +14,7 @@ _WORDS = (
     "chance", "gain", "enter", "bar", "beat", "end", "fade", "when", "any", "at", "power", "linear", "via", "stem",
     "keep", "plays", "hours", "set", "exact", "weight", "swap", "length", "hit", "cue", "tail", "for", "priority",
     "themes", "themed", "sounds", "changes",
+    "pattern", "euclid", "rotate", "division", "swing",
 )  # fmt: skip
 
 _UNITS = {
@@ -35,7 +36,7 @@ RESERVED = frozenset(spelling for spellings in TERMINALS.values() for spelling i
 
 PUNCTUATION = {
     "LESSTHAN": "<", "MORETHAN": ">", "EQUAL": "=", "COMMA": ",", "DOT": ".", "SLASH": "/", "STAR": "*", "PLUS": "+",
-    "MINUS": "-", "LPAR": "(", "RPAR": ")",
+    "MINUS": "-", "LPAR": "(", "RPAR": ")", "PERCENT": "%",
 }  # fmt: skip
 
 KINDS = {

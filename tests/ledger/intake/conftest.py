@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile as sf
+from player_key import give_key
 
 from amos import crypto
 from amos.app import Player
@@ -85,6 +86,7 @@ def config_of(folder: Path, **changes: Any) -> Config:
     }
     settings |= {"out": "null", "pace": "free", "linger": "no", "tier": TIER_RENDERER} | changes
     (folder / "player").mkdir(exist_ok=True)
+    give_key(folder / "player")
     return Config(str(folder / "player"), settings)
 
 
