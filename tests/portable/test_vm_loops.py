@@ -334,10 +334,10 @@ def test_shifts_are_refused_by_name():
     good = (indexes(1), indexes(3))
     cases = (
         (shifted(), "shifts: expected below 0, found 0"),
-        (shifted((indexes(), indexes())), "stems: expected at least one, and as many beats"),
-        (shifted((indexes(1, 2), indexes(1))), "stems: expected at least one, and as many beats"),
-        (shifted((indexes(2, 1), indexes(1, 1))), "stems: expected ascending"),
-        (shifted((indexes(7), indexes(1))), "shifts: expected beats, and stems below 7, found 7"),
+        (shifted((indexes(), indexes())), "shifts: expected ascending stems, at least one, below 7"),
+        (shifted((indexes(1, 2), indexes(1))), "shifts: expected a beat for each stem"),
+        (shifted((indexes(2, 1), indexes(1, 1))), "shifts: expected ascending stems, at least one, below 7"),
+        (shifted((indexes(7), indexes(1))), "shifts: expected ascending stems, at least one, below 7"),
         (shifted(*[good] * 65), "shifts"),
         (shifted(good, version=1), "version: expected 2 with these fields, found 1"),
     )
@@ -345,4 +345,4 @@ def test_shifts_are_refused_by_name():
         assert expected in refused(item), expected
     bare = shifted(good)
     del bare[29]
-    assert "shifts: expected beats" in refused(bare)
+    assert "shifts: expected with beats of stems" in refused(bare)

@@ -153,10 +153,11 @@ def test_refuses_by_name():
         (themed([], themes=THEMES), "themes: expected at least one, each once"),
         (themed([0, 0], themes=THEMES), "themes: expected at least one, each once"),
         (themed([32], themes=THEMES), "themes"),
-        (themed([0], themes=[{1: indexes()}]), "stems: expected at least one"),
-        (themed([0], themes=[{1: indexes(1, 0)}]), "stems: expected ascending"),
-        (themed([0], themes=[{1: indexes(7)}]), "themes: expected stems below 7, found 7"),
+        (themed([0], themes=[{1: indexes()}]), "themes: expected ascending stems, at least one, below 7"),
+        (themed([0], themes=[{1: indexes(1, 0)}]), "themes: expected ascending stems, at least one, below 7"),
+        (themed([0], themes=[{1: indexes(7)}]), "themes: expected ascending stems, at least one, below 7"),
         (themed([0], themes=[{1: indexes(0)}] * 33), "themes"),
+        (themed([0], themes=[{1: indexes(0), 2: indexes(1)}]), "themes: expected no beats"),
         ({"themes": THEMES}, "version: expected 2 with these fields, found 1"),
     )
     for changes, expected in cases:

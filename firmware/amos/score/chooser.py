@@ -28,7 +28,6 @@ from amos.score.score import (
     Layer,
     Score,
     ScoreError,
-    ScoreSection,
 )
 from amos.sound.limiter import UNITY_Q15
 
@@ -154,13 +153,6 @@ class Chooser:
         if stem != NONE:
             self._remember(pool, stem, frame)
         return stem
-
-    def enter(self, section: ScoreSection, value: int) -> None:
-        """A visit of `section` begins; the 64-bit draw `value` gives its theme, if it has any."""
-
-    def playing_on(self, layer: Layer, slots: list, stems: list) -> list:
-        """Of the slots that a themed layer could take over, those that it does. `stems`: the stem on each voice."""
-        return slots
 
     def unblocked(self, layer: Layer) -> list:
         """Stems that a stroke of `layer` is drawn from."""

@@ -3,88 +3,115 @@
 Only a score that says so loads this.
 """
 
+from amos.score.chooser import Choice
 from amos.score.expression import ONE, ROLE_VALUES_FROM, evaluate
+from amos.score.memory import NONE
 from amos.score.parts import ROLE_MAX, Layer, ScoreSection
+from amos.score.slots import Run, Slot
 
 WHEN = 1
 EXCLUSIVE = 2
 """Why a layer was kept back."""
 
+_NEVER = 1 << 62
 
-class Ensemble:
-    """Watches what sounds on `stage`.
 
-    reason   WHEN or EXCLUSIVE, of the layer kept back last
-    """
+def with_ensembles(base):
+    """A class of stages as `base`, on which layers begin only beside what they may."""
 
-    def __init__(self, score, stage):
-        self.reason = 0
-        self._stage = stage
-        self._always = list(score.exclusive or ())
-        self._exclusive = self._before = self._always
-        # The role that sounds on each voice, and from which frame on its stem only goes out.
-        self._roles = [0] * score.music_voices()
-        self._until = [0] * score.music_voices()
-        self._taken_over = 0
+    class EnsembleStage(base):
+        """Knows the role that sounds on each voice, and from which frame on its stem only goes out."""
 
-    def enter(self, section: ScoreSection) -> None:
-        """A visit of `section` begins."""
-        self._before = self._exclusive
-        self._exclusive = self._always + list(section.exclusive or ())
-        self._taken_over = 0
+        def __init__(self, score, stem_frames, stem_gains_q15, seed32: bytes, chooser):
+            base.__init__(self, score, stem_frames, stem_gains_q15, seed32, chooser)
+            self._roles = [0] * score.music_voices()
+            self._until = [0] * score.music_voices()
+            self._exclusive = self._before = list(score.exclusive or ())
 
-    def playing_on(self, layer: Layer, slots: list, frame: int) -> list:
-        """The slots, unless they sound and a layer taken over before them is of a role that theirs excludes."""
-        for slot in slots:
-            if slot.end > frame:
-                if _rivals(layer.role, self._exclusive) & self._taken_over:
-                    return []
-                self._taken_over |= 1 << layer.role
-        return slots
+        def enter(self, section: ScoreSection, beat: int, frame: int, playing: list, fade_frames: int, linear) -> None:
+            self._before = self._exclusive
+            self._exclusive = list(self._score.exclusive or ()) + list(section.exclusive or ())
+            playing = self._side_by_side(section, frame, playing)
+            base.enter(self, section, beat, frame, playing, fade_frames, linear)
 
-    def sound(self, voice: int, role: int) -> None:
-        """A stem of `role` begins on `voice`."""
-        self._roles[voice] = role
+        def _side_by_side(self, section: ScoreSection, frame: int, playing: list) -> list:
+            """Of the runs in `playing` that sound and that the section could take over, those that it may together."""
+            found = []
+            taken = 0
+            for layer in section.layers:
+                for run in playing:
+                    if run.layer.plays_as(layer) and not _rivals(layer.role, self._exclusive) & taken:
+                        found.append(run)
+                        if any([slot.end > frame and not slot.swapping for slot in run.slots]):
+                            taken |= 1 << layer.role
+            return found
 
-    def begun(self, slot) -> None:
-        """The slot has been decided upon, and says when it is due again."""
-        self._until[slot.voice] = slot.due_frame
+        def decide(self, frame: int, sliders) -> None:
+            self._sliders = sliders
+            base.decide(self, frame, sliders)
 
-    def sounding(self, frame: int) -> int:
-        """Bits of the roles of which a stem in the section's slots sounds, and does not only go out."""
-        found = 0
-        for run in self._stage.runs:
-            for slot in run.slots:
-                if slot.end > frame and self._until[slot.voice] > frame:
-                    found |= 1 << run.layer.role
-        return found
+        def _place(self, frame: int, run: Run, slot: Slot) -> None:
+            if self._keeps_back(frame, run):
+                self._make_due(slot, run.layer, slot.due_beat + 1)
+                return
+            base._place(self, frame, run, slot)
+            if slot.begun == frame:
+                self._until[slot.voice] = slot.due_frame
 
-    def leaves_out(self, role: int, frame: int) -> bool:
-        """Whether `role` of the section that is left may not sound once more."""
-        return self._is_excluded(role, frame, self._before + self._exclusive)
+        def _strike(self, frame: int, run: Run, slot: Slot) -> None:
+            if not self._keeps_back(frame, run):
+                base._strike(self, frame, run, slot)
 
-    def _is_excluded(self, role: int, frame: int, exclusive: list) -> bool:
-        """Whether anything is heard at `frame` beside which `role` may not begin: what fades out counts, too."""
-        rivals = _rivals(role, exclusive)
-        for voice, busy in enumerate(self._stage.voices.busy_until):
-            if busy > frame and rivals >> self._roles[voice] & 1:
-                return True
-        return False
+        def _go_round(self, frame: int, slot: Slot, layer: Layer, fade: int, linear) -> None:
+            if not self._is_excluded(layer.role, frame, self._before + self._exclusive):
+                base._go_round(self, frame, slot, layer, fade, linear)
 
-    def keeps_back(self, layer: Layer, frame: int, sliders) -> bool:
-        """Whether the layer may begin nothing at `frame`."""
-        if self._is_excluded(layer.role, frame, self._exclusive):
-            self.reason = EXCLUSIVE
-            return True
-        self.reason = WHEN
-        return layer.when is not None and not evaluate(layer.when, self._values(frame, sliders))
+        def _sound(self, frame: int, slot: Slot, layer: Layer, stem: int, *how):
+            start = base._sound(self, frame, slot, layer, stem, *how)
+            self._roles[slot.voice] = layer.role
+            self._until[slot.voice] = _NEVER
+            return start
 
-    def _values(self, frame: int, sliders) -> list:
-        values = list(sliders.values(frame))
-        values.extend([0] * (ROLE_VALUES_FROM - len(values)))
-        sounding = self.sounding(frame)
-        values.extend([ONE if sounding >> role & 1 else 0 for role in range(ROLE_MAX + 1)])
-        return values
+        def _keeps_back(self, frame: int, run: Run) -> bool:
+            """Whether the layer may begin nothing at `frame`."""
+            layer = run.layer
+            reason = 0
+            if self._is_excluded(layer.role, frame, self._exclusive):
+                reason = EXCLUSIVE
+            elif layer.when is not None and not evaluate(layer.when, self._values(frame)):
+                reason = WHEN
+            if reason and self._chooser.explain:
+                choice = Choice(layer.pool, [], [], [], 0, NONE)
+                choice.kept_back = reason
+                choice.sounding = self._sounding(frame)
+                self._tell(choice, frame, run)
+            return bool(reason)
+
+        def _is_excluded(self, role: int, frame: int, exclusive: list) -> bool:
+            """Whether anything is heard at `frame` beside which `role` may not begin: what fades out counts, too."""
+            rivals = _rivals(role, exclusive)
+            for voice, busy in enumerate(self.voices.busy_until):
+                if busy > frame and rivals >> self._roles[voice] & 1:
+                    return True
+            return False
+
+        def _sounding(self, frame: int) -> int:
+            """Bits of the roles of which a stem in the section's slots sounds, and does not only go out."""
+            found = 0
+            for run in self.runs:
+                for slot in run.slots:
+                    if slot.end > frame and self._until[slot.voice] > frame:
+                        found |= 1 << run.layer.role
+            return found
+
+        def _values(self, frame: int) -> list:
+            values = list(self._sliders.values(frame))
+            values.extend([0] * (ROLE_VALUES_FROM - len(values)))
+            sounding = self._sounding(frame)
+            values.extend([ONE if sounding >> role & 1 else 0 for role in range(ROLE_MAX + 1)])
+            return values
+
+    return EnsembleStage
 
 
 def _rivals(role: int, exclusive: list) -> int:

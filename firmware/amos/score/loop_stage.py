@@ -48,7 +48,12 @@ class LoopStage(Stage):
     def _shift(self, layer: Layer, stem: int) -> int:
         """Beat of the layer's phrase at which the first one of the loop lies, for their chords to agree."""
         shifts = self._score.shifts
-        return 0 if layer.shifts is None or shifts is None else shifts[layer.shifts].of(stem) % self._beats(stem)
+        if layer.shifts is not None and shifts is not None:
+            row = shifts[layer.shifts]
+            for index, shifted in enumerate(row.stems):
+                if shifted == stem:
+                    return (row.beats or row.stems)[index] % self._beats(stem)
+        return 0
 
     def _late(self, layer: Layer, stem: int) -> int:
         """Beats by which the phrases of a loop that does not meet itself are behind the layer's."""
@@ -126,8 +131,6 @@ class LoopStage(Stage):
 
     def _go_round(self, frame: int, slot: Slot, layer: Layer, fade: int, linear) -> None:
         stem = self.voices.stem[slot.voice]
-        if self._ensemble and self._ensemble.leaves_out(layer.role, frame):
-            return
         ends_here = self.clock.frame(slot.phrase_end) - (layer.cue_frames or 0) == frame
         if not ends_here or self.voices.busy_until[slot.voice] != slot.end or self._chooser.weights_q8[stem] == BLOCKED:
             return

@@ -9,7 +9,6 @@ from amos.score.expression import CODE_WORDS_MAX
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from array import array
-    from collections.abc import Sequence
 
 SECTIONS_MAX = 64
 """The next-matrix stays readable, and a board holds it."""
@@ -84,21 +83,14 @@ class Slider(Record):
         return self.lo_q15 + ((self.hi_q15 - self.lo_q15) * position_q15 >> 15)
 
 
-def exclusive_fault(exclusive: "Sequence[int] | None") -> "str | None":
-    """Why these are no bits of roles of which one sounds at a time, or None."""
-    for roles in exclusive or ():
-        if not roles & roles - 1:
-            return "exclusive: expected two roles or more"
-    return None if exclusive is None or len(exclusive) else "exclusive: expected at least one"
-
-
-def _not_ascending(stems):
+def is_ascending(stems) -> bool:
+    """Whether each of these numbers is above the one before it."""
     previous = -1
     for stem in stems:
         if stem <= previous:
-            return "stems: expected ascending"
+            return False
         previous = stem
-    return None
+    return True
 
 
 class Pool(Record):
@@ -120,9 +112,8 @@ class Pool(Record):
 
     def fault(self) -> "str | None":
         for stems in (self.stems, self.off_key or (), self.off_tempo or ()):
-            reason = _not_ascending(stems)
-            if reason:
-                return reason
+            if not is_ascending(stems):
+                return "stems: expected ascending"
         return None if len(self.stems) else "stems: expected at least one"
 
     def highest(self) -> int:
@@ -130,38 +121,14 @@ class Pool(Record):
         return max([stems[len(stems) - 1] for stems in (self.stems, self.off_key, self.off_tempo) if stems])
 
 
-class Theme(Record):
-    """Stems that belong together, as ascending indexes into the pack's stem table (version 2)."""
+class StemSet(Record):
+    """Some stems, as ascending indexes into the pack's stem table: a theme; with `beats`, shifts (version 2)."""
 
-    NAME = "theme"
-    FIELDS = ((1, "stems", "H", STEMS_MAX),)
-
-    stems: "array[int]"
-
-    def fault(self) -> "str | None":
-        return _not_ascending(self.stems) or (None if len(self.stems) else "stems: expected at least one")
-
-
-class Shifts(Record):
-    """Loops that keep to a phrase with their first beat at another: for each stem, ascending, at which (version 2)."""
-
-    NAME = "shifts"
-    FIELDS = ((1, "stems", "H", STEMS_MAX), (2, "beats", "H", STEMS_MAX))
+    NAME = "stems"
+    FIELDS = ((1, "stems", "H", STEMS_MAX), (2, "beats", "H?", STEMS_MAX))
 
     stems: "array[int]"
-    beats: "array[int]"
-
-    def fault(self) -> "str | None":
-        if not len(self.stems) or len(self.stems) != len(self.beats):
-            return "stems: expected at least one, and as many beats"
-        return _not_ascending(self.stems)
-
-    def of(self, stem: int) -> int:
-        """Beat of the layer's phrase at which the stem's first one lies."""
-        for index, shifted in enumerate(self.stems):
-            if shifted == stem:
-                return self.beats[index]
-        return 0
+    beats: "array[int] | None"
 
 
 class Layer(Record):
@@ -334,11 +301,7 @@ class ScoreSection(Record):
             return "step_bars: expected a multiple from min to max"
         if len({layer.lane for layer in self.layers}) != len(self.layers):
             return "layers: expected lanes to differ"
-        if self.themes is not None and (not self.themes or len(set(self.themes)) != len(self.themes)):
-            return "themes: expected at least one, each once"
-        if self.themes is None and self.themed_voices():
-            return "layers: expected themed ones in a section with themes"
-        return exclusive_fault(self.exclusive)
+        return None
 
     def lengths(self) -> "tuple[int, int]":
         """(shortest, count): the bars it may last, `step_bars` apart."""
@@ -346,26 +309,9 @@ class ScoreSection(Record):
         shortest = self.bars_min + -self.bars_min % step
         return shortest, (self.bars_max - shortest) // step + 1
 
-    def voices(self, exclusive: "Sequence[int]" = ()) -> int:
-        """Voices at most at once, without those of the section before; `exclusive` are bits of roles, everywhere."""
-        needed = [0] * (ROLE_MAX + 1)
-        for layer in self.layers:
-            needed[layer.role] += layer.voices()
-        seen = 0
-        for roles in list(exclusive) + list(self.exclusive or ()):
-            if roles & seen:
-                continue  # what two rules share could stand for one of them only
-            seen |= roles
-            held = [role for role in range(ROLE_MAX + 1) if roles >> role & 1]
-            most = max([needed[role] for role in held])
-            for role in held:
-                needed[role] = 0
-            needed[held[0]] = most
-        return sum(needed)
-
-    def themed_voices(self) -> int:
-        """Voices of what may not play on where the section follows itself, for the theme is another."""
-        return sum([layer.voices() for layer in self.layers if layer.themed])
+    def voices(self) -> int:
+        """Voices at most at once, without those of the section before, if no roles share theirs."""
+        return sum([layer.voices() for layer in self.layers])
 
 
 class Transition(Record):

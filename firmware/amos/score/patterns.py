@@ -81,12 +81,9 @@ def with_patterns(base):
             elif frame + (layer.cue_frames or 0) >= self.clock.frame(self.end_beat):
                 slot.due_frame = _NEVER  # what lies in the section to come does not begin in this one
             else:
-                struck = self._has_voice(frame, run, slot) and self._chance(run, frame, sliders)
-                if struck and not self._keeps_back(frame, run, sliders):
+                if self._has_voice(frame, run, slot) and self._chance(run, frame, sliders):
                     self._strike(frame, run, slot)
                 self._strike_next(slot, layer, slot.due_beat + len(run.slots))
-                if self._ensemble and slot.begun == frame:
-                    self._ensemble.begun(slot)
 
         def _has_voice(self, frame: int, run: Run, slot: Slot) -> bool:
             """Whether a voice of the layer is free: with rings, it has one more than slots."""

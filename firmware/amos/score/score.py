@@ -33,11 +33,9 @@ from amos.score.parts import (
     Pool,
     ScoreError,
     ScoreSection,
-    Shifts,
     Slider,
-    Theme,
+    StemSet,
     Transition,
-    exclusive_fault,
 )
 from amos.score.rules import Announcement, Daypart, Hit, Reaction, RenderPlan
 
@@ -73,9 +71,8 @@ __all__ = (
     "Score",
     "ScoreError",
     "ScoreSection",
-    "Shifts",
     "Slider",
-    "Theme",
+    "StemSet",
     "Transition",
     "decode_score",
 )
@@ -155,9 +152,9 @@ class Score(Record):
         (27, "duck_ramp_frames", "uint?", FADE_FRAMES_MAX),
         (28, "renders", "records?", (RenderPlan, RENDERS_MAX)),
         (29, "beats", "H?", STEMS_MAX),
-        (30, "themes", "records?", (Theme, THEMES_MAX)),
+        (30, "themes", "records?", (StemSet, THEMES_MAX)),
         (31, "exclusive", "uints?", ((2 << ROLE_MAX) - 1, EXCLUSIVE_MAX)),
-        (32, "shifts", "records?", (Shifts, SHIFTS_MAX)),
+        (32, "shifts", "records?", (StemSet, SHIFTS_MAX)),
     )
 
     version: int
@@ -189,9 +186,9 @@ class Score(Record):
     duck_ramp_frames: "int | None"
     renders: "list[RenderPlan] | None"
     beats: "array[int] | None"
-    themes: "list[Theme] | None"
+    themes: "list[StemSet] | None"
     exclusive: "list[int] | None"
-    shifts: "list[Shifts] | None"
+    shifts: "list[StemSet] | None"
     sha256: bytes
 
     def fault(self) -> "str | None":
@@ -220,20 +217,12 @@ class Score(Record):
         return self._version_fault() or self._rules_fault() or self._step_fault()
 
     def _section_fault(self, section: ScoreSection):
-        themes = self.themes or ()
-        if section.themes and max(section.themes) >= len(themes):
-            return "themes: expected below %d, found %d" % (len(themes), max(section.themes))
         for layer in section.layers:
             if layer.pool >= len(self.pools):
                 return "pool: expected below %d, found %d" % (len(self.pools), layer.pool)
             reason = layer.chance is not None and fault(layer.chance, len(self.sliders))
             if reason:
                 return "chance: " + reason
-            reason = layer.when is not None and fault(layer.when, len(self.sliders), ROLE_MAX + 1)
-            if reason:
-                return "when: " + reason
-            if layer.shifts is not None and layer.shifts >= len(self.shifts or ()):
-                return "shifts: expected below %d, found %d" % (len(self.shifts or ()), layer.shifts)
         if any([layer.strokes is not None for layer in section.layers]):
             from amos.score.patterns import strokes_fault
 
@@ -267,17 +256,11 @@ class Score(Record):
         needed = self.version_needed()
         if self.version != needed:
             return "version: expected %d with these fields, found %d" % (needed, self.version)
-        if self.beats is not None and len(self.beats) != self.stems:
-            return "beats: expected %d, found %d" % (self.stems, len(self.beats))
-        for theme in self.themes or ():
-            highest = theme.stems[len(theme.stems) - 1]
-            if highest >= self.stems:
-                return "themes: expected stems below %d, found %d" % (self.stems, highest)
-        for shifts in self.shifts or ():
-            highest = shifts.stems[len(shifts.stems) - 1]
-            if self.beats is None or highest >= self.stems:
-                return "shifts: expected beats, and stems below %d, found %d" % (self.stems, highest)
-        return exclusive_fault(self.exclusive)
+        if needed == VERSION_1:
+            return None
+        from amos.score.version_2 import version_2_fault
+
+        return version_2_fault(self)
 
     def _rules_fault(self):
         if self.artists is not None and len(self.artists) != self.stems:
@@ -308,15 +291,20 @@ class Score(Record):
         """Fades end within the section they lead into, so at most two sections sound at once; both fit the voices."""
         voices = self.music_voices()
         for section in self.sections:
-            needed = section.voices(self.exclusive or ())
+            needed = self._voices_of(section)
             if needed > voices:
                 return "section %s: expected at most %d voices, found %d" % (section.name, voices, needed)
         for before, after, rule in self.steps():
             leaving, following = self.sections[before], self.sections[after]
             if rule.fade_out_frames > self.frames_min(following):
                 return "section %s: expected to outlast the fade into it" % following.name
-            together = following.voices(self.exclusive or ())
-            together += leaving.themed_voices() if after == before else leaving.voices(self.exclusive or ())
+            together = self._voices_of(following)
+            if after != before:
+                together += self._voices_of(leaving)
+            elif leaving.themes:
+                from amos.score.version_2 import themed_voices
+
+                together += themed_voices(leaving)
             if together > voices:
                 return "sections %s and %s: expected at most %d voices together, found %d" % (
                     leaving.name,
@@ -325,6 +313,13 @@ class Score(Record):
                     together,
                 )
         return None
+
+    def _voices_of(self, section: ScoreSection) -> int:
+        if self.exclusive is None and section.exclusive is None:
+            return section.voices()
+        from amos.score.version_2 import shared_voices
+
+        return shared_voices(section, self.exclusive)
 
     def steps(self) -> "list[tuple[int, int, Transition]]":
         """Every step between two sections that may happen, with the rule whose fades it takes."""
@@ -339,10 +334,6 @@ class Score(Record):
                     found.append((before, bridge, rule))
                     found.append((bridge, after, self.transition(bridge, after)))
         return found
-
-    def has_strokes(self) -> bool:
-        """Whether any layer has a pattern of its own."""
-        return any([layer.strokes is not None for section in self.sections for layer in section.layers])
 
     def music_voices(self) -> int:
         """Voices for the layers: announcements have the last one to themselves."""

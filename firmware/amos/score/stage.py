@@ -2,7 +2,6 @@
 
 from amos.compat import const
 from amos.score.beats import BeatClock
-from amos.score.chooser import Choice, Chooser
 from amos.score.draw import SECTION_LANE, below, draw
 from amos.score.expression import evaluate
 from amos.score.memory import NONE
@@ -21,10 +20,10 @@ class Stage:
     visit         sections entered before this one
     end_beat      the section's end
     leaving_end   last frame at which anything of the section before is heard
-    on_choice     called with each `Choice` while the chooser explains
+    on_choice     called with each `Choice` while the chooser, a `Chooser`, explains
     """
 
-    def __init__(self, score: Score, stem_frames, stem_gains_q15, seed32: bytes, chooser: Chooser):
+    def __init__(self, score: Score, stem_frames, stem_gains_q15, seed32: bytes, chooser):
         self.clock = BeatClock(score.rate_hz, score.tempo_mbpm)
         self.voices = VoiceTable(score.music_voices())
         self.runs: list = []
@@ -45,7 +44,6 @@ class Stage:
         self._entry_curve = 0
         self._final_frame = 0
         self._final_fade = 0
-        self._ensemble = _ensemble_of(score, self)
 
     def draw(self, lane: int, number: int) -> int:
         """The draw of this visit."""
@@ -60,8 +58,6 @@ class Stage:
         self.runs = []
         if section.themes:
             self._chooser.enter(section, self.draw(SECTION_LANE, 2))
-        if self._ensemble:
-            self._ensemble.enter(section)
         for index, layer in enumerate(section.layers):
             run = Run(layer, index)
             count = layer.count_min + below(self.draw(layer.lane, 0), layer.count_max - layer.count_min + 1)
@@ -69,8 +65,6 @@ class Stage:
             if layer.themed:
                 sounding = self._chooser.playing_on(layer, sounding, self.voices.stem)
             sounding = sounding[:count]
-            if self._ensemble:
-                sounding = self._ensemble.playing_on(layer, sounding, frame)
             for position in range(count):
                 slot = sounding[position] if position < len(sounding) else Slot()
                 self._make_due(slot, layer, max(slot.due_beat, beat))
@@ -207,9 +201,9 @@ class Stage:
         elif slot.swapping:
             if layer.fade_frames and slot.end > frame:
                 slot.end = self._stop(slot.voice, slot.end, frame, layer.fade_frames, layer.linear)
-            self._place(frame, run, slot, sliders)
+            self._place(frame, run, slot)
         elif self._chance(run, frame, sliders):
-            self._place(frame, run, slot, sliders)
+            self._place(frame, run, slot)
         else:
             self._make_due(slot, layer, slot.due_beat + 1)
 
@@ -219,19 +213,14 @@ class Stage:
         run.draws += 1
         return self.draw(run.layer.lane, run.draws) >> 49 < evaluate(run.layer.chance, sliders.values(frame))
 
-    def _place(self, frame: int, run: Run, slot: Slot, sliders) -> None:
+    def _place(self, frame: int, run: Run, slot: Slot) -> None:
         layer = run.layer
-        if self._keeps_back(frame, run, sliders):
-            self._make_due(slot, layer, slot.due_beat + 1)
-            return
         # Where a section follows itself, what is to be swapped at its end fades out on the voice of its successor.
         stem = self._choose(frame, run) if self.voices.is_free(frame) else NONE
         if stem == NONE:
             self._make_due(slot, layer, slot.due_beat + 1)
             return
         self._begin(frame, slot, layer, stem)
-        if self._ensemble and slot.begun == frame:
-            self._ensemble.begun(slot)
 
     def _begin(self, frame: int, slot: Slot, layer: Layer, stem: int) -> None:
         """Start `stem` in the slot, and say when the slot is due again."""
@@ -271,8 +260,6 @@ class Stage:
             fade_in = min(fade_in, frames >> 1)
             fade_out = frames - fade_in
             gain_q15 = fade_gain(gain_q15, left, self._final_fade)
-        if self._ensemble:
-            self._ensemble.sound(voice, layer.role)
         slot.follow(voice, frame, frame + frames)
         self.voices.hold(voice, stem, slot.end, fade_out)
         start = Start(frame, voice, stem, frames, gain_q15, fade_in, fade_out, curves)
@@ -287,18 +274,6 @@ class Stage:
         if self._chooser.explain:
             self._tell(self._chooser.last, frame, run)
         return stem
-
-    def _keeps_back(self, frame: int, run: Run, sliders) -> bool:
-        """Whether the layer may begin nothing beside what sounds."""
-        ensemble = self._ensemble
-        if not ensemble or not ensemble.keeps_back(run.layer, frame, sliders):
-            return False
-        if self._chooser.explain:
-            choice = Choice(run.layer.pool, [], [], [], 0, NONE)
-            choice.kept_back = ensemble.reason
-            choice.sounding = ensemble.sounding(frame)
-            self._tell(choice, frame, run)
-        return True
 
     def _tell(self, choice, frame: int, run: Run) -> None:
         """Say where the latest choice of a run was made."""
@@ -333,15 +308,3 @@ class Stage:
         earliest = clock.first_beat_from((end - overlap if overlap else end - slack) + cue)
         self._make_due(slot, layer, max(earliest, slot.due_beat + 1))
         return natural if overlap else min(natural, clock.frame(slot.due_beat) - cue - frame)
-
-
-def _ensemble_of(score: Score, stage: Stage):
-    """What watches who begins beside whom, or None where the score does not say: a board loads it only then."""
-    needed = score.exclusive is not None
-    for section in score.sections:
-        needed = needed or section.exclusive is not None or any([layer.when is not None for layer in section.layers])
-    if not needed:
-        return None
-    from amos.score.ensemble import Ensemble
-
-    return Ensemble(score, stage)

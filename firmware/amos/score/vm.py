@@ -38,7 +38,7 @@ from amos.score.rules import (
     REACT_SKIP,
     Reaction,
 )
-from amos.score.score import AT_BAR, AT_BEAT, AT_END, RELAX_PLAYS, RenderPlan, Score, ScoreError
+from amos.score.score import AT_BAR, AT_BEAT, AT_END, RELAX_PLAYS, VERSION_1, RenderPlan, Score, ScoreError
 from amos.score.sliders import Sliders
 from amos.score.stage import Stage
 from amos.sound.events import Section, Volume
@@ -81,11 +81,12 @@ class Vm:
         self.score = score
         self.frame = 0
         seed32 = seed32 if score.seed is None else numbered_seed(score.seed)
-        self._chooser = _chooser_of(score)(score, memory)
+        stage, chooser = _classes_of(score)
+        self._chooser = chooser(score, memory)
         self.volume_q15 = volume_q15_of(memory)
         self._turned_q15 = UNITY_Q15
         self._start_state = self._chooser.memory_bytes(0, self.volume_q15)
-        self._stage = _stage_of(score)(score, stem_frames, stem_gains_q15, seed32, self._chooser)
+        self._stage = stage(score, stem_frames, stem_gains_q15, seed32, self._chooser)
         self._sliders = Sliders(score.sliders)
         self._daypart_positions = [slider.start_q15 for slider in score.sliders]
         self._inputs = InputQueue(score)
@@ -297,24 +298,10 @@ class Vm:
             self._announcer.plan(index, at, frame)
 
 
-def _chooser_of(score: Score):
-    """The class of chooser that the score needs: a board loads no other."""
-    if score.themes is None:
-        return Chooser
-    from amos.score.themes import ThemedChooser
+def _classes_of(score: Score):
+    """The classes of stage and chooser that the score needs: a board loads no other."""
+    if score.version == VERSION_1:
+        return Stage, Chooser
+    from amos.score.version_2 import classes_of
 
-    return ThemedChooser
-
-
-def _stage_of(score: Score):
-    """The class of stage that the score needs: a board loads no other."""
-    stage = Stage
-    if score.beats is not None:
-        from amos.score.loop_stage import LoopStage
-
-        stage = LoopStage
-    if score.has_strokes():
-        from amos.score.patterns import with_patterns
-
-        stage = with_patterns(stage)
-    return stage
+    return classes_of(score)

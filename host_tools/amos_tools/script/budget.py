@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from amos.score.score import Layer, ScoreSection, Transition
+from amos.score.version_2 import shared_voices, themed_voices
 from amos_tools.script import tree
 from amos_tools.script.problems import Problems, Span
 from amos_tools.script.program import Program
@@ -64,7 +65,7 @@ class Budget:
         needs = [(self._needs(section), number, number) for number, section in enumerate(self._sections)]
         for before, after, _, _ in self._steps():
             leaving, following = self._sections[before], self._sections[after]
-            more = leaving.themed_voices() if before == after else self._needs(leaving)
+            more = themed_voices(leaving) if before == after else self._needs(leaving)
             needs.append((more + self._needs(following), before, after))
         self.voices_worst, before, after = max(needs)
         self.voices_worst += self._spoken
@@ -73,7 +74,7 @@ class Budget:
         first, second = self._sections[before], self._sections[after]
         if before == after:
             who = f"section `{first.name}` may need {self.voices_worst} voices"
-            if first.themed_voices():
+            if themed_voices(first):
                 who += " while another theme fades out"
         else:
             who = f"section `{second.name}` may need {self.voices_worst} voices while `{first.name}` fades out"
@@ -93,7 +94,7 @@ class Budget:
         )
 
     def _needs(self, section: ScoreSection) -> int:
-        return section.voices(self._exclusive)
+        return shared_voices(section, self._exclusive)
 
     def warn_unreachable(self, forced: set[int]) -> None:
         """Sections that no path from the first one leads to, nor from one that a render hits."""

@@ -4,7 +4,7 @@ from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from amos.score.score import BARS_MAX, SHIFTS_MAX, Layer, Shifts
+from amos.score.score import BARS_MAX, SHIFTS_MAX, Layer, StemSet
 from amos_tools.chords import Changes, joins_at, parse_changes
 from amos_tools.pack.conform import can_conform
 from amos_tools.script import tree
@@ -121,7 +121,7 @@ class Phrasing:
             message = f"{names} nowhere agree{'s' * (len(apart) == 1)} with `{phrase.text}`"
             self._problems.warn(play.pool.span, message, notes=["`changes fits` in a pool keeps to what agrees"])
 
-    def rows(self, table: Sequence[StemFacts]) -> list[Shifts] | None:
+    def rows(self, table: Sequence[StemFacts]) -> list[StemSet] | None:
         """The shifts of all layers as indexes into the stem table, which the layers then name; None without any."""
         rows: dict[tuple[tuple[int, int], ...], int] = {}
         for play, layer, shifts in self._shifted:
@@ -131,6 +131,7 @@ class Phrasing:
                 self._problems.error(play.span, f"loops join phrases in more than {SHIFTS_MAX} ways")
                 return None
         found = [
-            Shifts(stems=array("H", [at for at, _ in row]), beats=array("H", [beat for _, beat in row])) for row in rows
+            StemSet(stems=array("H", [at for at, _ in row]), beats=array("H", [beat for _, beat in row]))
+            for row in rows
         ]
         return found or None

@@ -15,9 +15,8 @@ from amos.score.score import (
     RenderPlan,
     Score,
     ScoreSection,
-    Shifts,
     Slider,
-    Theme,
+    StemSet,
     decode_score,
 )
 from amos_tools.script.announcements import announcements
@@ -120,10 +119,10 @@ class _Checked:
     mix: MixFacts
     sliders: list[Slider]
     pools: Pools
-    themes: list[Theme] | None
+    themes: list[StemSet] | None
     theme_names: tuple[str, ...]
     exclusive: list[int] | None
-    shifts: list[Shifts] | None
+    shifts: list[StemSet] | None
     sections: list[ScoreSection]
     transitions: Transitions
     dayparts: list[Daypart]

@@ -1,6 +1,7 @@
 """What a score takes of a board's memory, before it is sent there."""
 
 from amos.score.score import Score
+from amos.score.version_2 import has_ensembles, has_strokes
 from amos_tools.boards import board_names, load_board
 from amos_tools.script.problems import FIRST, Problems
 
@@ -53,9 +54,9 @@ def heap_bytes(score: Score) -> int:
     total += sum(_THEME + 4 * len(shifts.stems) for shifts in score.shifts or ())
     if score.stem_seconds:
         total += 4 * score.stems
-    if score.exclusive or any(section.exclusive for section in score.sections) or _waits(score):
+    if has_ensembles(score):
         total += _ENSEMBLE + 10 * score.voices
-    if score.has_strokes():
+    if has_strokes(score):
         total += _STROKES
     slots = 0
     for section in score.sections:
@@ -68,10 +69,6 @@ def heap_bytes(score: Score) -> int:
     for plan in score.renders or ():
         total += _HIT * len(plan.hits)
     return total
-
-
-def _waits(score: Score) -> bool:
-    return any(layer.when is not None for section in score.sections for layer in section.layers)
 
 
 def warn_boards(heap: int, problems: Problems) -> None:

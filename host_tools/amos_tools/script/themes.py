@@ -3,7 +3,7 @@
 from array import array
 from collections.abc import Sequence
 
-from amos.score.score import THEMES_MAX, Layer, Theme
+from amos.score.score import THEMES_MAX, Layer, StemSet
 from amos_cli.names import nearest
 from amos_tools.script import tree
 from amos_tools.script.problems import Problems, Span
@@ -86,14 +86,14 @@ class Themes:
         """The tag of each theme, in the order of the rows."""
         return tuple(self._numbers)
 
-    def rows(self, table: Sequence[StemFacts]) -> list[Theme] | None:
+    def rows(self, table: Sequence[StemFacts]) -> list[StemSet] | None:
         """The themes as indexes into the stem table; None without any."""
         rows = []
         for name, number in self._numbers.items():
             stems = [index for index, stem in enumerate(table) if has_tag(stem, name)]
             if not stems:
                 self._problems.error(self._spans[number], f"theme “{name}” has none of the stems that the script plays")
-            rows.append(Theme(stems=array("H", stems)))
+            rows.append(StemSet(stems=array("H", stems)))
         return rows or None
 
 

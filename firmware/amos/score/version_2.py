@@ -1,0 +1,125 @@
+"""What a score of version 2 must be beside what its tables say, the voices that it needs, and what plays it.
+
+Only a score of version 2 loads this. SCORE.md is the reference.
+"""
+
+from amos.score.chooser import Chooser
+from amos.score.expression import fault
+from amos.score.parts import ROLE_MAX, ScoreSection, StemSet, is_ascending
+from amos.score.stage import Stage
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from amos.score.score import Score
+
+
+def version_2_fault(score: "Score") -> "str | None":
+    """What contradicts something else, or None."""
+    if score.beats is not None and len(score.beats) != score.stems:
+        return "beats: expected %d, found %d" % (score.stems, len(score.beats))
+    for theme in score.themes or ():
+        reason = _stems_fault(theme, score.stems, False)
+        if reason:
+            return "themes: " + reason
+    for shifts in score.shifts or ():
+        reason = _stems_fault(shifts, score.stems, True)
+        if reason or score.beats is None:
+            return "shifts: " + (reason or "expected with beats of stems")
+    for section in score.sections:
+        reason = _section_fault(score, section)
+        if reason:
+            return "section %s: %s" % (section.name, reason)
+    return _exclusive_fault(score.exclusive)
+
+
+def _stems_fault(row: StemSet, count: int, shifted: bool):
+    stems = row.stems
+    if not len(stems) or not is_ascending(stems) or stems[len(stems) - 1] >= count:
+        return "expected ascending stems, at least one, below %d" % count
+    if len(row.beats or ()) != (len(stems) if shifted else 0):
+        return "expected a beat for each stem" if shifted else "expected no beats"
+    return None
+
+
+def _section_fault(score: "Score", section: ScoreSection):
+    themes, count = section.themes, len(score.themes or ())
+    if themes is not None and (not themes or len(set(themes)) != len(themes)):
+        return "themes: expected at least one, each once"
+    if themes and max(themes) >= count:
+        return "themes: expected below %d, found %d" % (count, max(themes))
+    if themes is None and themed_voices(section):
+        return "layers: expected themed ones in a section with themes"
+    for layer in section.layers:
+        reason = layer.when is not None and fault(layer.when, len(score.sliders), ROLE_MAX + 1)
+        if reason:
+            return "when: " + reason
+        if layer.shifts is not None and layer.shifts >= len(score.shifts or ()):
+            return "shifts: expected below %d, found %d" % (len(score.shifts or ()), layer.shifts)
+    return _exclusive_fault(section.exclusive)
+
+
+def _exclusive_fault(exclusive: "Sequence[int] | None"):
+    for roles in exclusive or ():
+        if not roles & roles - 1:
+            return "exclusive: expected two roles or more"
+    return None if exclusive is None or len(exclusive) else "exclusive: expected at least one"
+
+
+def themed_voices(section: ScoreSection) -> int:
+    """Voices of what may not play on where the section follows itself, for the theme is another."""
+    return sum([layer.voices() for layer in section.layers if layer.themed])
+
+
+def shared_voices(section: ScoreSection, everywhere: "Sequence[int] | None") -> int:
+    """Voices that `section` needs at most, without the section before; `everywhere`: the score's `exclusive`."""
+    needed = [0] * (ROLE_MAX + 1)
+    for layer in section.layers:
+        needed[layer.role] += layer.voices()
+    seen = 0
+    for roles in list(everywhere or ()) + list(section.exclusive or ()):
+        if roles & seen:
+            continue  # what two rules share could stand for one of them only
+        seen |= roles
+        # Of these only one role sounds, and stands for all.
+        held = [role for role in range(ROLE_MAX + 1) if roles >> role & 1]
+        most = max([needed[role] for role in held])
+        for role in held:
+            needed[role] = 0
+        needed[held[0]] = most
+    return sum(needed)
+
+
+def classes_of(score: "Score"):
+    """The classes of stage and chooser that the score needs: a board loads no other."""
+    stage, chooser = Stage, Chooser
+    if score.beats is not None:
+        from amos.score.loop_stage import LoopStage
+
+        stage = LoopStage
+    if has_strokes(score):
+        from amos.score.patterns import with_patterns
+
+        stage = with_patterns(stage)
+    if has_ensembles(score):
+        from amos.score.ensemble import with_ensembles
+
+        stage = with_ensembles(stage)
+    if score.themes is not None:
+        from amos.score.themes import ThemedChooser
+
+        chooser = ThemedChooser
+    return stage, chooser
+
+
+def has_strokes(score: "Score") -> bool:
+    """Whether any layer has a pattern of its own."""
+    return any([layer.strokes is not None for section in score.sections for layer in section.layers])
+
+
+def has_ensembles(score: "Score") -> bool:
+    """Whether any layer waits for others, or roles exclude one another."""
+    if score.exclusive is not None or any([section.exclusive is not None for section in score.sections]):
+        return True
+    return any([layer.when is not None for section in score.sections for layer in section.layers])
