@@ -122,6 +122,7 @@ class LoopStage(Stage):
         if curves & LINEAR_IN:
             self._stop_linear(frame, slot, fade_in)
         again = Slot()
+        again.level = slot.level
         self._sound(frame, again, layer, stem, frames, fade_in, frames - fade_in, curves).loop = loop
         self.leaving_end = max(self.leaving_end, again.end)
 

@@ -137,6 +137,8 @@ class Layer(Record):
     linear        fades are linear, not of equal power
     rings         loops of the pool are longer than their beats, and ring out under the stem that follows (version 2)
     themed        its stems are of the theme of the visit (version 2)
+    level         expression of sliders: decibels above `gain_q15`, clamped to 0 and less (version 2)
+    rise_frames   `level` has one slider more, which goes from 0 to 1 in so many frames from the layer's entry on
     ticks         with strokes: so many make a grid (version 2)
     strokes       ticks of each grid at which a stem is struck, ascending; no other points (version 2)
     """
@@ -159,6 +161,8 @@ class Layer(Record):
         (13, "linear", "bool?", None),
         (14, "rings", "bool?", None),
         (15, "themed", "bool?", None),
+        (20, "level", "i?", CODE_WORDS_MAX),
+        (21, "rise_frames", "uint?", SLEW_FRAMES_MAX),
         (25, "ticks", "uint?", U16),
         (26, "strokes", "H?", STROKES_MAX),
     )
@@ -178,6 +182,8 @@ class Layer(Record):
     linear: "bool | None"
     rings: "bool | None"
     themed: "bool | None"
+    level: "array[int] | None"
+    rise_frames: "int | None"
     ticks: "int | None"
     strokes: "array[int] | None"
 
@@ -186,6 +192,8 @@ class Layer(Record):
             return "count: expected min <= max and at least 1"
         if self.fade_frames and self.tail_frames:
             return "fade and tail: expected one of them"
+        if self.rise_frames is not None and (self.level is None or not self.rise_frames):
+            return "rise_frames: expected with a level, and at least 1"
         if not self.grid_beats:
             return "grid_beats: expected at least 1"
         return self._strokes_fault()
@@ -225,6 +233,8 @@ class Layer(Record):
             and self.cue_frames == other.cue_frames
             and self.rings == other.rings
             and self.themed == other.themed
+            and self.level == other.level
+            and self.rise_frames == other.rise_frames
             and self._strikes_as(other)
         )
 

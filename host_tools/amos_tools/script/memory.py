@@ -29,6 +29,8 @@ _LOOPS = 3000
 _THEMES = 2500
 _THEME = 60
 _STROKES = 4000
+_LEVELS = 3200
+_LEVEL = 40
 
 
 def heap_bytes(score: Score) -> int:
@@ -56,11 +58,14 @@ def heap_bytes(score: Score) -> int:
     slots = 0
     for section in score.sections:
         total += _LAYER * len(section.layers) + _NEXT * len(section.nexts)
-        total += 4 * sum(len(layer.chance or ()) for layer in section.layers)
+        total += 4 * sum(len(layer.chance or ()) + len(layer.level or ()) for layer in section.layers)
         total += 4 * sum(len(item.weight) + len(item.when or ()) for item in section.nexts)
         total += sum(2 * len(layer.strokes) + 40 for layer in section.layers if layer.strokes is not None)
         slots = max(slots, sum(layer.count_max for layer in section.layers))
     total += _SLOT * slots
+    moving = [sum(layer.level is not None for layer in section.layers) for section in score.sections]
+    if any(moving):
+        total += _LEVELS + _LEVEL * max(moving)
     for plan in score.renders or ():
         total += _HIT * len(plan.hits)
     return total
