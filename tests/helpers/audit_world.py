@@ -50,7 +50,7 @@ pool all = stems where role pads
 pool kit = stems where role beats
 section drift 2..4 bars
   play pads from all count 2 fade 1 beat
-  play beats from kit chance 0.2 + 0.6 * intensity
+  play beats from kit chance 0.2 + 0.6 * intensity gain -6 dB + 5 dB * intensity
   next drift 1, rest 1
 section rest 2 bars
   play pads from all
@@ -61,6 +61,8 @@ announce "closing" duck for 2 s
 on dislike weight * 0.5 swap at bar
 """
 OTHER_SCRIPT = SCRIPT.replace("avoid stem 2 plays, keep reboot\n", "").replace("count 2", "count 1..3")
+OTHER_SCRIPT = OTHER_SCRIPT.replace(" gain -6 dB + 5 dB * intensity", "")
+"""Of score version 1."""
 Turn = Callable[[Player], None]
 Change = Callable[[list[Usage]], None]
 

@@ -63,6 +63,12 @@ def layers(
     if rings and draw(st.booleans()):
         changes |= draw(strokes(changes["count_max"]))
         changes.pop("tail", None)
+    if rings and draw(st.booleans()):
+        # -6 dB and up to 12 more by a slider that moves; and as much by the time since the layer's entry.
+        changes["level"] = words(0, -6 << 15, 1, 0, 0, 12 << 15, 4, 2)
+        if draw(st.booleans()):
+            changes["rise"] = draw(st.sampled_from([1, 100, 3 * BEAT + 1, 40 * BEAT]))
+            changes["level"] = words(0, -12 << 15, 1, 1, 0, 12 << 15, 4, 2)
     return layer(lane, draw(st.integers(0, 1)), **changes)
 
 

@@ -7,7 +7,7 @@ from array import array
 from amos.compat import MICROPYTHON
 from amos.edges.stem_memory import MemoryStem
 from amos.sound.envelope import fade_gain
-from amos.sound.events import Duck, Start, Stop
+from amos.sound.events import Duck, Level, Start, Stop
 from amos.sound.mixer import LOOKAHEAD_FRAMES, make_mixer
 from amos.sound.mixer_cells import FADE_TABLE, CellBuffers
 
@@ -16,6 +16,7 @@ FADE_RUN_FRAMES_MAX = 1 << 21
 BACKENDS = ("viper", "plain") if MICROPYTHON else ("numpy", "plain")
 PIECE_FRAMES = 4096
 DUCKED_SHA256 = "79146af0f88bc843ffdee4967825fce232df7b187d1562d996c6904d5b6327cc"
+LEVELLED_SHA256 = "73329dde956bfdffe8639b7611f07455912cbf7148061e927ef72ff630b68c20"
 PIECE_SHA256 = "28bd6614054ce6fc6fec41e1c80202e18b394769d6eb26ab8fadf02efbe5abcd"
 
 
@@ -71,6 +72,21 @@ def ducked_piece() -> list:
     return events
 
 
+def levelled_piece() -> list:
+    """The ducked piece with levels that hold and glide: in fades, within cells, past a stop and over an end."""
+    events = ducked_piece()
+    for number, level in ((0, 16000), (3, 1), (5, 20000)):
+        starts = [event for event in events if isinstance(event, Start)]
+        starts[number].level_q15 = level
+    for level in (Level(900, 0, 32768, 400), Level(960, 1, 5000, 1000), Level(1700, 1, 20000, 64),
+                  Level(2010, 2, 0, 5), Level(2304, 3, 9000, 900), Level(3900, 0, 1, 144000)):  # fmt: skip
+        at = 0
+        while at < len(events) and events[at].frame <= level.frame:
+            at += 1
+        events.insert(at, level)
+    return events
+
+
 def play(
     backend: str, blocks: tuple, master_gain_q15: int = 32768, events=None, ceiling: int = 32767, buffers=None
 ) -> str:
@@ -92,6 +108,8 @@ def play(
             elif isinstance(event, Duck):
                 mixer.duck(event)
                 mixer.set_volume(event.frame, 32768 - event.gain_q15)
+            elif isinstance(event, Level):
+                mixer.glide(event)
             else:
                 mixer.stop(event)
         digest.update(mixer.render(frames))
@@ -122,6 +140,12 @@ def test_ducks_and_gains_sound_the_same_on_every_backend_and_runtime():
     for backend in BACKENDS:
         for blocks in ((1024,), (64, 448, 128)):
             assert play(backend, blocks, 30000, ducked_piece(), 20000) == DUCKED_SHA256, backend
+
+
+def test_levels_sound_the_same_on_every_backend_and_runtime():
+    for backend in BACKENDS:
+        for blocks in ((1024,), (64, 448, 128)):
+            assert play(backend, blocks, 30000, levelled_piece(), 20000) == LEVELLED_SHA256, backend
 
 
 def test_master_gain_sounds_the_same_on_every_backend():

@@ -17,7 +17,7 @@ def indexes(*numbers):
 def layer(lane, pool, **changes):
     fields = {"role": 1, "count_min": 4, "count_max": 5, "grid": 6, "enter": 7, "gain": 8, "fade": 9, "chance": 10}
     fields.update({"cue": 11, "tail": 12, "linear": 13, "role": 1, "rings": 14, "themed": 15, "when": 16, "shifts": 17})
-    fields.update({"ticks": 25, "strokes": 26})
+    fields.update({"level": 20, "rise": 21, "ticks": 25, "strokes": 26})
     result = {1: 3, 2: pool, 3: lane, 4: 1, 5: 1, 6: 4, 7: 0, 8: 32768, 9: 0}
     for name in changes:
         result[fields[name]] = changes[name]
@@ -149,6 +149,12 @@ def test_refuses_by_name():
         (struck(5, version=2), "section a: strokes: expected at most 40 in a second, found 45"),
         ({"sections": [section("a", 5, 7, [], [], 4)]}, "step_bars: expected a multiple from min to max"),
         ({"sections": [section("a", 5, 7, [], [], 0)]}, "step_bars"),
+        ({"sections": [section("a", 2, 2, [layer(1, 0, level=words(CONST, 0))], [])]}, "version: expected 2 with"),
+        ({"sections": [section("a", 2, 2, [layer(1, 0, level=words(SLIDER, 1))], [])]}, "level: unknown slider"),
+        ({"sections": [section("a", 2, 2, [layer(1, 0, level=words(SLIDER, 2), rise=9)], [])]}, "level: unknown"),
+        ({"sections": [section("a", 2, 2, [layer(1, 0, level=words(), rise=9)], [])]}, "level: 1 to 64 words"),
+        ({"sections": [section("a", 2, 2, [layer(1, 0, rise=9)], [])]}, "rise_frames: expected with a level"),
+        ({"sections": [section("a", 2, 2, [layer(1, 0, level=words(SLIDER, 1), rise=0)], [])]}, "rise_frames"),
         ({"rate": 96000}, "rate_hz"),
         ({"tempo": 1}, "tempo"),
         ({"voices": 2}, "voices"),

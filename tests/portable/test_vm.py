@@ -9,7 +9,7 @@ from amos.score.inputs import INPUT_DISLIKE, INPUT_SKIP, INPUT_SLIDER, InputRefu
 from amos.score.rules import REACT_DISLIKE
 from amos.score.score import AT_END, ScoreError, decode_score
 from amos.score.vm import Vm
-from amos.sound.events import Duck, Section, Start, Stop, Volume
+from amos.sound.events import Duck, Level, Section, Start, Stop, Volume
 from test_score import follow, indexes, layer, score_map, section, words
 
 SEED = bytes(range(32))
@@ -44,6 +44,8 @@ def row(event):
         return event.frame, "stop", event.voice, event.fade
     if isinstance(event, Volume):
         return event.frame, "turn", event.gain_q15
+    if isinstance(event, Level):
+        return event.frame, "level", event.voice, event.level_q15, event.frames
     return event.frame, "section", event.section
 
 

@@ -24,7 +24,7 @@ from amos.score.inputs import (
 )
 from amos.score.score import Hit, RenderPlan, Score, ScoreError, decode_score
 from amos.score.vm import Vm
-from amos.sound.events import Duck, Section, Start, Stop, Volume
+from amos.sound.events import Duck, Level, Section, Start, Stop, Volume
 from amos_ledger.intake.placements import ROUNDS_MAX
 from test_score import follow, indexes, layer, score_map, section
 from test_vm import rows
@@ -76,7 +76,7 @@ def played(score: Score, lengths: list[int], seed: bytes, inputs: Any, step: int
 
 
 def check_voices(score: Score, lengths: list[int], events: list[Any]) -> None:
-    ranks = {kind: rank for rank, kind in enumerate((Volume, Duck, Stop, Section, Start))}
+    ranks = {kind: rank for rank, kind in enumerate((Volume, Duck, Stop, Section, Start, Level))}
     busy_until = [0] * score.voices
     previous = (0, 0)
     section_now = entered_at = -1
@@ -102,6 +102,9 @@ def check_voices(score: Score, lengths: list[int], events: list[Any]) -> None:
         elif isinstance(event, Stop):
             assert 0 < event.fade <= busy_until[event.voice] - event.frame
             busy_until[event.voice] = event.frame + event.fade
+        elif isinstance(event, Level):
+            assert event.frame < busy_until[event.voice]
+            assert 0 <= event.level_q15 <= 32768 and 0 < event.frames <= BEAT
         elif isinstance(event, Section):
             section_now, entered_at = event.section, event.frame
 

@@ -107,6 +107,10 @@ on dislike weight * 0.5 swap at bar
 render "promo" length 30 s hit 12 s bloom
 """
 
+MOVING = EXAMPLE.replace("gain -3 dB", "gain -12 dB + 10 dB * intensity")
+MOVING = MOVING.replace("gain -9 dB", "gain -18..-6 dB over 4 bars")
+"""With gains that move."""
+
 HEAD = """\
 clock 44100 tempo 84 meter 4/4 key D minor
 pool warm = stems where role pads

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from importlib import resources
 
-from script_samples import EXAMPLE, VAULT, starter_stems, stem
+from script_samples import EXAMPLE, MOVING, VAULT, starter_stems, stem
 
 from amos.score.score import decode_score
 from amos_tools.script import ScriptError, compile_script
@@ -25,6 +25,7 @@ _FILES = resources.files("amos_tools.script")
 _REFERENCE = re.findall(r"```aimi\n(.*?)```", _FILES.joinpath("REFERENCE.md").read_text(encoding="utf-8"), re.DOTALL)
 SOURCES = [
     EXAMPLE,
+    MOVING,
     EXAMPLE + "".join(block for block in _REFERENCE if block.startswith(("daypart", "announce", "on ", "render"))),
     _FILES.joinpath("examples/starter.aimi").read_text(encoding="utf-8"),
 ]

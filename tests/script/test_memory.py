@@ -6,7 +6,7 @@ from importlib import resources
 from pathlib import Path
 
 import pytest
-from script_samples import EXAMPLE, VAULT, starter_stems, stem
+from script_samples import EXAMPLE, MOVING, VAULT, starter_stems, stem
 
 from amos_tools.script import Compiled, compile_script
 from amos_tools.script.memory import BOARDS
@@ -57,8 +57,14 @@ def struck() -> Compiled:
 
 @pytest.mark.parametrize(
     "compiled",
-    [compile_script(EXAMPLE, VAULT), starter(), compile_script(THEMES, THEMED), struck()],
-    ids=["example", "starter", "ensemble", "struck"],
+    [
+        compile_script(EXAMPLE, VAULT),
+        starter(),
+        compile_script(THEMES, THEMED),
+        struck(),
+        compile_script(MOVING, VAULT),
+    ],
+    ids=["example", "starter", "ensemble", "struck", "moving"],
 )
 def test_the_estimate_covers_what_is_taken(compiled: Compiled, micropython_armhf: list[str], tmp_path: Path) -> None:
     (tmp_path / "score").write_bytes(compiled.score)

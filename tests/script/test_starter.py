@@ -30,6 +30,11 @@ EITHER: tuple[set[tuple[str, str]], ...] = (
     {("blocked", "STEM"), ("blocked", "ARTIST")},
     {("duration", "H"), ("duration", "MIN")},
     {("themes", "THEMES"), ("themes_from", "THEMES"), ("themes_from", "FROM"), ("themes_from", "STRING")},
+    {("positive", "PLUS"), ("negate", "MINUS")},
+    {("positive", "NUMBER"), ("level", "NUMBER")},
+    {("positive", "DB"), ("level", "DB")},
+    {("factor", "LPAR"), ("loud", "LPAR")},
+    {("factor", "RPAR"), ("loud", "RPAR")},
 )
 """Choices of which a script has room for one, or few; one is enough."""
 
@@ -45,7 +50,8 @@ def constructs() -> set[tuple[str, str]]:
     """Every word, sign or kind of value with the rule it stands in."""
     found = set()
     for rule in bare_parser().rules:
-        name = re.sub(r"^__|_(star|plus)_\d+$", "", rule.alias or rule.origin.name)
+        name = rule.alias or rule.options.template_source or rule.origin.name
+        name = re.sub(r"^__|_(star|plus)_\d+$", "", name)
         found |= {(name, symbol.name) for symbol in rule.expansion if symbol.is_term}
     return found
 

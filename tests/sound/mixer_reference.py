@@ -7,10 +7,10 @@ from itertools import pairwise
 import numpy as np
 from hypothesis import strategies as st
 
-from amos.sound.events import LINEAR_IN, LINEAR_OUT, Duck, Start, Stop, Volume
+from amos.sound.events import LINEAR_IN, LINEAR_OUT, Duck, Level, Start, Stop, Volume
 from amos.sound.fade_table import FADE_Q15
 
-Event = Start | Stop | Duck | Volume
+Event = Start | Stop | Duck | Level | Volume
 
 
 @dataclass
@@ -69,15 +69,21 @@ def ducked(gain: int, frame: int, voice: int, ducks: list[Duck]) -> int:
 
 
 class Line:
-    """What one placement's gain is between its start and its end, given its Stops in order, and the ducks."""
+    """What one placement's gain is between its start and its end, by its Stops and Levels in order, and the ducks."""
 
-    def __init__(self, start: Start, stops: list[Stop], ducks: list[Duck]) -> None:
+    def __init__(self, start: Start, events: list[Stop | Level], ducks: list[Duck]) -> None:
         self.start = start
         self.ducks = ducks
         self.gains: list[int] = []
+        self.glide = (0, start.level_q15, start.level_q15, 0)
         end, stop = start.frames, None
-        for event in stops:
+        for event in events:
             pos = event.frame - start.frame
+            if isinstance(event, Level):
+                if pos < end:
+                    self._run_to(pos, stop)
+                    self.glide = (pos, self._level(pos), event.level_q15, event.frames)
+                continue
             if pos >= end or (stop is not None and pos + event.fade >= stop[1]):
                 continue
             self._run_to(pos, stop)
@@ -93,25 +99,35 @@ class Line:
             gains.append(curve(stop[0], stop[1] - pos, stop[2], stop[3]))
         return min(gains)
 
+    def _level(self, pos: int) -> int:
+        begin, low, high, frames = self.glide
+        return high if pos >= begin + frames else low + (high - low) * ((pos - begin) * 4096 // frames) // 4096
+
+    def _levelled(self, pos: int, stop: tuple[int, int, int, bool] | None) -> int:
+        gain = self._node(pos, stop)
+        return max(min(gain, 1), gain * self._level(pos) // 32768)
+
     def _run_to(self, end: int, stop: tuple[int, int, int, bool] | None) -> None:
         start = self.start
         begin = len(self.gains)
         marks = {start.fade_in, start.frames - start.fade_out, begin, end}
         nodes = [pos for pos in range(begin, end + 1) if pos in marks or (start.frame + pos) % 64 == 0]
-        at = {pos: ducked(self._node(pos, stop), start.frame + pos, start.voice, self.ducks) for pos in nodes}
+        at = {pos: ducked(self._levelled(pos, stop), start.frame + pos, start.voice, self.ducks) for pos in nodes}
         for left, right in pairwise(nodes):
             slope = ((at[right] - at[left]) * 16384) // (right - left)
             self.gains += [(at[left] * 16384 + slope * i) // 16384 for i in range(right - left)]
 
 
-def lines(events: list[Event], ducked: bool = True) -> Iterator[Line]:
-    """One line for each Start, with the Stops that reach it, and with the ducks or (as the meter has it) without."""
-    ducks = [event for event in events if ducked and isinstance(event, Duck)]
+def lines(events: list[Event], turned: bool = True) -> Iterator[Line]:
+    """One line for each Start, with the Stops that reach it, and with ducks and levels or (as the meter has it)
+    without."""
+    ducks = [event for event in events if turned and isinstance(event, Duck)]
     for index, start in enumerate(events):
         if isinstance(start, Start):
-            after = [e for e in events[index + 1 :] if isinstance(e, Start | Stop) and e.voice == start.voice]
+            after = [e for e in events[index + 1 :] if isinstance(e, Start | Stop | Level) and e.voice == start.voice]
             own = next((i for i, event in enumerate(after) if isinstance(event, Start)), len(after))
-            yield Line(start, [event for event in after[:own] if isinstance(event, Stop)], ducks)
+            kinds = Stop | Level if turned else Stop
+            yield Line(start, [event for event in after[:own] if isinstance(event, kinds)], ducks)
 
 
 def operator_gains(events: list[Event], borders: int) -> list[int]:
@@ -191,10 +207,16 @@ def scripts(draw: st.DrawFn, voices: int, length_max: int, stems: int) -> list[E
 
 @st.composite
 def whole_scripts(draw: st.DrawFn, voices: int, length_max: int, stems: int) -> list[Event]:
-    """Placements, ducks and volumes of the operator's gain."""
+    """Placements, ducks, levels and volumes of the operator's gain."""
     volumes = st.builds(
         Volume, st.integers(0, length_max), st.one_of(st.sampled_from((1, 32768)), st.integers(1, 32768))
     )
+    turns = st.one_of(st.sampled_from((0, 1, 32768)), st.integers(0, 32768))
+    levels = st.builds(Level, st.integers(0, length_max), st.integers(0, voices - 1), turns, st.integers(0, length_max))
     events = [*draw(st.lists(ducks(voices, length_max), max_size=3)), *draw(st.lists(volumes, max_size=3))]
     events += draw(scripts(voices, length_max, stems))
+    for event in events:
+        if isinstance(event, Start):
+            event.level_q15 = draw(turns)
+    events += draw(st.lists(levels, max_size=5))
     return sorted(events, key=lambda event: event.frame)

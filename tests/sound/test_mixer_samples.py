@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from mixer_reference import Event, Stem, level, noise, render, scripts, whole_scripts
 
 import test_mixer as portable
-from amos.sound.events import Duck, Start, Stop, Volume
+from amos.sound.events import Duck, Level, Start, Stop, Volume
 from amos.sound.mixer import LOOKAHEAD_FRAMES, make_mixer
 
 STEMS = [noise(700, 2, 1), noise(700, 1, 2), noise(700, 2, 3, 300, in_place=False), noise(700, 1, 4, in_place=False)]
@@ -39,6 +39,8 @@ def play(
                 mixer.duck(event)
             elif isinstance(event, Volume):
                 mixer.set_volume(event.frame, event.gain_q15)
+            elif isinstance(event, Level):
+                mixer.glide(event)
             else:
                 mixer.stop(event)
         pcm += bytes(mixer.render(block))
@@ -61,7 +63,7 @@ def test_backends_and_block_sizes_agree_with_the_reference(events: list[Event], 
 
 @settings(max_examples=30, deadline=None)
 @given(whole_scripts(4, 700, len(STEMS)), BLOCKS, st.sampled_from((32768, 9000)), st.sampled_from((32767, 20000, 1024)))
-def test_ducks_gains_and_ceilings_agree_with_the_reference(
+def test_ducks_levels_gains_and_ceilings_agree_with_the_reference(
     events: list[Event], blocks: list[int], master: int, ceiling: int
 ) -> None:
     expected = render(events, STEMS, 1024, master, ceiling)
@@ -73,7 +75,7 @@ def test_ducks_gains_and_ceilings_agree_with_the_reference(
 @given(st.data())
 def test_long_fades_agree(data: st.DataObject) -> None:
     stems = [noise(20000, 2, 5, 9000), noise(20000, 1, 6, 9000)]
-    events = data.draw(scripts(2, 20000, 2))
+    events = data.draw(st.one_of(scripts(2, 20000, 2), whole_scripts(2, 20000, 2)))
     frames = 8192
     heard = play("numpy", events, stems, frames, (4096,))
     assert heard == play("numpy", events, stems, frames, (64, 1024)) == play("numpy", events, stems, frames, (16384,))
@@ -165,6 +167,18 @@ def test_a_duck_turns_the_others_down_and_back_without_a_click(backend: str) -> 
     assert (np.abs(both[2600:4900] - 12500) <= 1).all()
 
 
+@pytest.mark.parametrize("backend", ["numpy", "plain"])
+def test_a_level_glides_without_a_click_and_never_silences(backend: str) -> None:
+    events: list[Event] = [
+        Start(0, 0, 0, 9000, 32767, 0, 0, level_q15=8192),
+        Level(1000, 0, 32768, 3000),
+        Level(5000, 0, 0, 1000),
+    ]
+    heard = samples(play(backend, events, [level(9000, 30000)], 8192, (512,)))[:, 0]
+    assert (heard[:1000] == 7499).all() and (heard[4032:5000] == 29999).all() and (heard[6016:8192] == 1).all()
+    assert np.abs(np.diff(heard)).max() <= 30000 / 1000 + 2
+
+
 def test_operator_gain_moves_without_a_click_and_holds_the_ceiling() -> None:
     events: list[Event] = [
         Start(0, 0, 0, 65536, 32767, 0, 0),
@@ -186,7 +200,14 @@ def test_reads_are_in_order_and_once_each() -> None:
     assert sum(count for _, count in stem.reads) == 790
 
 
-def test_pinned_piece_of_the_portable_tests_is_what_the_reference_plays() -> None:
+def test_pinned_pieces_of_the_portable_tests_are_what_the_reference_plays() -> None:
     stems = [Stem(np.frombuffer(stem._pcm, "<i2"), stem.channels) for stem in portable.STEMS]
     pcm = render(portable.piece(), stems, portable.PIECE_FRAMES)
     assert hashlib.sha256(pcm).hexdigest() == portable.PIECE_SHA256
+    events: list[Event] = [Volume(0, 30000)]
+    for event in portable.levelled_piece():
+        events.append(event)
+        if isinstance(event, Duck):
+            events.append(Volume(event.frame, 32768 - event.gain_q15))
+    pcm = render(events, stems, portable.PIECE_FRAMES, 30000, 20000)
+    assert hashlib.sha256(pcm).hexdigest() == portable.LEVELLED_SHA256

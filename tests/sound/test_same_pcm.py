@@ -1,5 +1,5 @@
 """One score, one seed, one PCM: the whole player on CPython with NumPy, MicroPython x86-64 and MicroPython armhf; with
-stereo and mono stems, of both codecs."""
+stereo and mono stems, of both codecs, and a gain that moves."""
 
 import hashlib
 import json
@@ -35,7 +35,7 @@ section loud 2..3 bars
   play beats from kit every 1 bars chance 0.7
   next loud 1, soft 1
 section soft 2 bars
-  play pads from haze gain -6 dB
+  play pads from haze gain -12..-6 dB over 6 beats
   play bass from low enter bar 2
   next loud 2, soft 1
 transition any -> any at bar fade 1 bars power

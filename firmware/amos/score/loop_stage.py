@@ -148,6 +148,7 @@ class LoopStage(Stage):
         if curves & LINEAR_IN:
             self._stop_linear(frame, slot, fade_in)
         again = Slot()
+        again.level = slot.level
         start = self._sound(frame, again, layer, stem, frames, fade_in, frames - fade_in, curves)
         start.loop = loop
         start.offset = self._turn(layer, stem) % natural

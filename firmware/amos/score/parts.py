@@ -141,6 +141,8 @@ class Layer(Record):
     themed        its stems are of the theme of the visit (version 2)
     when          expression that must hold where a stem begins, of sliders and of roles that sound (version 2)
     shifts        index of the score's shifts of its loops (version 2)
+    level         expression of sliders: decibels above `gain_q15`, clamped to 0 and less (version 2)
+    rise_frames   `level` has one slider more, which goes from 0 to 1 in so many frames from the layer's entry on
     ticks         with strokes: so many make a grid (version 2)
     strokes       ticks of each grid at which a stem is struck, ascending; no other points (version 2)
     """
@@ -165,6 +167,8 @@ class Layer(Record):
         (15, "themed", "bool?", None),
         (16, "when", "i?", CODE_WORDS_MAX),
         (17, "shifts", "uint?", SHIFTS_MAX - 1),
+        (20, "level", "i?", CODE_WORDS_MAX),
+        (21, "rise_frames", "uint?", SLEW_FRAMES_MAX),
         (25, "ticks", "uint?", U16),
         (26, "strokes", "H?", STROKES_MAX),
     )
@@ -186,6 +190,8 @@ class Layer(Record):
     themed: "bool | None"
     when: "array[int] | None"
     shifts: "int | None"
+    level: "array[int] | None"
+    rise_frames: "int | None"
     ticks: "int | None"
     strokes: "array[int] | None"
 
@@ -194,6 +200,8 @@ class Layer(Record):
             return "count: expected min <= max and at least 1"
         if self.fade_frames and self.tail_frames:
             return "fade and tail: expected one of them"
+        if self.rise_frames is not None and (self.level is None or not self.rise_frames):
+            return "rise_frames: expected with a level, and at least 1"
         if not self.grid_beats:
             return "grid_beats: expected at least 1"
         return self._strokes_fault()
@@ -234,6 +242,8 @@ class Layer(Record):
             and self.rings == other.rings
             and self.themed == other.themed
             and self.shifts == other.shifts
+            and self.level == other.level
+            and self.rise_frames == other.rise_frames
             and self._strikes_as(other)
         )
 

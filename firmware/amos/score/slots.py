@@ -13,6 +13,7 @@ class Slot:
         "end",
         "fading_end",
         "fading_voice",
+        "level",
         "phrase_end",
         "seam_beat",
         "swapping",
@@ -33,6 +34,8 @@ class Slot:
         self.seam_beat = -1
         # Beat at which the phrase of its loop ends; -1: it has no loop.
         self.phrase_end = -1
+        # Of its layer, where its gain moves (`Levels`).
+        self.level = None
 
     def follow(self, voice: int, frame: int, end_frame: int) -> None:
         """`voice` takes over from `frame` until `end_frame`; what sounded before goes on fading beneath."""
@@ -46,15 +49,16 @@ class Slot:
 
 
 class Run:
-    """A layer (the `index`-th of its section), its slots, and the number of its latest draw."""
+    """A layer (the `index`-th of its section), its slots, the number of its latest draw, and its level if it moves."""
 
-    __slots__ = ("draws", "index", "layer", "slots")
+    __slots__ = ("draws", "index", "layer", "level", "slots")
 
     def __init__(self, layer: Layer, index: int):
         self.layer = layer
         self.index = index
         self.slots = []
         self.draws = 0
+        self.level = None
 
 
 def playing_on(layer: Layer, runs: "list[Run]") -> "list[Slot]":

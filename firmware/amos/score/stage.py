@@ -21,6 +21,7 @@ class Stage:
     end_beat      the section's end
     leaving_end   last frame at which anything of the section before is heard
     on_choice     called with each `Choice` while the chooser, a `Chooser`, explains
+    levels        of the layers whose gain moves; None in a score that has none
     """
 
     def __init__(self, score: Score, stem_frames, stem_gains_q15, seed32: bytes, chooser):
@@ -34,6 +35,7 @@ class Stage:
         self.stops: list = []
         self.starts: list = []
         self.on_choice = lambda choice: None
+        self.levels = _levels_of(score, self.clock, self.voices)
         self._score = score
         self._stem_frames = stem_frames
         self._stem_gains_q15 = stem_gains_q15
@@ -122,10 +124,12 @@ class Stage:
             for slot in run.slots:
                 if slot.due_frame < frame:
                     frame = slot.due_frame
-        return frame
+        return frame if self.levels is None else self.levels.next_frame(self.runs, frame)
 
     def decide(self, frame: int, sliders) -> None:
         """All decisions due at `frame`."""
+        if self.levels is not None:
+            self.levels.settle(frame, self.start_beat, self.runs, sliders)
         for run in self.runs:
             for slot in run.slots:
                 if slot.due_frame <= frame:
@@ -263,6 +267,8 @@ class Stage:
         slot.follow(voice, frame, frame + frames)
         self.voices.hold(voice, stem, slot.end, fade_out)
         start = Start(frame, voice, stem, frames, gain_q15, fade_in, fade_out, curves)
+        if self.levels is not None:
+            self.levels.begin(start, slot.level)
         self.starts.append(start)
         return start
 
@@ -308,3 +314,12 @@ class Stage:
         earliest = clock.first_beat_from((end - overlap if overlap else end - slack) + cue)
         self._make_due(slot, layer, max(earliest, slot.due_beat + 1))
         return natural if overlap else min(natural, clock.frame(slot.due_beat) - cue - frame)
+
+
+def _levels_of(score: Score, clock: BeatClock, voices: VoiceTable):
+    """None where no gain moves: a board loads no code for it then."""
+    if not any([layer.level is not None for section in score.sections for layer in section.layers]):
+        return None
+    from amos.score.levels import Levels
+
+    return Levels(clock, voices)

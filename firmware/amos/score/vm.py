@@ -205,6 +205,9 @@ class Vm:
         events.extend(stage.starts)
         stage.stops = []
         stage.starts = []
+        if stage.levels is not None:
+            events.extend(stage.levels.events)
+            stage.levels.events = []
 
     def _take_input(self, frame: int, kind: int, value: int) -> None:
         if kind >= INPUT_SLIDER:

@@ -10,7 +10,7 @@ placement silent and unmetered (it is noted in `refused`); the session goes on.
 
 from amos.compat import const
 from amos.protocol.segment import FLAG_OPT_OUT
-from amos.sound.events import Duck, Section, Start, Volume
+from amos.sound.events import Duck, Level, Section, Start, Volume
 from amos.sound.mixer import LOOKAHEAD_FRAMES
 
 _REFUSED_NOTES_MAX = const(16)
@@ -46,7 +46,11 @@ class Performance:
                 self._mixer.duck(event)
             elif isinstance(event, Volume):
                 self._mixer.set_volume(event.frame, event.gain_q15)
-            elif event.voice not in self._mute_voices:
+            elif event.voice in self._mute_voices:
+                continue
+            elif isinstance(event, Level):
+                self._mixer.glide(event)
+            else:
                 self._mixer.stop(event)
                 self._meter.stop(event, FLAG_OPT_OUT if event.withdrawn else 0)
         return self._mixer.render(frames)

@@ -1,9 +1,11 @@
 """What the VM tells the mixer and the meter, in frames of the session's sample clock.
 
-Events come in order of `frame`; at one frame: `Volume`, `Duck`, `Stop`, `Section`, `Start`. All numbers are integers.
+Events come in order of `frame`; at one frame: `Volume`, `Duck`, `Stop`, `Section`, `Start`, `Level`. All numbers are
+integers.
 """
 
 from amos.compat import const
+from amos.sound.limiter import UNITY_Q15
 
 LINEAR_IN = const(1)
 LINEAR_OUT = const(2)
@@ -22,9 +24,22 @@ class Start:
     curves      int, LINEAR_IN and LINEAR_OUT; a fade without its bit has the equal-power curve
     offset      int, frame of the stem that sounds first
     loop        int, frames after which the stem begins again, at most its length; 0: it does not
+    level_q15   int, 0 .. 32768, what turns the gain down at first; `Level` moves it
     """
 
-    __slots__ = ("curves", "fade_in", "fade_out", "frame", "frames", "gain_q15", "loop", "offset", "stem", "voice")
+    __slots__ = (
+        "curves",
+        "fade_in",
+        "fade_out",
+        "frame",
+        "frames",
+        "gain_q15",
+        "level_q15",
+        "loop",
+        "offset",
+        "stem",
+        "voice",
+    )
 
     def __init__(
         self,
@@ -38,6 +53,7 @@ class Start:
         curves: int = 0,
         offset: int = 0,
         loop: int = 0,
+        level_q15: int = UNITY_Q15,
     ):
         self.frame = frame
         self.voice = voice
@@ -49,6 +65,7 @@ class Start:
         self.curves = curves
         self.offset = offset
         self.loop = loop
+        self.level_q15 = level_q15
 
 
 class Stop:
@@ -82,6 +99,21 @@ class Duck:
         self.gain_q15 = gain_q15
         self.ramp_frames = ramp_frames
         self.voice = voice
+
+
+class Level:
+    """The level of the placement on `voice` goes to `level_q15`, 0 .. 32768, within `frames` from `frame` on.
+
+    However low it is, it does not silence: the placement is metered as without it.
+    """
+
+    __slots__ = ("frame", "frames", "level_q15", "voice")
+
+    def __init__(self, frame: int, voice: int, level_q15: int, frames: int):
+        self.frame = frame
+        self.voice = voice
+        self.level_q15 = level_q15
+        self.frames = frames
 
 
 class Volume:

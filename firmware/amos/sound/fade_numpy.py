@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 from amos.sound.ducking import Ducking
 from amos.sound.envelope import CELL_FRAMES, CELL_MASK, LINEAR_BITS, RAMP_BITS, Envelope
 from amos.sound.fade_table import FADE_Q15, FADE_STEPS
+from amos.sound.glide import GLIDE_BITS, Glide
 from amos.sound.limiter import UNITY_Q15
 
 Int32 = NDArray[np.int32]
@@ -39,6 +40,15 @@ def node_gains(envelope: Envelope, pos: Int64) -> Int64:
         stopped = fade_gains(envelope.stop_gain, envelope.stop_end - pos, envelope.stop_fade, envelope.linear_stop)
         gains = np.minimum(gains, stopped)
     return gains
+
+
+def levelled_gains(glide: Glide, gains: Int64, pos: Int64) -> Int64:
+    """`Glide.turned` of an array of gains at ascending positions (int64), none before the glide's start."""
+    gone = np.minimum(pos - glide.start, glide.frames)
+    way = (gone << GLIDE_BITS) // max(1, glide.frames)
+    levels = glide.from_q15 + ((glide.to_q15 - glide.from_q15) * way >> GLIDE_BITS) if glide.frames else glide.to_q15
+    levelled: Int64 = np.maximum(gains * levels >> 15, np.minimum(gains, 1))
+    return levelled
 
 
 def ducked_gains(ducking: Ducking, gains: Int64, offset: Int64, voice: int) -> Int64:

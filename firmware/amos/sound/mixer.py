@@ -5,7 +5,8 @@
     mixer = make_mixer(48000, voices_max=8, block_frames_max=4096)
     while ...:
         for event in events_before(mixer.frame + frames + LOOKAHEAD_FRAMES):
-            mixer.start(event, source)  # or mixer.stop(event), mixer.duck(event), mixer.set_volume(frame, gain_q15)
+            mixer.start(event, source)  # or mixer.stop(event), mixer.glide(event), mixer.duck(event),
+                                        # mixer.set_volume(frame, gain_q15)
         pcm = mixer.render(frames)
 
 The limiter sees one cell ahead, so the events of that cell must be known too: `event_frame` is the earliest frame

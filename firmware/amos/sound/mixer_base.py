@@ -3,7 +3,7 @@
 from amos.compat import const
 from amos.sound.ducking import Ducking
 from amos.sound.envelope import CELL_FRAMES, CELL_MASK, Envelope
-from amos.sound.events import Duck, Start, Stop
+from amos.sound.events import Duck, Level, Start, Stop
 from amos.sound.limiter import CEILING_MIN, FULL_SCALE, UNITY_Q15, Limiter
 
 LOOKAHEAD_FRAMES = CELL_FRAMES
@@ -12,6 +12,7 @@ _BLOCK_FRAMES_MAX = const(65536)  # 1.4 s at 48 kHz; larger blocks are no faster
 RATE_HZ_MAX = 192000
 EVENTS_PENDING_MAX = 1024  # a minute of the busiest score; a caller that gives more forgot to render
 OUT_FRAME_BYTES = 4
+_GLIDE_FRAMES_MAX = const((1 << 18) - 1)  # the slowest beat has 144,000
 UNITY_BITS = 15  # a gain's
 ROOM_GAINS = 65535  # gains that may be added before the sum must be folded: 2**15 * 65535 + 2**14 < 2**31
 FOLD_BITS = 20
@@ -23,14 +24,24 @@ def _expect(name: str, value: int, low: int, high: int) -> None:
         raise ValueError("%s: expected %d to %d, got %r" % (name, low, high, value))
 
 
-class Voice:
-    """One line into the sum: its placement's envelope and source, and how far both are rendered."""
+def _glide(level_q15: int):
+    from amos.sound.glide import Glide
 
-    __slots__ = ("at", "envelope", "free_frame", "number", "pos", "source", "steady_until")
+    return Glide(level_q15)
+
+
+class Voice:
+    """One line into the sum: its placement's envelope and source, and how far both are rendered.
+
+    glide   its placement's level, where that is not unity throughout
+    """
+
+    __slots__ = ("at", "envelope", "free_frame", "glide", "number", "pos", "source", "steady_until")
 
     def __init__(self, number: int) -> None:
         self.number = number
         self.envelope = Envelope()
+        self.glide = None
         self.source = None  # None: free
         self.pos = 0  # the next frame of the placement to mix
         self.at = 0  # where in the block under way that frame lies
@@ -82,6 +93,7 @@ class Mixer:
         _expect("start.frames", event.frames, 1, source.frames)
         _expect("start.fade_in", event.fade_in, 0, event.frames)
         _expect("start.fade_out", event.fade_out, 0, event.frames)
+        _expect("start.level_q15", event.level_q15, 0, UNITY_Q15)
         voice = self._voice_of(event)
         if event.frame < voice.free_frame:
             raise ValueError(
@@ -106,6 +118,13 @@ class Mixer:
         _expect("voice", event.voice, -1, len(self._voices) - 1)
         self._ducking.add(event)
         self._last_event_frame = event.frame
+
+    def glide(self, event: Level) -> None:
+        """Take a `Level`. On a free voice it does nothing. ValueError as for `start`."""
+        _expect("level.level_q15", event.level_q15, 0, UNITY_Q15)
+        _expect("level.frames", event.frames, 0, _GLIDE_FRAMES_MAX)
+        self._voice_of(event)
+        self._take(event, None)
 
     def set_volume(self, frame: int, operator_gain_q15: int) -> None:
         """The operator gain goes to `operator_gain_q15` (1 .. 32768, unity at first) from `frame` on, in the order of
@@ -186,10 +205,11 @@ class Mixer:
         """Mix `voice` up to the end of the block under way, and see how long it will be steady."""
         self._advance(voice, frames)
         voice.at = 0
-        voice.steady_until = voice.envelope.flat_until(voice.pos, voice.envelope.end)
+        if voice.glide is None:
+            voice.steady_until = voice.envelope.flat_until(voice.pos, voice.envelope.end)
 
     def _apply(self, event, source, at: int) -> None:
-        """Begin or stop a placement at `at` in the block under way, its voice mixed up to there."""
+        """Begin, stop or level a placement at `at` in the block under way, its voice mixed up to there."""
         voice = self._voices[event.voice]
         envelope = voice.envelope
         voice.steady_until = 0
@@ -198,6 +218,13 @@ class Mixer:
             envelope.begin(event)
             voice.source = source
             voice.pos = 0
+            voice.glide = None if event.level_q15 == UNITY_Q15 else _glide(event.level_q15)
+        elif isinstance(event, Level):
+            self._advance(voice, at)
+            if voice.source is not None:
+                if voice.glide is None:
+                    voice.glide = _glide(UNITY_Q15)
+                voice.glide.go(voice.pos, event.level_q15, event.frames)
         elif voice.source is not None and envelope.takes_stop(voice.pos + at - voice.at, event.fade):
             self._advance(voice, at)  # not for a Stop without effect, which makes no node
             envelope.stop(voice.pos, event.fade, event.linear)

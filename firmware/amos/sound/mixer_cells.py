@@ -97,7 +97,7 @@ class CellMixer(Mixer):
         self._room -= voice.envelope.gain  # no gain of the placement is greater
         if self._room < 0:
             self._make_room(voice.envelope.gain)
-        if self._ducking.active or not self._mix_fade(voice, source, count):
+        if self._ducking.active or voice.glide is not None or not self._mix_fade(voice, source, count):
             self._mix_nodes(voice, source, count)
 
     def _mix_fade(self, voice: Voice, source, count: int) -> bool:
@@ -129,17 +129,17 @@ class CellMixer(Mixer):
         until = pos + count
         offset = voice.at - begin  # from a position to a frame of the block
         at = CELL_FRAMES + offset
-        ducking = self._ducking if self._ducking.active else None
+        turned = self._ducking.active or voice.glide is not None
         gain = envelope.at(pos)
-        if ducking:
-            gain = ducking.ducked(gain, pos + offset, voice.number)
+        if turned:
+            gain = self._turned(voice, gain, pos, offset)
         while pos < until:
             node = envelope.flat_until(pos, until)
-            if ducking and node > pos:
-                node = ducking.flat_until(pos + offset, node + offset, voice.number) - offset
+            if turned and node > pos:
+                node = self._flat_until(voice, pos, node, offset)
             next_gain = gain
             if node == pos:
-                cells = 0 if ducking else envelope.fade_run(pos, until, self._facts)
+                cells = 0 if turned else envelope.fade_run(pos, until, self._facts)
                 if cells > 0:
                     kernel.fade_gains(self._gains, FADE_TABLE, self._facts, cells + 1)
                     ramp(self._sum, self._pcm, 0, self._gains, at + pos, pos - begin, cells)
@@ -148,12 +148,26 @@ class CellMixer(Mixer):
                     continue
                 node = envelope.node_after(pos, until)
                 next_gain = envelope.at(node)
-                if ducking:
-                    next_gain = ducking.ducked(next_gain, node + offset, voice.number)
+                if turned:
+                    next_gain = self._turned(voice, next_gain, node, offset)
             slope = ramp_slope(gain, next_gain, node - pos)
             mix(self._sum, self._pcm, gain << RAMP_BITS, slope, at + pos, pos - begin, node - pos)
             pos = node
             gain = next_gain
+
+    def _turned(self, voice: Voice, gain: int, pos: int, offset: int) -> int:
+        """`gain` at node `pos` under level and ducks; `offset` is from a position to a frame of the block."""
+        if voice.glide is not None:
+            gain = voice.glide.turned(gain, pos)
+        return self._ducking.ducked(gain, pos + offset, voice.number) if self._ducking.active else gain
+
+    def _flat_until(self, voice: Voice, pos: int, until: int, offset: int) -> int:
+        """The end of the constant level and ducking that hold from `pos` on; `pos` itself where one of them moves."""
+        if voice.glide is not None and voice.glide.moves(pos):
+            return pos
+        if not self._ducking.active:
+            return until
+        return self._ducking.flat_until(pos + offset, until + offset, voice.number) - offset
 
     def _prime(self) -> None:
         self._limiter.next_gain(self._finish(1))

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from amos.sound.envelope import CELL_FRAMES, CELL_MASK
-from amos.sound.fade_numpy import FRAME_IN_CELL, Fade, ducked_gains, node_gains
+from amos.sound.fade_numpy import FRAME_IN_CELL, Fade, ducked_gains, levelled_gains, node_gains
 from amos.sound.limiter import UNITY_Q15
 from amos.sound.mixer_base import OUT_FRAME_BYTES, ROOM_GAINS, UNITY_BITS, Mixer, Voice
 from amos.sound.mixer_plain import CELL_BITS, UNITY_HALF
@@ -131,12 +131,14 @@ class NumpyMixer(Mixer):
         begin = voice.pos
         channels = source.channels
         samples = self._samples(voice, begin, count)
-        ducked = bool(self._ducking.active)
+        glide = voice.glide
+        turned = bool(self._ducking.active) or (glide is not None and glide.moves(begin))
+        gain = envelope.gain if glide is None else glide.turned(envelope.gain, begin)
         ends = (envelope.fade_in, envelope.fade_out_pos, begin + count)
         done = 0
         while done < count:
             pos = begin + done
-            until = pos if ducked else envelope.flat_until(pos, begin + count)
+            until = pos if turned else envelope.flat_until(pos, begin + count)
             fades = until == pos
             if fades:
                 until = min([node for node in ends if node > pos])
@@ -145,11 +147,11 @@ class NumpyMixer(Mixer):
             if fades:
                 self._add_part(part, self._gains(voice, pos, until, channels), voice, voice.at + done, channels)
             elif 2 * (until - pos) > self._frames:
-                self._rows.put(part, channels, voice.at + done, envelope.gain)
+                self._rows.put(part, channels, voice.at + done, gain)
                 if len(self._rows.gains) == len(self._rows.views):
                     self._add_rows()
             else:
-                self._add_part(part, np.int32(envelope.gain), voice, voice.at + done, channels)
+                self._add_part(part, np.int32(gain), voice, voice.at + done, channels)
             done = end
 
     def _add_rows(self) -> None:
@@ -224,6 +226,8 @@ class NumpyMixer(Mixer):
         nodes[0] = begin
         nodes[-1] = until
         gains = node_gains(envelope, nodes)
+        if voice.glide is not None:
+            gains = levelled_gains(voice.glide, gains, nodes)
         if self._ducking.active:
             gains = ducked_gains(self._ducking, gains, nodes + (voice.at - voice.pos), voice.number)
         return Fade(nodes, gains, skip)

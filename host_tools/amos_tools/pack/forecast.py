@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from amos.score.score import Score
 from amos.score.vm import Vm
 from amos.sound.envelope import Envelope
-from amos.sound.events import Start, Stop
-from amos.sound.fade_numpy import node_gains
+from amos.sound.events import Level, Start, Stop
+from amos.sound.fade_numpy import levelled_gains, node_gains
+from amos.sound.glide import Glide
 from amos_tools.pack.profile import HOPS_PER_S, Profile
 
 FORECAST_S = 1800
@@ -66,6 +67,8 @@ class Placed:
             self._voices[event.voice] = Sounding(event, self._profiles[event.stem], self._hop, self._exponent)
         elif isinstance(event, Stop) and event.voice in self._voices:
             self._voices[event.voice].stop(event, self._result)
+        elif isinstance(event, Level) and event.voice in self._voices:
+            self._voices[event.voice].glide(event, self._result)
 
     def finish(self) -> Profile:
         """All that was placed; a value for each hop."""
@@ -89,6 +92,13 @@ class Sounding:
         self._hops = start.frames // hop + 1 if start.loop else len(profile) - start.offset // hop
         self._envelope = Envelope()
         self._envelope.begin(start)
+        self._glide = Glide(start.level_q15)
+
+    def glide(self, event: Level, power: NDArray[np.float64]) -> None:
+        pos = event.frame - self._start.frame
+        if pos < self._envelope.end:
+            self._add_until(pos, power)
+            self._glide.go(pos, event.level_q15, event.frames)
 
     def stop(self, event: Stop, power: NDArray[np.float64]) -> None:
         pos = event.frame - self._start.frame
@@ -105,7 +115,7 @@ class Sounding:
         hops = np.arange(self._done, until)
         if len(hops):
             middles = np.minimum(hops * self._hop + self._hop // 2, pos)
-            gains = node_gains(self._envelope, middles) / 32768
+            gains = levelled_gains(self._glide, node_gains(self._envelope, middles), middles) / 32768
             places = (self._start.offset // self._hop + hops) % self._round
             power[first + hops] += self._profile[places] * gains**self._exponent
         self._done = max(self._done, until)

@@ -179,6 +179,14 @@ class Builder(Transformer[Token, Any]):
     def when(self, parts: Parts) -> tree.Option:
         return self._option("when", parts[0], expression=self._whole(parts[1]))
 
+    def loudness(self, parts: Parts) -> tree.Option:
+        return self._option("gain", parts[0], expression=self._whole(parts[1]))
+
+    def rise(self, parts: Parts) -> tree.Option:
+        keyword, lo, hi, unit, _over, length = parts
+        span = self._over(lo.span, self._span(unit))
+        return self._option("gain", keyword, range=tree.Range(lo, hi, span), length=length)
+
     def enter(self, parts: Parts) -> tree.Option:
         number = None if parts[2] is None else self._number(parts[2])
         return self._option("enter", parts[0], word=self._text(parts[1]), number=number)
@@ -255,6 +263,12 @@ class Builder(Transformer[Token, Any]):
 
     def number(self, parts: Parts) -> list[tree.Op]:
         return [tree.Op("const", self._span(parts[0]), value=Fraction(str(parts[0])))]
+
+    def level(self, parts: Parts) -> list[tree.Op]:
+        number = self._number(*parts)
+        return [tree.Op("decibels", number.span, value=number.value)]
+
+    positive = level
 
     def reference(self, parts: Parts) -> list[tree.Op]:
         return [tree.Op("slider", self._span(parts[0]), name=str(parts[0]))]

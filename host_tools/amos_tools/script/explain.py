@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from amos.score.chooser import RELAX_THEME, RULE_NAMES, Choice
 from amos.score.draw import DRAW_BITS
@@ -11,9 +11,11 @@ from amos.score.expression import CONST, ROLE_VALUES_FROM, SLIDER
 from amos.score.memory import NONE
 from amos.score.score import Layer, Score, decode_score
 from amos.score.vm import Vm
-from amos.sound.events import Section, Start, Stop
+from amos.sound.events import Level, Section, Start, Stop
+from amos.sound.glide import Glide
 from amos_tools.script.changes import changes_text
 from amos_tools.script.compile import Compiled
+from amos_tools.script.expressions import sliders_of
 from amos_tools.simulate.inputs import TimedInput, in_order
 from amos_tools.simulate.run import SimStem
 from amos_tools.stems import ROLES
@@ -34,13 +36,18 @@ class Play:
 
 @dataclass(slots=True)
 class Placed:
-    """A placement, counted from 1, with its choice (None for an announcement). `end` follows what stops it."""
+    """A placement, counted from 1, with its choice (None for an announcement). `end` follows what stops it, `level`
+    what moves its gain, in frames from its start."""
 
     number: int
     start: Start
     choice: Choice | None
     section: int
     end: int
+    level: Glide = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.level = Glide(self.start.level_q15)
 
 
 def placements(
@@ -76,6 +83,9 @@ def placements(
             elif isinstance(event, Stop) and event.voice in sounding:
                 placed = sounding[event.voice]
                 placed.end = min(placed.end, event.frame + event.fade)
+            elif isinstance(event, Level) and event.voice in sounding:
+                placed = sounding[event.voice]
+                placed.level.go(event.frame - placed.start.frame, event.level_q15, event.frames)
             elif isinstance(event, Start):
                 if event.voice in sounding:
                     yield sounding.pop(event.voice)
@@ -102,7 +112,7 @@ def explain_at(play: Play, frame: int) -> str:
 
     told = [placed for placed in placements(play, frame + 1, note) if placed.start.frame <= frame < placed.end]
     told.sort(key=lambda placed: placed.number)
-    stories = [_story(placed, compiled, score) for placed in told]
+    stories = [_story(placed, compiled, score, frame) for placed in told]
     if not told:
         stories.append(f"nothing sounds at {moment(frame, compiled.rate_hz)}")
     stories += [_kept_back(choice, compiled, score) for _, choice in sorted(latest.items()) if choice.kept_back]
@@ -113,7 +123,7 @@ def explain_placement(play: Play, number: int, hours_max: int) -> str | None:
     """The story of placement `number`, or None if there is none within `hours_max`."""
     for placed in placements(play, hours_max * 3600 * play.compiled.rate_hz):
         if placed.number == number:
-            return _story(placed, play.compiled, decode_score(play.compiled.score))
+            return _story(placed, play.compiled, decode_score(play.compiled.score), placed.end)
     return None
 
 
@@ -123,10 +133,11 @@ def moment(frame: int, rate_hz: int) -> str:
     return f"{ms // 3_600_000}:{ms // 60_000 % 60:02}:{ms // 1000 % 60:02}.{ms % 1000:03}"
 
 
-def _story(placed: Placed, compiled: Compiled, score: Score) -> str:
+def _story(placed: Placed, compiled: Compiled, score: Score, frame: int) -> str:
+    """Why it plays; its gain at `frame`, where that moves."""
     start, rate = placed.start, compiled.rate_hz
     stem = compiled.stems[start.stem]
-    gain_db = 20 * math.log10(max(1, start.gain_q15) / 32768)
+    gain_db = _decibels(start.gain_q15 * start.level_q15 >> 15)
     lines = [
         f"placement {placed.number}: “{stem.title}” by {stem.artist} ({stem.role})",
         f"  when        {moment(start.frame, rate)} to {moment(placed.end, rate)}, voice {start.voice}, "
@@ -143,6 +154,7 @@ def _story(placed: Placed, compiled: Compiled, score: Score) -> str:
     lines += [
         f"  where       section {compiled.sections[choice.section]} (visit {choice.visit + 1}), "
         f"play {ROLES[layer.role]} from {compiled.pools[choice.pool]}",
+        *_gain(placed, layer, score, frame),
         *struck,
         f"  pool        {len(pool.stems)} stems, of which {_standing(choice, pool.stems)} stood for choice",
         *([f"  changes     {changes_text(stem)}"] if changes_text(stem) else []),
@@ -198,6 +210,22 @@ def _struck(layer: Layer) -> str:
     strokes, beats = len(layer.strokes or ()), layer.grid_beats
     many = f"{strokes} stroke{'s' * (strokes != 1)} in {beats} beat{'s' * (beats != 1)}"
     return f"  pattern     {many}, each drawn by weight alone"
+
+
+def _gain(placed: Placed, layer: Layer, score: Score, frame: int) -> list[str]:
+    """What moves the layer's gain, and where it is at `frame`; nothing where it stays."""
+    if layer.level is None:
+        return []
+    if layer.rise_frames is not None:
+        way = f"over {layer.rise_frames / score.rate_hz:.1f} s from the entry of its layer on"
+    else:
+        way = "with " + " and ".join(score.sliders[slider].name for slider in sliders_of(layer.level))
+    gain_db = _decibels(placed.level.turned(placed.start.gain_q15, frame - placed.start.frame))
+    return [f"  gain        moves {way}: {gain_db:.1f} dB at {moment(frame, score.rate_hz)}"]
+
+
+def _decibels(gain_q15: int) -> float:
+    return 20 * math.log10(max(1, gain_q15) / 32768)
 
 
 def _standing(choice: Choice, stems: object) -> str:

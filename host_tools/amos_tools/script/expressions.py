@@ -1,6 +1,7 @@
 """Expressions to the postfix code that the VM runs."""
 
 from array import array
+from collections.abc import Sequence
 
 from amos.score import expression as code
 from amos_tools.script import tree
@@ -10,6 +11,7 @@ from amos_tools.script.program import Program
 from amos_tools.script.units import Q15
 from amos_tools.stems import ROLES
 
+LEAVES = ("const", "decibels", "slider", "sounds")
 CONSTANT_MAX = 1000
 
 _OPERATIONS = {
@@ -43,7 +45,7 @@ class Expressions:
             if step is None:
                 return None
             words.extend(step)
-            if op.code in ("const", "slider", "sounds"):
+            if op.code in LEAVES:
                 depth += 1
                 deepest = max(deepest, depth)
             elif op.code not in ("negate", "not"):
@@ -63,7 +65,7 @@ class Expressions:
         return [code.SLIDER, code.ROLE_VALUES_FROM + ROLES.index(op.name)]
 
     def _step(self, op: tree.Op) -> list[int] | None:
-        if op.code == "const":
+        if op.code in ("const", "decibels"):
             if op.value > CONSTANT_MAX:
                 self._problems.error(op.span, f"a number in an expression is at most {CONSTANT_MAX}")
                 return None
@@ -81,3 +83,14 @@ class Expressions:
         if any(op.code in ("slider", "sounds") for op in expression.ops):
             return None
         return code.evaluate(words, [])
+
+
+def sliders_of(words: Sequence[int]) -> list[int]:
+    """Indexes of the sliders in checked code, ascending."""
+    found: set[int] = set()
+    at = 0
+    while at < len(words):
+        if words[at] == code.SLIDER:
+            found.add(words[at + 1])
+        at += 2 if words[at] <= code.SLIDER else 1
+    return sorted(found)

@@ -78,7 +78,7 @@ def _joins(token: Token, rule: str) -> bool:
 
 
 def _is_sign(token: Token, rule: str) -> bool:
-    return rule in ("signed", "negate") and token in ("-", "+")
+    return rule in ("signed", "negate", "positive") and token in ("-", "+")
 
 
 def _shown(token: Token, before: Token | None) -> str:

@@ -13,13 +13,14 @@ from amos_tools.script.conditions import role_exists
 from amos_tools.script.ensembles import Ensembles
 from amos_tools.script.expressions import Expressions
 from amos_tools.script.loops import rings_out, script_beats
+from amos_tools.script.loudness import Gains
 from amos_tools.script.patterns import WORDS, Patterns
 from amos_tools.script.phrases import Phrases
 from amos_tools.script.pools import Pools
 from amos_tools.script.problems import Problems
 from amos_tools.script.program import Block, Program, options_once
 from amos_tools.script.themes import Themes
-from amos_tools.script.units import GAIN_DB_MAX, Q15, ClockFacts, gain_q15, length_frames, whole
+from amos_tools.script.units import Q15, ClockFacts, length_frames, whole
 from amos_tools.stems import ROLES
 
 COUNT_MAX = 32
@@ -50,6 +51,7 @@ class Layers:
         self._ensembles = ensembles
         self._phrasing = phrasing
         self._patterns = Patterns(clock, problems)
+        self._gains = Gains(program, clock, expressions, problems)
         self.uses: list[PoolUse] = []
 
     def of(self, block: Block, bars: tuple[int, int], themes: Sequence[int]) -> list[Layer]:
@@ -106,10 +108,10 @@ class Layers:
             stems = self._pools.of(play)
         count = self._count(options.get("count"))
         grid, enter = self._grid(options.get("every"), options.get("enter"), bars)
-        chance_option, gain_option = options.get("chance"), options.get("gain")
+        chance_option = options.get("chance")
         chance = self._chance(chance_option) if chance_option else None
         when = self._ensembles.when(options.get("when"))
-        gain = gain_q15(gain_option.number, problems, GAIN_DB_MAX) if gain_option and gain_option.number else Q15
+        gain = self._gains.of(options.get("gain"))
         fade, cue, tail = (self._length(options.get(kind), what) for kind, what in LENGTHS)
         if "tail" in options and "fade" in options:
             problems.error(options["tail"].span, "a layer has a fade or a tail, not both")
@@ -130,7 +132,7 @@ class Layers:
             count_max=count[1],
             grid_beats=grid,
             enter_beats=enter,
-            gain_q15=gain,
+            gain_q15=gain.gain_q15,
             fade_frames=fade,
             chance=chance,
             cue_frames=cue or None,
@@ -140,6 +142,8 @@ class Layers:
             when=when,
             ticks=None if strokes is None else strokes.ticks,
             strokes=None if strokes is None else strokes.strokes,
+            level=gain.level,
+            rise_frames=gain.rise_frames,
         )
         if not fade and not tail:
             layer.rings = self._rings(play, layer) or None

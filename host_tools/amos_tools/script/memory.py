@@ -31,6 +31,8 @@ _THEMES = 2000
 _ENSEMBLE = 2000
 _THEME = 60
 _STROKES = 4000
+_LEVELS = 3200
+_LEVEL = 40
 
 
 def heap_bytes(score: Score) -> int:
@@ -61,11 +63,15 @@ def heap_bytes(score: Score) -> int:
     slots = 0
     for section in score.sections:
         total += _LAYER * len(section.layers) + _NEXT * len(section.nexts)
-        total += 4 * sum(len(layer.chance or ()) + len(layer.when or ()) for layer in section.layers)
+        for layer in section.layers:
+            total += 4 * sum(len(code or ()) for code in (layer.chance, layer.when, layer.level))
         total += 4 * sum(len(item.weight) + len(item.when or ()) for item in section.nexts)
         total += sum(2 * len(layer.strokes) + 40 for layer in section.layers if layer.strokes is not None)
         slots = max(slots, sum(layer.count_max for layer in section.layers))
     total += _SLOT * slots
+    moving = [sum(layer.level is not None for layer in section.layers) for section in score.sections]
+    if any(moving):
+        total += _LEVELS + _LEVEL * max(moving)
     for plan in score.renders or ():
         total += _HIT * len(plan.hits)
     return total

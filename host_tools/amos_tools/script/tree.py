@@ -34,7 +34,7 @@ class Range:
 
 @dataclass(frozen=True, slots=True)
 class Op:
-    """One step of an expression in postfix order. `code` names the operation, a number or a reference."""
+    """One step of an expression in postfix order. `code` names the operation, a number, decibels or a reference."""
 
     code: str
     span: Span

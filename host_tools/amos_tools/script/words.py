@@ -13,7 +13,7 @@ _WORDS = (
     "title", "tag", "fits", "start", "scope", "slew", "target", "peak", "voices", "duck", "from", "count", "every",
     "chance", "gain", "enter", "bar", "beat", "end", "fade", "when", "any", "at", "power", "linear", "via", "stem",
     "keep", "plays", "hours", "set", "exact", "weight", "swap", "length", "hit", "cue", "tail", "for", "priority",
-    "themes", "themed", "sounds", "changes",
+    "themes", "themed", "sounds", "changes", "over",
     "pattern", "euclid", "rotate", "division", "swing",
 )  # fmt: skip
 

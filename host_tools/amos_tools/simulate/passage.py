@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from amos.sound.envelope import Envelope
-from amos.sound.events import Section, Start, Stop
+from amos.sound.events import Level, Section, Start, Stop
+from amos.sound.glide import Glide
 from amos_tools.simulate.run import Event, Step
 
 _FADE_POINTS = 8
@@ -11,7 +12,7 @@ _FADE_POINTS = 8
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """A placement. `shape`: (frame, share of its gain) from its first frame to its last, with every fade."""
+    """A placement. `shape`: (frame, share of its gain) from its first frame to its last, with every fade and level."""
 
     stem: int
     first: int
@@ -41,6 +42,8 @@ class Passage:
             self._open[event.voice] = _Open(event)
         elif isinstance(event, Stop) and event.voice in self._open:
             self._open[event.voice].stop(event)
+        elif isinstance(event, Level) and event.voice in self._open:
+            self._open[event.voice].glide(event)
 
     def step(self, step: Step) -> None:
         """Events say it all."""
@@ -60,13 +63,20 @@ class Passage:
 
 
 class _Open:
-    """A placement whose end a Stop may still change."""
+    """A placement whose end a Stop may still change, and its level a Level."""
 
     def __init__(self, start: Start) -> None:
         self._start = start
         self._envelope = Envelope()
         self._envelope.begin(start)
+        self._glide = Glide(start.level_q15)
         self._shape: dict[int, float] = {}
+
+    def glide(self, event: Level) -> None:
+        pos = event.frame - self._start.frame
+        if pos < self._envelope.end:
+            self._note(pos)
+            self._glide.go(pos, event.level_q15, event.frames)
 
     def stop(self, event: Stop) -> None:
         pos = event.frame - self._start.frame
@@ -82,14 +92,14 @@ class _Open:
 
     def _note(self, until: int) -> None:
         """The gain at enough positions to draw it, from what is noted up to `until`."""
-        envelope = self._envelope
+        envelope, glide = self._envelope, self._glide
         fades = [(0, envelope.fade_in), (envelope.fade_out_pos, envelope.frames)]
         if envelope.stop_end >= 0:
             fades.append((envelope.stop_end - envelope.stop_fade, envelope.stop_end))
-        nodes = {0, until}
+        nodes = {0, until, glide.start, glide.start + glide.frames}
         for first, last in fades:
             nodes.update(first + (last - first) * point // _FADE_POINTS for point in range(_FADE_POINTS + 1))
         begin = max(self._shape, default=-1)
         for pos in nodes:
             if begin < pos <= until:
-                self._shape[pos] = envelope.at(pos) / max(1, envelope.gain)
+                self._shape[pos] = glide.turned(envelope.at(pos), pos) / max(1, envelope.gain)
