@@ -112,3 +112,14 @@ def _target(layer, level: LayerLevel, values, frame: int) -> int:
         values = list(values)
         values.append((way << 15) // layer.rise_frames)
     return gain_of(evaluate(layer.level, values))
+
+
+def with_levels(base):
+    """A class of stages as `base`, with the levels of layers whose gain moves."""
+
+    class LevelStage(base):
+        def __init__(self, score, stem_frames, stem_gains_q15, seed32: bytes, chooser):
+            base.__init__(self, score, stem_frames, stem_gains_q15, seed32, chooser)
+            self.levels = Levels(self.clock, self.voices)
+
+    return LevelStage

@@ -244,17 +244,11 @@ class Layer(Record):
             and self.shifts == other.shifts
             and self.level == other.level
             and self.rise_frames == other.rise_frames
-            and self._strikes_as(other)
-        )
-
-    def _strikes_as(self, other: "Layer") -> bool:
-        if self.strokes is None or other.strokes is None:
-            return self.strokes is other.strokes
-        return (
-            self.ticks == other.ticks
+            and self.ticks == other.ticks
             and self.strokes == other.strokes
-            and self.grid_beats == other.grid_beats
-            and self.enter_beats == other.enter_beats
+            and (
+                self.strokes is None or (self.grid_beats == other.grid_beats and self.enter_beats == other.enter_beats)
+            )
         )
 
 

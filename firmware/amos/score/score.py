@@ -223,16 +223,6 @@ class Score(Record):
             reason = layer.chance is not None and fault(layer.chance, len(self.sliders))
             if reason:
                 return "chance: " + reason
-            sliders = len(self.sliders) + (layer.rise_frames is not None)
-            reason = layer.level is not None and fault(layer.level, sliders)
-            if reason:
-                return "level: " + reason
-        if any([layer.strokes is not None for layer in section.layers]):
-            from amos.score.patterns import strokes_fault
-
-            reason = strokes_fault(section.layers, self.rate_hz, self.tempo_mbpm)
-            if reason:
-                return reason
         for item in section.nexts:
             if item.section >= len(self.sections):
                 return "next: expected a section below %d, found %d" % (len(self.sections), item.section)

@@ -2,7 +2,7 @@
 
 from amos.compat import const
 from amos.score.beats import BeatClock
-from amos.score.draw import SECTION_LANE, below, draw
+from amos.score.draw import below, draw
 from amos.score.expression import evaluate
 from amos.score.memory import NONE
 from amos.score.score import Layer, Score, ScoreSection
@@ -35,7 +35,7 @@ class Stage:
         self.stops: list = []
         self.starts: list = []
         self.on_choice = lambda choice: None
-        self.levels = _levels_of(score, self.clock, self.voices)
+        self.levels = None
         self._score = score
         self._stem_frames = stem_frames
         self._stem_gains_q15 = stem_gains_q15
@@ -58,15 +58,10 @@ class Stage:
         self._entry_fade_frames = fade_frames
         self._entry_curve = LINEAR_IN if linear else 0
         self.runs = []
-        if section.themes:
-            self._chooser.enter(section, self.draw(SECTION_LANE, 2))
         for index, layer in enumerate(section.layers):
             run = Run(layer, index)
             count = layer.count_min + below(self.draw(layer.lane, 0), layer.count_max - layer.count_min + 1)
-            sounding = playing_on(layer, playing)
-            if layer.themed:
-                sounding = self._chooser.playing_on(layer, sounding, self.voices.stem)
-            sounding = sounding[:count]
+            sounding = playing_on(layer, playing)[:count]
             for position in range(count):
                 slot = sounding[position] if position < len(sounding) else Slot()
                 self._make_due(slot, layer, max(slot.due_beat, beat))
@@ -314,12 +309,3 @@ class Stage:
         earliest = clock.first_beat_from((end - overlap if overlap else end - slack) + cue)
         self._make_due(slot, layer, max(earliest, slot.due_beat + 1))
         return natural if overlap else min(natural, clock.frame(slot.due_beat) - cue - frame)
-
-
-def _levels_of(score: Score, clock: BeatClock, voices: VoiceTable):
-    """None where no gain moves: a board loads no code for it then."""
-    if not any([layer.level is not None for section in score.sections for layer in section.layers]):
-        return None
-    from amos.score.levels import Levels
-
-    return Levels(clock, voices)

@@ -4,9 +4,10 @@ Only a score with themes loads this.
 """
 
 from amos.score.chooser import RELAX_DOUBLE, RELAX_THEME, Chooser
-from amos.score.draw import below
+from amos.score.draw import SECTION_LANE, below
 from amos.score.memory import BLOCKED
 from amos.score.score import Layer, ScoreSection
+from amos.score.slots import Run
 
 
 class ThemedChooser(Chooser):
@@ -72,3 +73,21 @@ class ThemedChooser(Chooser):
         if layer.themed:
             self.last.theme = self._theme
         return stem
+
+
+def with_themes(base):
+    """A class of stages as `base`, on which each visit draws its theme, and what is not of it does not play on."""
+
+    class ThemedStage(base):
+        def enter(self, section, beat: int, frame: int, playing: list, fade_frames: int, linear) -> None:
+            if section.themes:
+                self._chooser.enter(section, self.draw(SECTION_LANE, 2))
+                playing = [self._of_theme(run) if run.layer.themed else run for run in playing]
+            base.enter(self, section, beat, frame, playing, fade_frames, linear)
+
+        def _of_theme(self, run: Run) -> Run:
+            kept = Run(run.layer, run.index)
+            kept.slots = self._chooser.playing_on(run.layer, run.slots, self.voices.stem)
+            return kept
+
+    return ThemedStage

@@ -1,6 +1,6 @@
 """What a score of version 2 must be beside what its tables say, the voices that it needs, and what plays it.
 
-Only a score of version 2 loads this. SCORE.md is the reference.
+Only a score of version 2 loads this, and a board lets go of it once the VM is made. SCORE.md is the reference.
 """
 
 from amos.score.chooser import Chooser
@@ -57,6 +57,15 @@ def _section_fault(score: "Score", section: ScoreSection):
             return "when: " + reason
         if layer.shifts is not None and layer.shifts >= len(score.shifts or ()):
             return "shifts: expected below %d, found %d" % (len(score.shifts or ()), layer.shifts)
+        reason = layer.level is not None and fault(layer.level, len(score.sliders) + (layer.rise_frames is not None))
+        if reason:
+            return "level: " + reason
+    if any([layer.strokes is not None for layer in section.layers]):
+        from amos.score.patterns import strokes_fault
+
+        reason = strokes_fault(section.layers, score.rate_hz, score.tempo_mbpm)
+        if reason:
+            return reason
     return _exclusive_fault(section.exclusive)
 
 
@@ -107,15 +116,24 @@ def classes_of(score: "Score"):
 
         stage = with_ensembles(stage)
     if score.themes is not None:
-        from amos.score.themes import ThemedChooser
+        from amos.score.themes import ThemedChooser, with_themes
 
-        chooser = ThemedChooser
+        stage, chooser = with_themes(stage), ThemedChooser
+    if has_levels(score):
+        from amos.score.levels import with_levels
+
+        stage = with_levels(stage)
     return stage, chooser
 
 
 def has_strokes(score: "Score") -> bool:
     """Whether any layer has a pattern of its own."""
     return any([layer.strokes is not None for section in score.sections for layer in section.layers])
+
+
+def has_levels(score: "Score") -> bool:
+    """Whether the gain of any layer moves."""
+    return any([layer.level is not None for section in score.sections for layer in section.layers])
 
 
 def has_ensembles(score: "Score") -> bool:
