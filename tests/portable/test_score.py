@@ -150,9 +150,18 @@ def test_refuses_by_name():
         ({"sections": [section("a", 5, 7, [], [], 4)]}, "step_bars: expected a multiple from min to max"),
         ({"sections": [section("a", 5, 7, [], [], 0)]}, "step_bars"),
         ({"sections": [section("a", 2, 2, [layer(1, 0, level=words(CONST, 0))], [])]}, "version: expected 2 with"),
-        ({"sections": [section("a", 2, 2, [layer(1, 0, level=words(SLIDER, 1))], [])]}, "level: unknown slider"),
-        ({"sections": [section("a", 2, 2, [layer(1, 0, level=words(SLIDER, 2), rise=9)], [])]}, "level: unknown"),
-        ({"sections": [section("a", 2, 2, [layer(1, 0, level=words(), rise=9)], [])]}, "level: 1 to 64 words"),
+        (
+            {"version": 2, "sections": [section("a", 2, 2, [layer(1, 0, level=words(SLIDER, 1))], [])]},
+            "level: unknown slider",
+        ),
+        (
+            {"version": 2, "sections": [section("a", 2, 2, [layer(1, 0, level=words(SLIDER, 2), rise=9)], [])]},
+            "level: unknown",
+        ),
+        (
+            {"version": 2, "sections": [section("a", 2, 2, [layer(1, 0, level=words(), rise=9)], [])]},
+            "level: 1 to 64 words",
+        ),
         ({"sections": [section("a", 2, 2, [layer(1, 0, rise=9)], [])]}, "rise_frames: expected with a level"),
         ({"sections": [section("a", 2, 2, [layer(1, 0, level=words(SLIDER, 1), rise=0)], [])]}, "rise_frames"),
         ({"rate": 96000}, "rate_hz"),
