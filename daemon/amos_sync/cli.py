@@ -29,6 +29,9 @@ from amos_sync.errors import SettingError, SyncError
 from amos_sync.limits import SPOOL_BYTES_MAX
 from amos_sync.options import settings_of
 from amos_sync.report import report
+from amos_sync.venue.cli import token
+from amos_sync.venue.serve import Venue, serving_venue
+from amos_web.errors import WebUnusable
 
 app = typer.Typer(help="The courier: brings signed segments from players to the ledger, and receipts back.")
 
@@ -42,6 +45,7 @@ app.command()(check)
 app.command("export")(export_)
 app.command("import")(import_)
 app.command("carry")(carry)
+app.command()(token)
 
 
 @app.command()
@@ -81,15 +85,21 @@ def run(
     metrics: Annotated[
         str | None, typer.Option(metavar="HOST:PORT", help="Serve /metrics (Prometheus) and /health there.")
     ] = None,
+    web: Annotated[
+        str | None, typer.Option(metavar="HOST:PORT", help="Serve the venue's page and API there: 127.0.0.1:8080.")
+    ] = None,
+    web_host: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="A name by which browsers call this machine; repeatable.")
+    ] = None,
     config: Annotated[Path | None, config_option("courier")] = None,
 ) -> None:
     """Pull, send, resend until receipted, hand receipts back."""
     set_up_logging("courier")
     gauges = CourierGauges()
-    with refusals(SyncError, MetricsUnusable, usage=(BrokerSettingError, SettingError)):
+    with refusals(SyncError, MetricsUnusable, WebUnusable, usage=(BrokerSettingError, SettingError)):
         settings = settings_of(context.params)
-        with serving_metrics(metrics, gauges):
-            code = _drive(Courier(settings), gauges, until_idle, timeout_s)
+        with serving_metrics(metrics, gauges), serving_venue(web, web_host or [], settings) as venue:
+            code = _drive(Courier(settings), gauges, venue, until_idle, timeout_s)
     raise typer.Exit(code)
 
 
@@ -127,7 +137,7 @@ def status(
         print(printable(f"since {since}: {fault['sentence']}"))
 
 
-def _drive(courier: Courier, gauges: CourierGauges, until_idle: bool, timeout_s: int) -> int:
+def _drive(courier: Courier, gauges: CourierGauges, venue: Venue | None, until_idle: bool, timeout_s: int) -> int:
     stopping: list[int] = []
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda caught, _frame: stopping.append(caught))
@@ -137,6 +147,8 @@ def _drive(courier: Courier, gauges: CourierGauges, until_idle: bool, timeout_s:
         while not stopping:
             courier.turn()
             gauges.note(courier)
+            if venue is not None:
+                venue.work(courier)
             if beat is not None:
                 beat(partial(summary, courier))
             if not until_idle:

@@ -99,7 +99,7 @@ class Courier:
         topic = topics.courier_status_topic(settings.site)
         offline = CourierStatus(state=OFFLINE, version=VERSION).encode()
         client = ClientSettings(self.spool.client_id, PAYLOAD_BYTES_MAX, will=(topic, offline), lasting=True)
-        self.mqtt = MqttClient(settings.broker, client, read_message, self._wake)
+        self.mqtt = MqttClient(settings.broker, client, read_message, self.wake)
         self.mqtt.start(clock_ms())
         lists = OptOutLists(settings.opt_outs, clock_ms)
         self.directives = Directives(settings.operator_key)
@@ -234,9 +234,9 @@ class Courier:
         key, common = settings.publisher_key, None
         source = source_for(settings.packs, settings.spool, key)
         if source is not None:
-            common = PackCache(source, key, self._wake)
+            common = PackCache(source, key, self.wake)
         folder, verifies = settings.spool / "directed-packs", settings.operator_key is not None
-        return DirectedPacks(common, self.directives, folder, key, verifies, self._wake)
+        return DirectedPacks(common, self.directives, folder, key, verifies, self.wake)
 
     def _is_brought(self, device: Device) -> bool:
         session = device.session
@@ -292,7 +292,8 @@ class Courier:
             while self._woken.recv(4096):
                 pass
 
-    def _wake(self) -> None:
+    def wake(self) -> None:
+        """End the wait of a turn; on any thread."""
         with contextlib.suppress(OSError):  # full: the loop is awake already; closed: there is no loop any more
             self._waker.send(b"!")
 

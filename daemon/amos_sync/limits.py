@@ -54,6 +54,12 @@ TOGETHER_AGAIN_MS = 600_000
 PORT_RETRY_MS = (500, 15_000)
 """First and longest wait before a connection is tried again; doubled each time, with jitter."""
 
+LOOK_AGAIN_MS = 150
+"""After an input that somebody who looks on has given: a block or two, and what it did is seen."""
+
+ACTS_WAITING_MAX = 16
+"""Of one player, from all who look on; a player takes 40 at once, and one in five seconds."""
+
 POLL_MS = 1000
 """Between two looks at an idle player: one request of 8 bytes."""
 

@@ -19,11 +19,13 @@ from amos_sync.pack_source import PackSource
 
 
 class CachedPack:
-    """A checked pack: `pack` says what it is, `read` gives its bytes, b"" where they are gone."""
+    """A checked pack: `pack` says what it is, `read` gives its bytes, b"" where they are gone. `catalogue()` has the
+    bytes of what stands beside it; it may take long, and raises `PackSourceError`."""
 
-    def __init__(self, pack: PackToSend, paths: dict[bytes, Path]):
+    def __init__(self, pack: PackToSend, paths: dict[bytes, Path], catalogue: Callable[[], bytes]):
         self.pack = pack
         self.name = f"pack {pack.manifest.serial} ({pack.manifest.name}, {pack.pack_id.hex()[:8]})"
+        self.catalogue = catalogue
         self._paths = paths
         self._open: tuple[bytes, BinaryIO] | None = None
 
@@ -101,7 +103,8 @@ class PackCache:
         pack = PackToSend(signed)
         if pack.size_bytes > PACK_BYTES_MAX:
             raise PackSourceError(f"{self.name}: expected a pack of at most {PACK_BYTES_MAX >> 20} MiB")
-        cached = CachedPack(pack, {sha256: self._source.blob(sha256, size) for sha256, size in pack.blobs})
+        paths = {sha256: self._source.blob(sha256, size) for sha256, size in pack.blobs}
+        cached = CachedPack(pack, paths, self._source.catalogue)
         self._source.keep_only({sha256.hex() for sha256, _size in pack.blobs})
         return cached
 

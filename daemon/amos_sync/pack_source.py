@@ -1,8 +1,8 @@
 """Where the courier finds the pack for its players: a folder, the same folder on a static web server, or what a stick
 brought.
 
-`read_manifest()` and `blob(sha256, size)`, a path of a file of that hash, raise `PackSourceError` and may take long: a
-thread of `PackCache` calls them.
+`read_manifest()`, `catalogue()` and `blob(sha256, size)`, a path of a file of that hash, raise `PackSourceError` and
+may take long: threads call them, and never the courier's loop.
 """
 
 import hashlib
@@ -12,6 +12,7 @@ from typing import Protocol
 
 from amos.crypto import verify
 from amos.protocol.errors import ProtocolError
+from amos.protocol.ledger_limits import CATALOGUE_BYTES_MAX
 from amos.protocol.limits import MANIFEST_BYTES_MAX
 from amos.protocol.manifest import open_manifest
 from amos_sync.errors import PackAbsent, PackSourceError
@@ -19,6 +20,7 @@ from amos_sync.partial_blob import PartialBlob
 from amos_sync.web import WebError, opened
 
 MANIFEST_NAME = "manifest.cose"
+CATALOGUE_NAME = "catalogue.cose"
 BLOBS_NAME = "blobs"
 CARRIED_NAME = "carried-pack"
 """In the spool's folder: the pack that a stick brought."""
@@ -31,6 +33,7 @@ class PackSource(Protocol):
 
     def read_manifest(self) -> bytes: ...
     def blob(self, sha256: bytes, size: int) -> Path: ...
+    def catalogue(self) -> bytes: ...
     def keep_only(self, wanted: Container[str]) -> None:
         """Forget fetched blobs of other names than these (SHA-256 in hex)."""
 
@@ -47,6 +50,14 @@ class FolderSource:
         try:
             with (self._folder / MANIFEST_NAME).open("rb") as file:
                 return _capped(self.name, file.read(MANIFEST_BYTES_MAX + 1))
+        except OSError as error:
+            raise PackSourceError(f"{self.name}: {error.strerror or error}") from None
+
+    def catalogue(self) -> bytes:
+        """Whose each stem is, as the publisher signed it; one byte too many of one that is too large."""
+        try:
+            with (self._folder / CATALOGUE_NAME).open("rb") as file:
+                return file.read(CATALOGUE_BYTES_MAX + 1)
         except OSError as error:
             raise PackSourceError(f"{self.name}: {error.strerror or error}") from None
 
@@ -77,13 +88,19 @@ class WebSource:
         self._blobs = cache / BLOBS_NAME
 
     def read_manifest(self) -> bytes:
+        return self._whole(MANIFEST_NAME, MANIFEST_BYTES_MAX)
+
+    def catalogue(self) -> bytes:
+        return self._whole(CATALOGUE_NAME, CATALOGUE_BYTES_MAX)
+
+    def _whole(self, name: str, bytes_max: int) -> bytes:
         try:
-            with opened(f"{self.name}/{MANIFEST_NAME}") as answer:
+            with opened(f"{self.name}/{name}") as answer:
                 if answer.partial:
                     raise WebError("answers with a range, which was not asked for")
-                return b"".join(answer.pieces(MANIFEST_BYTES_MAX))
+                return b"".join(answer.pieces(bytes_max))
         except WebError as error:
-            raise PackSourceError(f"{self.name}/{MANIFEST_NAME}: {error}") from None
+            raise PackSourceError(f"{self.name}/{name}: {error}") from None
 
     def blob(self, sha256: bytes, size: int) -> Path:
         try:
@@ -129,6 +146,9 @@ class NewestSource:
             raise trouble or PackAbsent(f"{self.name}: no pack there yet")
         _serial, signed, self._chosen = max(found, key=lambda one: one[0])
         return signed
+
+    def catalogue(self) -> bytes:
+        return self._chosen.catalogue()
 
     def blob(self, sha256: bytes, size: int) -> Path:
         return self._chosen.blob(sha256, size)

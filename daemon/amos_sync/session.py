@@ -31,6 +31,7 @@ from amos.protocol.link_courier_talk import Pause, RequestRefused, TransferError
 from amos_sync.errors import PlayerError
 from amos_sync.limits import (
     INPUTS_WAITING_MAX,
+    LOOK_AGAIN_MS,
     PACK_MEND_MS,
     PACK_RETRY_MS,
     PACK_SLICE_BYTES,
@@ -42,6 +43,7 @@ from amos_sync.limits import (
 from amos_sync.opt_outs import Offered
 from amos_sync.outbox import Slot
 from amos_sync.pack_cache import CachedPack
+from amos_sync.watched import Watched
 
 Steps = Generator[Ticket | Pause, Response | None, None]
 
@@ -113,7 +115,7 @@ class Session:
 
     `settled` is True while every sealed segment that the player lists is in the spool and covered by a receipt that the
     player took. `has_pack` is True while it plays, has taken or has refused the pack that there is for it, if any.
-    `taken` has the last value of each kind of input that the player took.
+    `taken` has the last value of each kind of input that the player took. `watched` is set by whoever looks on.
     """
 
     def __init__(
@@ -140,6 +142,7 @@ class Session:
         self._mend_from_ms = 0
         self._inputs: dict[int, int] = {}
         self.taken: dict[int, int] = {}
+        self.watched: Watched | None = None
 
     def ask_input(self, kind: int, value: int) -> None:
         """Hand the player this input with the next turn; the last value of a kind counts."""
@@ -173,6 +176,8 @@ class Session:
             yield from self._hand_rotations()  # one that came meanwhile, before the anchor that came after it
             yield from self._bring_time()
             yield from self._hand_inputs()
+            if self.watched is not None:
+                yield from self.watched.look(self._link, status, self._events.nonce)
             receipt = self._events.next_offer(status.device_id, status.last_receipted)
             if receipt is not None:
                 yield from self._hand_over(receipt)
@@ -181,7 +186,8 @@ class Session:
                 if self.settled:
                     self._events.settled(self)
                 if not (yield from self._bring_pack(status)):
-                    yield UntilLook(POLL_MS)
+                    acted = self.watched is not None and self.watched.acted
+                    yield Pause(LOOK_AGAIN_MS) if acted else UntilLook(POLL_MS)
 
     def _prove(self) -> Steps:
         for _try in range(PROOFS_MAX):

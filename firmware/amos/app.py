@@ -137,6 +137,10 @@ class Player:
         """Finish the block in hand, seal, and leave; may be called at any moment."""
         self._stopping = True
 
+    def hang_up(self) -> None:
+        """After `run`, in a program that goes on: nobody waits at the link for answers."""
+        self._service.hang_up()
+
     def _is_stopping(self) -> bool:
         directives = self.device.directives
         if directives is not None and not self._stopping and directives.restarts(self.device.worker, self._say):

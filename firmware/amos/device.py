@@ -207,6 +207,19 @@ class Device:
             raise ProtocolError("names: expected kind 1 or 2, found %d" % kind)
         return self.player_state.pack_id, count, names
 
+    def sounding(self) -> bytes:
+        """The bytes of a `Sounding`. Raises `ProtocolError`."""
+        session = self.player_state.session
+        if session is None:
+            raise ProtocolError("sounding: expected while a session plays")
+        from amos.protocol.link_sounding import sounding_of  # a board that is not asked does without
+
+        section, stems = session.sounding()
+        told = sounding_of(session.score.sections[section].name, stems, session.volume_q15, session.slider_values())
+        if self._staff is not None:
+            told.acts, told.volume_min, told.volume_max = self._staff.told()
+        return told.encode()
+
     def set_tier(self, value: int) -> None:
         """Each change seals a segment, so there are not many in a short time. Raises `ProtocolError`."""
         now_ms, before = self._clock.now_ms(), self.player_state.tier

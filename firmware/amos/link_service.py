@@ -62,6 +62,11 @@ class LinkService:
             device.directives.idle()
         return served
 
+    def hang_up(self) -> None:
+        """Nobody is served any more, where the program goes on without the player: its end would do the same."""
+        if hasattr(self._port, "close"):
+            self._port.close()
+
     def linger(self, until: str, stopping) -> None:
         """After play, serve the courier until `stopping()`, or as the setting `linger` says (config.py)."""
         journal = self._device.journal

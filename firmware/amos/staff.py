@@ -56,6 +56,11 @@ class Staff:
             told = (self._volume_min, self._volume_max, value * 100 // UNITY_Q15)
             raise StaffRefused("staff: expected a volume of %d to %d %%, found %d %%" % told)
 
+    def told(self) -> "tuple[int, int, int]":
+        """(a bit for each of `ACTS` that they may do, the least and the most volume in percent)."""
+        bits = sum([1 << ACTS.index(act) for act in set(self._acts)])
+        return bits, self._volume_min, self._volume_max
+
     def check_tier(self) -> None:
         """Raise `StaffRefused` unless they may set the tier."""
         self._check("tier")

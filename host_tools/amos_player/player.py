@@ -221,6 +221,7 @@ class Player:
         except Exception as error:
             logger.exception("the player ended")
             fault = f"{type(error).__name__}: {error}"
+        firmware.hang_up()
         self._fault = fault
         self._note(stopped(self._now, fault))
         self._put(None)

@@ -31,6 +31,7 @@ OURS = {
     "amos_ledger",
     "amos_player",
     "amos_tools",
+    "amos_web",
 }
 FORBIDDEN = {"daemon", "firmware", "host_tools", "tests"}  # folders, not packages
 
@@ -234,10 +235,18 @@ RULES = (
         )
         for name in PURE_SYNC
     ),
+    # The loop's side sees players; the pages' side speaks to people.
+    rule(
+        "amos_sync.venue",
+        *("amos_sync", "amos_inputs", "amos_mqtt", "amos_web", "amos.protocol", "amos.crypto", "amos.score"),
+        *("amos.edges.durable_host", "amos.edges.private_host", "amos.staff"),
+    ),
+    rule("amos_sync.venue.cli", "amos_sync.venue", "amos_web", "amos_cli"),
+    rule("amos_web", "amos.edges.durable_host"),
     rule("amos_sync.cli_stick", "amos_sync", "amos_cli", "amos.protocol"),
     rule(
         "amos_sync.cli",
-        *("amos_sync", "amos_cli", "amos_metrics", "amos_mqtt"),
+        *("amos_sync", "amos_cli", "amos_metrics", "amos_mqtt", "amos_web"),
         *("amos.protocol", "amos.edges.notify_host", "amos.crypto"),
     ),
     # An input is the score's, and its value the mixer's.

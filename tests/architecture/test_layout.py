@@ -23,6 +23,7 @@ PACKAGES = {
         "amos_places",
         "amos_sync",
         "amos_ledger",
+        "amos_web",
     },
     "host_tools": {"amos_player", "amos_tools", "OPERATING.md"},
 }

@@ -21,6 +21,7 @@ PACKAGES = (
     "daemon/amos_places",
     "daemon/amos_sync",
     "daemon/amos_ledger",
+    "daemon/amos_web",
     "host_tools/amos_player",
     "host_tools/amos_tools",
 )

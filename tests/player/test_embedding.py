@@ -1,6 +1,7 @@
 """A player inside this program: the page's example as it stands, what it tells, and what it refuses."""
 
 import re
+import socket
 import subprocess
 import sys
 import wave
@@ -121,6 +122,18 @@ def test_settings_that_are_refused_are_named_before_anything_plays(
     settings = {"pack": str(pack), "out": "null", **KEYS, **FREE} | wrong
     with pytest.raises(PlayerError, match=re.escape(expected)):
         Player(tmp_path, **settings).start()
+
+
+def test_whoever_is_at_its_link_notices_its_end(pack: Path, tmp_path: Path) -> None:
+    with Player(tmp_path, pack=str(pack), out="null", link=f"unix:{tmp_path}/s", tier=TIER_RENDERER, **KEYS) as player:
+        wait_until(lambda: player.now.stems, "music")
+        line = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        line.connect(str(tmp_path / "s"))
+    line.settimeout(30)
+    assert line.recv(1) == b""
+    line.close()
+    with pytest.raises(ConnectionRefusedError), socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as again:
+        again.connect(str(tmp_path / "s"))
 
 
 def test_audio_that_raises_ends_play_and_says_so(pack: Path, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ the ledger, whose log holds its genesis entry and the enrolment already, receipt
 """
 
 import hashlib
+from array import array
 from binascii import unhexlify
 
 from amos import crypto
@@ -44,6 +45,7 @@ from amos.protocol.link import (
     PUT,
     READ,
     SET_TIER,
+    SOUNDING,
     STATE_PLAYING,
     Entry,
     Request,
@@ -51,6 +53,7 @@ from amos.protocol.link import (
     Status,
 )
 from amos.protocol.link_name import SLIDERS, Name
+from amos.protocol.link_sounding import Sounding
 from amos.protocol.loss import Loss, sign_loss
 from amos.protocol.manifest import CODEC_PCM16, Manifest, PackStem
 from amos.protocol.merkle import leaf_hash, node_hash
@@ -452,6 +455,13 @@ class Examples:
         name = Name(name="energy", lo_q15=0, hi_q15=10 * 32768)
         self.records["name"] = name
         self._keep("response-names", Response(id=8, code=OK, size=1, offset=0, pack=self.pack, names=[name]))
+        self._keep("request-sounding", Request(id=8, verb=SOUNDING))
+        sounding = Sounding(
+            section="bloom", stems=array("H", [3, 17]), volume_q15=16423, sliders=array("i", [9830]), acts=0b1000001,
+            volume_min=10, volume_max=80,
+        )  # fmt: skip
+        self._keep("sounding", sounding)
+        self._keep("response-sounding", Response(id=8, code=OK, data=sounding.encode()))
         manifest = self.messages["manifest"]
         begin = Request(id=8, verb=BEGIN, kind=BLOB_MANIFEST, size=len(manifest), sha256=self.pack)
         self._keep("request-begin", begin)

@@ -7,6 +7,7 @@ from amos.protocol.errors import MessageError
 from amos.protocol.limits import NAMES_MAX
 from amos.protocol.link import IDENTIFY_CONTEXT
 from amos.protocol.link_name import ANNOUNCEMENTS, SLIDERS, Name
+from amos.protocol.link_sounding import sounding_of
 from protocol_examples import a_status
 
 
@@ -27,6 +28,7 @@ class Player:
     board = "test"
     voices = 8
     key_history = None
+    sounds = False
 
     def __init__(self):
         self.segments = {3: bytes(range(256)) * 10, 4: b"four"}
@@ -64,6 +66,11 @@ class Player:
             raise MessageError("names: expected kind 1 or 2, found %d" % kind)
         names = self.named[kind]
         return bytes(32), len(names), names[first : first + NAMES_MAX] if first < len(names) else []
+
+    def sounding(self):
+        if not self.sounds:
+            raise MessageError("sounding: expected while a session plays")
+        return sounding_of("bloom", range(40), 16423, [-32768]).encode()
 
     def set_tier(self, value):
         if value not in (1, 2):

@@ -33,6 +33,7 @@ from amos.protocol.link import (
     OUT_OF_ORDER,
     READ,
     SET_TIER,
+    SOUNDING,
     STATUS,
     UNKNOWN_SEQUENCE,
     UNKNOWN_VERB,
@@ -48,6 +49,7 @@ from amos.protocol.link_courier_segment import read_segment
 from amos.protocol.link_courier_talk import CODES, Conversation, TransferError
 from amos.protocol.link_device import DeviceLink
 from amos.protocol.link_name import ANNOUNCEMENTS, SLIDERS, Name
+from amos.protocol.link_sounding import Sounding
 from protocol_examples import NONCE
 from protocol_player import Player, fed
 from stuffing import by_the_paper, stuffed, unstuffed
@@ -414,6 +416,16 @@ def test_logs_are_read_by_offset():
     assert (answer.code, answer.offset, answer.size, answer.data) == (OK, 4, 8, b"two\n")
     answer = line.ask(id=9, verb=LOGS, offset=8, length=1024)
     assert (answer.code, answer.offset, answer.size, answer.data) == (OK, 8, 8, None)
+
+
+def test_what_sounds_is_told_while_a_session_plays():
+    line = Line()
+    answer = line.ask(id=9, verb=SOUNDING)
+    assert (answer.code, answer.data) == (NOT_NOW, None) and "while a session plays" in answer.text
+    line.player.sounds = True
+    told = Sounding.decode(line.ask(id=9, verb=SOUNDING).data)
+    assert (told.section, list(told.stems), told.volume_q15) == ("bloom", list(range(32)), 16423)
+    assert (list(told.sliders), told.acts, told.volume_min, told.volume_max) == ([-32768], None, None, None)
 
 
 def test_names_are_told_in_answers_that_fit_and_only_of_kinds_that_are_known():

@@ -21,6 +21,7 @@ from amos.protocol.licence_pool import OPEN, PLACE, LicencePool, PlacedSite
 from amos.protocol.limits import HANDOVERS_MAX, ROTATIONS_MAX, TRANSITION_S_MAX
 from amos.protocol.link import OFFER, OFFER_CHUNK_BYTES_MAX, REQUEST_NEEDS, Entry, Request, Response, Status
 from amos.protocol.link_name import Name
+from amos.protocol.link_sounding import Sounding
 from amos.protocol.loss import Loss
 from amos.protocol.manifest import CODEC_PCM16, Manifest, PackStem
 from amos.protocol.opt_outs import OptOuts
@@ -38,7 +39,7 @@ RECORDS: dict[str, type[Record]] = {
     for record in (
         Usage, Manifest, PackStem, Catalogue, Work, Composer, Share, Enrolment, Request, Response, Entry, Name, Status,
         Answer, OptOuts, Anchor, Closing, Revocation, Ruling, Handover, KeyHistory, Forgone, Loss, Rotation,
-        LicencePool, PlacedSite,
+        LicencePool, PlacedSite, Sounding,
         Part, Cell, DeviceRow, StemRow, Transfer, BundleHeader, BundleItem, Directive, Position, Hours,
     )
 }  # fmt: skip

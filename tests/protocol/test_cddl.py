@@ -48,6 +48,7 @@ RULES = {
     **{name: name for name in PLAIN},
     **{name: "response" for name in MESSAGES if name.startswith("response-")},
     "status": "status",
+    "sounding": "sounding",
     "usage": "usage-segment",
     "manifest": "signed-manifest",
     "catalogue": "signed-catalogue",

@@ -30,6 +30,7 @@ from amos.protocol.licence_pool import LicencePool, PlacedSite
 from amos.protocol.link import Entry, Request, Response, Status
 from amos.protocol.link_courier_talk import CODES
 from amos.protocol.link_name import Name
+from amos.protocol.link_sounding import Sounding
 from amos.protocol.loss import Loss
 from amos.protocol.manifest import CODECS, ROLES, Manifest, PackStem
 from amos.protocol.opt_outs import OptOuts
@@ -66,6 +67,7 @@ RECORDS: dict[str, tuple[type[Record], str]] = {
     "response": (Response, "response-identify"),
     "entry": (Entry, "entry"),
     "name": (Name, "name"),
+    "sounding": (Sounding, "sounding"),
     "status": (Status, "status"),
     "answer": (Answer, "answer-accepted"),
     "opt-outs": (OptOuts, "opt-outs"),
@@ -150,7 +152,7 @@ def record_rows(name: str) -> Iterator[Row]:
 def verb_rows() -> Iterator[Row]:
     verbs = ("IDENTIFY", "STATUS", "LIST", "READ", "OFFER", "SET_TIER", "INPUT")
     verbs += ("BEGIN", "PUT", "FINISH", "ACTIVATE", "CHALLENGE", "LOGS", "NAMES", "FULL_STATUS", "KEY_HISTORY")
-    verbs += ("BEGIN_STREAM", "STREAM", "FETCH")
+    verbs += ("BEGIN_STREAM", "STREAM", "FETCH", "SOUNDING")
     assert sorted(getattr(link, verb) for verb in verbs) == sorted(link.REQUEST_NEEDS)
     for verb in verbs:
         number = getattr(link, verb)

@@ -55,6 +55,12 @@ class SocketPort:
                 return True
         return bool(ready)
 
+    def close(self) -> None:
+        """Send everybody away, for a program that goes on without its player."""
+        for peer in self._peers:
+            peer.connection.close()
+        self._listener.close()
+
     def _ready(self, timeout_ms: int) -> "set[socket.socket]":
         readers = [peer.connection for peer in self._peers if not peer.line.waits and not peer.line.unsent]
         writers = [peer.connection for peer in self._peers if peer.line.unsent]

@@ -46,6 +46,7 @@ KEY_HISTORY = 23
 BEGIN_STREAM = 24
 STREAM = 25
 FETCH = 26
+SOUNDING = 27
 
 IDENTIFY_CONTEXT = b"amos/1/identify\x00"
 """Put before a courier's nonce before the device signs it, so that no other message can be meant."""
@@ -92,6 +93,7 @@ REQUEST_NEEDS = {
     BEGIN_STREAM: ("kind", "size", "sha256"),
     STREAM: ("offset", "size"),
     FETCH: ("data",),
+    SOUNDING: (),
 }
 """Verb -> the fields its request carries, no more and no fewer."""
 

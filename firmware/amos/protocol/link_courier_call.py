@@ -8,6 +8,7 @@ from amos.protocol.link import (
     INPUT,
     LOGS,
     NAMES,
+    SOUNDING,
     STATUS,
     UNKNOWN_VERB,
     Request,
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator
 
     from amos.protocol.link_name import Name
+    from amos.protocol.link_sounding import Sounding
 
 LOGS_REQUESTS_MAX = 64
 """Answers of 1,024 bytes: 16 times what a player keeps, so that one that keeps talking is not read for ever."""
@@ -92,6 +94,15 @@ def read_names(link: CourierLink, kind: int) -> "Generator[Ticket | Pause, Respo
     if len(names) < count:
         raise TransferError("names: expected all in %d answers, found more" % NAMES_REQUESTS_MAX)
     return names
+
+
+def read_sounding(link: CourierLink) -> "Generator[Ticket | Pause, Response | None, Sounding]":
+    """What sounds there, and what may be done."""
+    from amos.protocol.link_sounding import Sounding
+
+    response = checked(SOUNDING, (yield link.submit(Request(id=0, verb=SOUNDING))))
+    need(SOUNDING, response, ("data",))
+    return Sounding.decode(response.data or b"")
 
 
 def give_input(

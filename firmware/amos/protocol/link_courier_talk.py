@@ -54,12 +54,13 @@ class LinkLost(LinkError):
 
 
 class RequestRefused(LinkError):
-    """The player answered with a code other than ok: `code` (see `CODES`), and its own sentence."""
+    """The player answered with a code other than ok: `code` (see `CODES`), and its own `sentence`."""
 
     def __init__(self, verb: int, code: int, text: "str | None"):
         name = CODES[code] if code < len(CODES) else "code %d" % code
         super().__init__("verb %d: expected ok, found %s%s" % (verb, name, ": " + text if text else ""))
         self.code = code
+        self.sentence = text or name
 
 
 class TransferError(LinkError):

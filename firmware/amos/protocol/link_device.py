@@ -18,6 +18,7 @@
                                was taken with that nonce does nothing more
     names(kind, first)      -> (pack id, how many there are, at most NAMES_MAX `Name`s from `first` on); raises
                                ProtocolError when none of that kind can be told now
+    sounding()              -> bytes of a `link_sounding.Sounding`; raises ProtocolError while nothing plays
     read_logs(offset, length) -> (offset of the first byte, bytes, maybe none, offset after the last byte said)
     packs                   what `link_pack_device.PackVerbs` needs
 """
@@ -53,6 +54,7 @@ from amos.protocol.link import (
     READ,
     REQUEST_NEEDS,
     SET_TIER,
+    SOUNDING,
     STATUS,
     UNKNOWN_SEQUENCE,
     UNKNOWN_VERB,
@@ -95,6 +97,7 @@ class DeviceLink:
             NAMES: self._names,
             FULL_STATUS: self._full_status,
             KEY_HISTORY: self._key_history,
+            SOUNDING: self._sounding,
             BEGIN: packs.begin,
             PUT: packs.put,
             FINISH: packs.finish,
@@ -245,6 +248,13 @@ class DeviceLink:
     def _logs(self, number: int, offset: int, length: int) -> Response:
         first, data, end = self._player.read_logs(offset, min(length, READ_CHUNK_BYTES_MAX))
         return Response(id=number, code=OK, offset=first, size=end, data=data or None)
+
+    def _sounding(self, number: int) -> Response:
+        try:
+            data = self._player.sounding()
+        except ProtocolError as error:
+            return Response(id=number, code=NOT_NOW, text=sentence(error))
+        return Response(id=number, code=OK, data=data)
 
     def _names(self, number: int, kind: int, first: int) -> Response:
         try:

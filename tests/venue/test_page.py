@@ -1,0 +1,333 @@
+"""The venue's page as people have it: on a phone, with a keyboard, without script; and each act in the signed log."""
+
+import re
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator
+from http.cookiejar import CookieJar
+from pathlib import Path
+from typing import Any
+
+import pytest
+from browser import browsing
+from patience import wait_until
+from selenium.webdriver import Chrome
+from selenium.webdriver.common.by import By
+from venue_world import VenueWorld
+
+from amos.journal.journal import Journal
+from amos.protocol.cbor import Pieces
+from amos.protocol.cose import TYP_USAGE, parse_typed
+from amos.protocol.segment import Usage
+from amos.score.inputs import INPUT_ANNOUNCE, INPUT_DISLIKE, INPUT_PAUSE, INPUT_SKIP, INPUT_SLIDER, INPUT_VOLUME
+from amos_sync.venue import pages
+from amos_web.sessions import Sessions
+from amos_web.templates import Templates
+from amos_web.words import LANGUAGES, chosen, entries, translations
+
+WIDTH, HEIGHT = 360, 740
+SOURCES = Path(pages.__file__).parent
+
+# What an accessibility checker asks first: a name for each control and each page, and enough contrast of each text.
+AUDIT = """
+const rgb = (text) => (text.match(/[\\d.]+/g) || []).map(Number);
+const light = (c) => { const f = (v) => { v /= 255; return v <= .03928 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4; };
+  return .2126 * f(c[0]) + .7152 * f(c[1]) + .0722 * f(c[2]); };
+const under = (e) => { for (; e; e = e.parentElement) { const c = rgb(getComputedStyle(e).backgroundColor);
+  if (c.length === 3 || c[3] > 0) return c; } return [255, 255, 255]; };
+const found = [];
+for (const e of document.querySelectorAll('body *')) {
+  const own = [...e.childNodes].some((n) => n.nodeType === 3 && n.textContent.trim());
+  const box = e.getBoundingClientRect();
+  if (box.width && (own || e.matches('input'))) {
+    const [a, b] = [light(rgb(getComputedStyle(e).color)), light(under(e))].sort((x, y) => y - x);
+    if ((a + .05) / (b + .05) < 4.5) found.push(['contrast', e.outerHTML.slice(0, 80), (a + .05) / (b + .05)]);
+  }
+  if (box.right > innerWidth + 1) found.push(['wide', e.outerHTML.slice(0, 80), box.right]);
+  if (e.matches('button, input:not([type=hidden])')) {
+    const name = e.getAttribute('aria-label') || (e.labels && e.labels.length && e.labels[0].textContent.trim())
+      || e.textContent.trim();
+    if (!name) found.push(['name', e.outerHTML.slice(0, 80), 0]);
+    if (box.width && box.height < 44) found.push(['small', e.outerHTML.slice(0, 80), box.height]);
+  }
+}
+const ids = [...document.querySelectorAll('[id]')].map((e) => e.id);
+if (new Set(ids).size !== ids.length) found.push(['ids', ids.join(), 0]);
+if (document.querySelectorAll('h1').length !== 1 || !document.querySelector('main')) found.push(['landmarks', '', 0]);
+if (!document.documentElement.lang || !document.title) found.push(['document', '', 0]);
+return found;
+"""
+
+
+@pytest.fixture(scope="module")
+def phone(chromium: tuple[Path, Path, dict[str, str]], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
+    browser, driver, variables = chromium
+    with browsing(browser, driver, variables, tmp_path_factory.mktemp("profile")) as running:
+        metrics = {"width": WIDTH, "height": HEIGHT, "deviceScaleFactor": 2, "mobile": True}
+        running.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+        speak(running, "en")
+        yield running
+
+
+def speak(browser: Chrome, language: str) -> None:
+    browser.execute_cdp_cmd("Network.enable", {})
+    browser.execute_cdp_cmd("Network.setExtraHTTPHeaders", {"headers": {"Accept-Language": language}})
+
+
+def sign_in(browser: Chrome, venue: VenueWorld) -> None:
+    browser.get(f"{venue.url}/signin")
+    browser.find_element(By.ID, "token").send_keys(venue.token, "\n")
+    wait_until(lambda: browser.find_elements(By.CLASS_NAME, "live"), lambda: browser.page_source)
+
+
+def press(browser: Chrome, words: str) -> None:
+    """The first button of that name; what it does is told by the page that follows."""
+
+    def pressed() -> bool:
+        found = browser.execute_script(
+            "for (const b of document.querySelectorAll('button'))"
+            " if (b.textContent.trim() === arguments[0]) { b.click(); return true; } return false;",
+            words,
+        )
+        return bool(found)
+
+    browser.execute_script("document.body.dataset.before = 'yes'")
+    wait_until(pressed, lambda: (words, browser.page_source))
+    wait_until(
+        lambda: browser.execute_script("return document.readyState === 'complete' && !document.body.dataset.before"),
+        lambda: browser.page_source,
+    )
+    assert "The player took it." in browser.find_element(By.TAG_NAME, "main").text
+
+
+def audited(browser: Chrome) -> Any:
+    """What the page lacks, once it is styled."""
+    styled = "return document.readyState === 'complete' && getComputedStyle(document.body).marginTop === '0px'"
+    wait_until(lambda: browser.execute_script(styled), lambda: browser.page_source)
+    return browser.execute_script(AUDIT)
+
+
+def put(browser: Chrome, label: str, value: str) -> None:
+    """Into the field with that label."""
+    (found,) = browser.find_elements(By.XPATH, f"//label[normalize-space()='{label}']")
+    field = browser.find_element(By.ID, found.get_attribute("for") or "")
+    field.clear()
+    field.send_keys(value)
+
+
+def text_of(browser: Chrome) -> str:
+    return str(browser.execute_script("return document.body.innerText"))
+
+
+def test_a_walk_on_a_phone_ends_in_the_signed_log(
+    phone: Chrome, tmp_path: Path, venue_pack: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sealed: list[bytes] = []
+    seal = Journal.seal
+
+    def noted(self: Journal, number: int, data: Pieces, delivered_ms: int) -> None:
+        sealed.append(data.join())
+        seal(self, number, data, delivered_ms)
+
+    monkeypatch.setattr(Journal, "seal", noted)
+    venue = VenueWorld(tmp_path, venue_pack)
+    try:
+        venue.until(lambda player: player["stems"] and player["stems"][0]["title"])
+        sign_in(phone, venue)
+        assert "Ilse Maren" in text_of(phone) and re.search(r"playing · section (drift|bloom)", text_of(phone))
+        put(phone, "Volume in dB", "-9")
+        press(phone, "Set volume")
+        wait_until(lambda: "-9 dB" in text_of(phone), lambda: text_of(phone))
+        press(phone, "Ban")
+        press(phone, "Skip")
+        press(phone, "Announce closing time")
+        put(phone, "intensity", "0.75")
+        press(phone, "Set")
+        put(phone, "Minutes of silence", "10")
+        press(phone, "Pause")
+        wait_until(lambda: "Silent until" in text_of(phone), lambda: text_of(phone))
+        press(phone, "Go on")
+        wait_until(lambda: "playing" in text_of(phone), lambda: text_of(phone))
+    finally:
+        venue.stop()
+    inputs: list[tuple[int, int]] = []
+    for segment in sealed:
+        usage = Usage.decode(bytes(parse_typed(segment, TYP_USAGE, 1 << 16).payload))
+        inputs += zip(usage.input_kinds, usage.input_values, strict=True)
+    given = [row for row in inputs if row[0] not in (4, 10)]  # beside the time of day
+    assert given[0] == (INPUT_VOLUME, 11627) and given[1][0] == INPUT_DISLIKE and given[1][1] > 0
+    assert given[2:] == [
+        (INPUT_SKIP, 0),
+        (INPUT_ANNOUNCE, 0),
+        (INPUT_SLIDER, 24576),
+        (INPUT_PAUSE, 1),
+        (INPUT_PAUSE, 0),
+    ]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_control_has_a_name_and_every_text_its_contrast(
+    phone: Chrome, venue: VenueWorld, tmp_path: Path, scheme: str, language: str
+) -> None:
+    speak(phone, language)
+    feature = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
+    phone.execute_cdp_cmd("Emulation.setEmulatedMedia", feature)
+    try:
+        phone.delete_all_cookies()
+        phone.get(f"{venue.url}/signin")
+        assert audited(phone) == []
+        sign_in(phone, venue)
+        wait_until(lambda: "Ilse Maren" in text_of(phone), lambda: text_of(phone))
+        assert audited(phone) == []
+        assert ("Was klingt" in text_of(phone)) == (language == "de")
+        assert phone.execute_script("return document.documentElement.lang") == language
+        shot = tmp_path / f"venue-{language}-{scheme}.png"
+        phone.save_screenshot(str(shot))
+        assert shot.stat().st_size > 20_000
+    finally:
+        speak(phone, "en")
+
+
+def test_the_page_goes_along_and_shows_what_is_old(phone: Chrome, venue: VenueWorld) -> None:
+    phone.delete_all_cookies()
+    sign_in(phone, venue)
+    assert venue.do("inputs", {"kind": "volume", "value": -27})[0] == 200
+    wait_until(lambda: "-27 dB" in text_of(phone), lambda: text_of(phone))
+    # As if the page had been made when less might be done.
+    shape = "return document.querySelector('section[data-shape]').dataset.shape"
+    phone.execute_script("document.querySelector('section[data-shape]').dataset.shape = '[]'")
+    assert venue.do("inputs", {"kind": "volume", "value": -28})[0] == 200
+    wait_until(lambda: phone.execute_script(shape) not in ("[]", None), "the page is made anew")
+    stale = phone.find_element(By.ID, "stale")
+    assert not stale.is_displayed()
+    # As if between any two looks at the clock 40 s went by.
+    phone.execute_script("const now = Date.now; let ahead = 0; Date.now = () => now() + (ahead += 40000);")
+    wait_until(stale.is_displayed, lambda: text_of(phone))
+    assert "what is shown is old" in stale.text
+    log = [entry for entry in phone.get_log("browser") if entry["level"] == "SEVERE"]
+    assert not [entry for entry in log if "favicon" not in entry["message"]], log
+
+
+class NoScript:
+    """A browser without script: forms and cookies alone."""
+
+    def __init__(self, venue: VenueWorld):
+        self.url = venue.url
+        jar = urllib.request.HTTPCookieProcessor(CookieJar())
+        self._opener = urllib.request.build_opener(jar)
+
+    def get(self, path: str) -> tuple[int, str]:
+        return self._open(urllib.request.Request(self.url + path))
+
+    def post(self, path: str, headers: dict[str, str] | None = None, **fields: str) -> tuple[int, str]:
+        data = urllib.parse.urlencode(fields).encode()
+        return self._open(urllib.request.Request(self.url + path, data, headers or {}))
+
+    def _open(self, request: urllib.request.Request) -> tuple[int, str]:
+        try:
+            with self._opener.open(request, timeout=30) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            return error.code, error.read().decode()
+
+
+def signed_in(venue: VenueWorld) -> tuple[NoScript, dict[str, str]]:
+    """Somebody, and the hidden fields of their forms."""
+    visitor = NoScript(venue)
+    code, page = visitor.post("/signin", token=venue.token)
+    assert code == 200, page
+    hidden = dict(re.findall(r'type="hidden" name="(secret|device_id)" value="([0-9a-f]+)"', page))
+    return visitor, hidden
+
+
+def test_everything_works_without_script(venue: VenueWorld) -> None:
+    visitor, hidden = signed_in(venue)
+    assert 'http-equiv="refresh"' in visitor.get("/")[1]
+    code, page = visitor.post("/do", **hidden, kind="volume", value="-18")
+    assert code == 200 and "The player took it." in page
+    venue.until(lambda player: player["volume_db"] == -18)
+    code, page = visitor.post("/do", **hidden, kind="volume", value="11")
+    assert code == 400 and "volume: expected -60 to 0 dB, found 11" in page
+    code, page = visitor.post("/do", **hidden, act="like 77")
+    assert code == 409 and "expected 0 to 5, found 77" in page
+    assert visitor.post("/do", **hidden, act="skip")[0] == 200
+
+
+def test_a_form_from_elsewhere_does_nothing(venue: VenueWorld) -> None:
+    visitor, hidden = signed_in(venue)
+    foreign = {"Origin": "https://evil.example"}
+    for code, answer in (
+        visitor.post("/do", device_id=hidden["device_id"], act="skip"),
+        visitor.post("/do", device_id=hidden["device_id"], secret="0" * 64, act="skip"),
+        visitor.post("/do", foreign, **hidden, act="skip"),
+        visitor.post("/signin", foreign, token=venue.token),
+        NoScript(venue).post("/do", **hidden, act="skip"),
+        NoScript(venue).get("/live"),
+    ):
+        assert code == 403 and "refusal" in answer
+    assert visitor.post("/do", {"Content-Type": "text/plain"}, **hidden)[0] == 400
+    assert visitor.post("/do", **hidden, **{f"f{number}": "" for number in range(9)})[0] == 400
+    assert visitor.post("/signout", secret=hidden["secret"])[0] == 200
+    assert "Token" in visitor.get("/")[1]
+    assert "lets nobody in" in NoScript(venue).post("/signin", token="wrong")[1]
+
+
+@pytest.mark.parametrize("cookie", [None, "", "a.b.c", "..", "ü.1.2", "x" * 300, "{hash}.{made}.{wrong}"])
+def test_a_cookie_that_is_none_of_ours_is_nobodys(cookie: str | None) -> None:
+    sessions = Sessions(b"k" * 32)
+    good = sessions.begin("ab" * 32)
+    assert sessions.token_of(good) == "ab" * 32 and sessions.is_secret(good, sessions.secret_of(good))
+    assert Sessions(b"j" * 32).token_of(good) is None
+    known, made, _mac = good.split(".")
+    told = cookie if cookie is None else cookie.replace("{hash}", known).replace("{made}", made)
+    assert sessions.token_of(told) is None
+    old = f"{known}.1"
+    assert sessions.token_of(f"{old}.{sessions._mac('session', old)}") is None
+
+
+def test_every_sentence_of_the_page_is_there_in_every_language() -> None:
+    templates = "".join(path.read_text() for path in (SOURCES / "templates").glob("*.html"))
+    wanted = set(re.findall(r'_\("((?:[^"\\]|\\.)*)"', templates))
+    for language in LANGUAGES[1:]:
+        known = entries((SOURCES / "locale" / f"{language}.po").read_text())
+        known.pop("")
+        assert set(known) == wanted and all(known.values())
+        for message, translated in known.items():
+            assert set(re.findall(r"%\(\w+\)s", message)) == set(re.findall(r"%\(\w+\)s", translated))
+
+
+@pytest.mark.parametrize(
+    ("accept", "language"),
+    [
+        ("", "en"),
+        ("de", "de"),
+        ("de-AT,en;q=0.5", "de"),
+        ("en,de;q=0.9", "en"),
+        ("fr,de;q=0.3,en;q=0.2", "de"),
+        ("de;q=x", "de"),
+        (",;q=" * 99, "en"),
+    ],
+)
+def test_the_language_is_the_one_that_is_liked_best(accept: str, language: str) -> None:
+    assert chosen(accept) == language
+
+
+@pytest.mark.parametrize("text", ['msgid "a"\nmsgstr "b', 'msgid a\nmsgstr "b"', "hello\n"])
+def test_a_catalogue_that_is_none_is_named_with_its_line(text: str) -> None:
+    with pytest.raises(ValueError, match=r"^line \d: expected"):
+        entries(text)
+
+
+def test_nothing_is_fetched_from_elsewhere() -> None:
+    for path in (*(SOURCES / "templates").iterdir(), *(SOURCES / "static").iterdir()):
+        assert "//" not in re.sub(r"^\s*//.*$|\s// .*$", "", path.read_text(), flags=re.MULTILINE), path
+
+
+def test_what_a_template_shows_is_escaped() -> None:
+    words: Any = translations(SOURCES / "locale")
+    evil = {"sentence": "<script>alert(1)</script>", "hint": '"><b>'}
+    for language in LANGUAGES:
+        page = Templates(pages.PACKAGE, words).render("signin.html", language, {"refusal": evil})
+        assert "<script>alert" not in page and "&lt;script&gt;" in page
