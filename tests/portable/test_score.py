@@ -162,8 +162,14 @@ def test_refuses_by_name():
             {"version": 2, "sections": [section("a", 2, 2, [layer(1, 0, level=words(), rise=9)], [])]},
             "level: 1 to 64 words",
         ),
-        ({"sections": [section("a", 2, 2, [layer(1, 0, rise=9)], [])]}, "rise_frames: expected with a level"),
-        ({"sections": [section("a", 2, 2, [layer(1, 0, level=words(SLIDER, 1), rise=0)], [])]}, "rise_frames"),
+        (
+            {"version": 2, "sections": [section("a", 2, 2, [layer(1, 0, rise=9)], [])]},
+            "rise_frames: expected with a level",
+        ),
+        (
+            {"version": 2, "sections": [section("a", 2, 2, [layer(1, 0, level=words(SLIDER, 1), rise=0)], [])]},
+            "rise_frames",
+        ),
         ({"rate": 96000}, "rate_hz"),
         ({"tempo": 1}, "tempo"),
         ({"voices": 2}, "voices"),

@@ -5,7 +5,7 @@ Only a score of version 2 loads this, and a board lets go of it once the VM is m
 
 from amos.score.chooser import Chooser
 from amos.score.expression import fault
-from amos.score.parts import ROLE_MAX, ScoreSection, StemSet, is_ascending
+from amos.score.parts import ROLE_MAX, Layer, ScoreSection, StemSet, is_ascending
 from amos.score.stage import Stage
 
 TYPE_CHECKING = False
@@ -57,6 +57,11 @@ def _section_fault(score: "Score", section: ScoreSection):
             return "when: " + reason
         if layer.shifts is not None and layer.shifts >= len(score.shifts or ()):
             return "shifts: expected below %d, found %d" % (len(score.shifts or ()), layer.shifts)
+        reason = _strokes_fault(layer)
+        if reason:
+            return reason
+        if layer.rise_frames is not None and (layer.level is None or not layer.rise_frames):
+            return "rise_frames: expected with a level, and at least 1"
         reason = layer.level is not None and fault(layer.level, len(score.sliders) + (layer.rise_frames is not None))
         if reason:
             return "level: " + reason
@@ -67,6 +72,18 @@ def _section_fault(score: "Score", section: ScoreSection):
         if reason:
             return reason
     return _exclusive_fault(section.exclusive)
+
+
+def _strokes_fault(layer: Layer):
+    if layer.strokes is None:
+        return None if layer.ticks is None else "ticks: expected with strokes"
+    if layer.fade_frames or layer.tail_frames or layer.count_min != layer.count_max:
+        return "strokes: expected no fade, no tail and one count"
+    if not is_ascending(layer.strokes):
+        return "strokes: expected ascending"
+    if not len(layer.strokes) or layer.strokes[len(layer.strokes) - 1] >= (layer.ticks or 0):
+        return "strokes: expected at least one, and below ticks"
+    return None
 
 
 def _exclusive_fault(exclusive: "Sequence[int] | None"):
