@@ -105,22 +105,21 @@ def _reckoned(usages: list[Usage], lengths: list[Column]) -> list[Rows | None]:
     last, covered, most = _sounding(begin, end, firsts, ends)
     passing, plain, fits = _flagged(stems, frames, flags, begin, end, zero.tolist(), ends, usages)
     table, index = _lengths_of(stems, counts, lengths)
-    over = frames > table[index]
-    overs = np.logical_or.reduceat(over, firsts).tolist() if over.any() else [False] * len(usages)
-    told = zip(
-        *(np.add.reduceat(frames, firsts, dtype=np.int64).tolist(), longest.tolist(), covered.tolist(), most.tolist(), plain, overs),
-        passing,
-        strict=True,
-    )
-    found: list[Rows | None] = [*map(Rows._make, told)]
-    short = (last - zero).tolist()
-    if not frames.all() or int(stems.max()) >= STEMS_MAX:
-        bad = np.logical_or.reduceat((frames == 0) | (stems >= STEMS_MAX), firsts).tolist()
-        fits = [good and not wrong for good, wrong in zip(fits, bad, strict=True)]
-    for number, usage in enumerate(usages):
-        if short[number] > usage.end_frame - usage.first_frame or not fits[number]:
-            found[number] = None
-    return found
+    short, strange = frames > table[index], (frames == 0) | (stems >= STEMS_MAX)
+    overs, bad = (_any_of(each, firsts) for each in (short, strange))
+    spans = (usage.end_frame - usage.first_frame for usage in usages)
+    lasts = (last - zero).tolist()
+    played = np.add.reduceat(frames, firsts, dtype=np.int64)
+    told = zip(*(column.tolist() for column in (played, longest, covered, most)), plain, overs, passing, strict=True)
+    return [
+        Rows._make(rows) if fit and not wrong and lasting <= span else None
+        for rows, fit, wrong, lasting, span in zip(told, fits, bad, lasts, spans, strict=True)
+    ]
+
+
+def _any_of(rows: Column, firsts: Column) -> list[bool]:
+    """Whether it holds for any row of each segment; for none of any, nearly always."""
+    return np.logical_or.reduceat(rows, firsts).tolist() if rows.any() else [False] * len(firsts)
 
 
 def _joined(usages: list[Usage], name: str, kind: type) -> Column:
