@@ -50,13 +50,14 @@ class Public:
     def publish(self, store: Store, at: Callable[[str], None]) -> Checkpoint:
         """Publish what `store` holds, but for the entries; the checkpoint over it. `at` is told of each step. Raises
         `RolledBack`, `EntryDamaged`."""
-        size = store.size()
-        line = store.rotations.line(LEDGER, store.public_key)
-        old = self.last(line)
-        begun = self._tiles.begun(old.size if old else 0)
-        self.read = read = store.log.cached(begun, size)
-        head = Checkpoint(store.origin, size, tree.root(size, read))
-        self._check(old, size, read)
+        with store.snapshot():
+            size = store.size()
+            line = store.rotations.line(LEDGER, store.public_key)
+            old = self.last(line)
+            begun = self._tiles.begun(old.size if old else 0)
+            self.read = read = store.log.cached(begun, size)
+            head = Checkpoint(store.origin, size, tree.root(size, read))
+            self._check(old, size, read)
         note = self._sign(head, line)
         at("signed")
         if not self._begun:

@@ -56,14 +56,14 @@ def receipted(item: Receipted) -> Reply:
     """The answer to an accepted segment that has its first receipt."""
     device_id, sequence, site, message_sha256, receipt = item
     answer: Answer = Answer.__new__(Answer)  # `Record` looks at each field's name, for what may come from anywhere
-    answer.__dict__.update(
-        message_sha256=message_sha256,
-        verdict=ACCEPTED,
-        device_id=device_id,
-        sequence=sequence,
-        receipt=receipt,
-        detail=None,
-    )
+    answer.__dict__ = {
+        "message_sha256": message_sha256,
+        "verdict": ACCEPTED,
+        "device_id": device_id,
+        "sequence": sequence,
+        "receipt": receipt,
+        "detail": None,
+    }
     return Reply(device_topic(site, device_id, RECEIPT), answer)
 
 

@@ -25,3 +25,29 @@ def test_they_are_those_that_are_stored_whatever_is_kept(
             read = store.log.cached(first, end)
             for level, index in draw.sample(stored, 30):
                 assert read(level, index) == store.log.read(level, index)
+
+
+@pytest.mark.parametrize("kind", ["sqlite"], indirect=True)
+def test_what_was_appended_last_is_not_read_until_somebody_else_writes(world: Any) -> None:
+    asked: list[str] = []
+    with world.folder.open_store() as store, world.folder.open_store() as other:
+        store._database._connection.set_trace_callback(asked.append)
+
+        def root() -> bytes:
+            asked.clear()
+            with store.snapshot():
+                size = store.size()
+                return tree.root(size, store.log.cached(first, size))
+
+        first = store.append([b"one", b"two", b"three"])
+        assert root() == other.root() and not any("node" in sql for sql in asked)
+        with pytest.raises(ZeroDivisionError), store.transaction():
+            store.append([b"never"])
+            raise ZeroDivisionError
+        assert root() == other.root()
+        store.append([b"four"])
+        assert store.root() == other.root()
+        other.append([b"five", b"six"])
+        assert root() == other.root() and any("node" in sql for sql in asked)
+        store.append([b"seven"])
+        assert store.root() == other.root() == tree.root(other.size(), other.log.read)

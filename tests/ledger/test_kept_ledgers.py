@@ -42,11 +42,11 @@ from amos_tools.verify.published import Published
 KEPT = Path(__file__).parent / "kept"
 OPERATOR, PUBLISHER = b"o" * 32, b"p" * 32
 SEGMENTS = 6
-LOG_SIZES = {2: 13, 3: 14, 4: 14, 5: 14, 6: 14, 7: 14}
+LOG_SIZES = {2: 13, 3: 14, 4: 14, 5: 14, 6: 14, 7: 14, 8: 14}
 """The genesis, two enrolments, the segments, the closing, documents; since version 3 a batch entry."""
 
 
-@pytest.fixture(params=[2, 3, 4, 5, 6, 7])
+@pytest.fixture(params=[2, 3, 4, 5, 6, 7, 8])
 def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Folder:
     shutil.unpack_archive(KEPT / f"schema_{request.param}.tar.gz", tmp_path)
     return Folder(tmp_path / "ledger")
@@ -90,6 +90,22 @@ def test_it_opens_with_all_that_it_had(folder: Folder) -> None:
         assert [device.name for device in totals.devices] == ["bar-0", "bar-1"]
 
 
+def layout(database: sqlite3.Connection) -> dict[str, object]:
+    """Columns of every table in their order, and its indexes with what is in each."""
+    found: dict[str, object] = {}
+    for name, kind in database.execute("SELECT name, type FROM sqlite_master").fetchall():
+        rows = database.execute(f"PRAGMA {'index_xinfo' if kind == 'index' else 'table_info'}({name})").fetchall()
+        found[name] = [(row[2], row[5] if kind == "index" else row[5] > 0) for row in rows]
+    return found
+
+
+def test_its_tables_become_those_of_a_ledger_that_is_made_today(folder: Folder, tmp_path: Path) -> None:
+    folder.open_store().close()
+    made = init_folder(tmp_path / "made", folder.trust.origin, public_key(OPERATOR), public_key(PUBLISHER))
+    with sqlite3.connect(folder.store_path) as brought, sqlite3.connect(made.store_path) as database:
+        assert layout(brought) == layout(database)
+
+
 def without_detail(data: bytes) -> bytes:
     """A statement as it was before it told days and venues, which no closing commits to."""
     if not data.startswith(b'{"core":'):
@@ -113,7 +129,7 @@ def test_settling_again_gives_the_bytes_that_were_published(folder: Folder) -> N
 def test_its_statements_verify(folder: Folder) -> None:
     keys = Keys(folder.public_key, public_key(PUBLISHER), public_key(OPERATOR), folder.trust.origin)
     audit = Audit(Published(audited(folder)), keys)
-    statements = sorted((folder.public / "statements/2026-11").iterdir())
+    statements = sorted((folder.public / "statements").glob("2026-11*/*"))
     amounts = [audit.check(path.read_bytes()).amount_micro for path in statements]
     assert len(amounts) == 3 and sum(amounts) == 10**9
 

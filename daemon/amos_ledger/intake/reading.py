@@ -148,20 +148,22 @@ def open_all(
 ) -> list[Opened]:
     """The readings opened with the keys that `key_of` finds. A payload is decoded only when its signature is good.
     Never raises for what a message holds."""
-    keys = [key_of(reading) for reading in readings]
-    found = [_verified(reading, key, verify) for reading, key in zip(readings, keys, strict=True)]
+    pairs = [(reading, key_of(reading)) for reading in readings]
+    # All signatures first: what takes turns with them finds the processor's caches full of them each time.
+    refused = [_refused(reading, key, verify) for reading, key in pairs]
+    found = [_said(*pair) if refusal is None else refusal for pair, refusal in zip(pairs, refused, strict=True)]
     said = [item for item in found if isinstance(item, Usage)]
     packs = {pack: pack_of(pack) for pack in {usage.pack for usage in said}}
     lengths = {pack: NO_LENGTHS if known is None else longest_placements(known) for pack, known in packs.items()}
     rows = iter(rows_of(said, [lengths[usage.pack] for usage in said]))
     return [
         _checked(reading, key, item, packs[item.pack], next(rows)) if isinstance(item, Usage) else item
-        for reading, key, item in zip(readings, keys, found, strict=True)
+        for (reading, key), item in zip(pairs, found, strict=True)
     ]
 
 
-def _verified(reading: Reading, key: DeviceKey | None, verify: Verify) -> Opened | Usage:
-    """What a signed message says, of which the rows are not judged yet; else how it is opened."""
+def _refused(reading: Reading, key: DeviceKey | None, verify: Verify) -> Opened | None:
+    """How a message is opened that this key did not sign; None: it did."""
     if key is None:
         return Opened(reading, None)
     assert reading.message is not None
@@ -169,6 +171,12 @@ def _verified(reading: Reading, key: DeviceKey | None, verify: Verify) -> Opened
         check_signature(reading.message, key.public_key, verify)
     except SignatureError as error:
         return Opened(reading, key, False, None, str(error))
+    return None
+
+
+def _said(reading: Reading, key: DeviceKey | None) -> Opened | Usage:
+    """What a signed message says, of which the rows are not judged yet; else how it is opened."""
+    assert reading.message is not None
     payload = reading.message.payload
     try:
         return decode_but_rows(payload) or Usage.decode(payload)

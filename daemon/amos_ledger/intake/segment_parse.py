@@ -113,7 +113,6 @@ class _Layout:
     def __init__(self, fields: tuple[Any, ...], places: Sequence[tuple[int, int]]) -> None:
         present = [(field, *place) for field, place in zip(fields, places, strict=True) if place[0] >= 0]
         self.names = [name for (_key, name, _kind, _bound), _start, _end in present]
-        self.absent = dict.fromkeys(name for _key, name, _kind, _bound in fields if name not in self.names)
         self.doubtful: list[tuple[int, int]] = []
         """(which value, its bound) where integers of this width can be out of bounds."""
         formats, at = [">"], 0
@@ -155,6 +154,25 @@ class _Scalars:
 _HEAD, _TAIL = _Scalars(rb"\xb8[\x18-\xff]", _FIELDS[:_FIRST]), _Scalars(b"", _FIELDS[_AFTER:])
 
 
+class _Blank:
+    """A usage segment with fields of these layouts, before it says anything."""
+
+    def __init__(self, before: _Layout, after: _Layout) -> None:
+        self.names = [*before.names, *_COLUMN_NAMES, *after.names]
+        self.fields = len(self.names)
+        self.said: dict[str, Any] = dict.fromkeys(name for _key, name, _kind, _bound in _FIELDS)
+
+
+_BLANKS: dict[tuple[_Layout, _Layout], _Blank] = {}
+
+
+def _blank(before: _Layout, after: _Layout) -> _Blank:
+    if len(_BLANKS) >= _LAYOUTS_MAX:
+        _BLANKS.clear()
+    found = _BLANKS[before, after] = _Blank(before, after)
+    return found
+
+
 def decode_usage(payload: bytes) -> Usage:
     """As `Usage.decode`. Raises what that does."""
     usage = _decoded(payload)
@@ -180,14 +198,14 @@ def decode_but_rows(payload: bytes) -> Usage | None:
     before, after = _HEAD.values(head), _TAIL.values(tail)
     if before is None or after is None:
         return None
-    names = [*before[0].names, *_COLUMN_NAMES, *after[0].names]
-    if len(names) != payload[1]:
+    (begins, first), (ends, last) = before, after
+    blank = _BLANKS.get((begins, ends)) or _blank(begins, ends)
+    if blank.fields != payload[1]:
         return None
     usage: Usage = Usage.__new__(Usage)
-    said = usage.__dict__
-    said.update(zip(names, (*before[1], *columns, *after[1])))  # noqa: B905 - each is as long as its names
-    said.update(before[0].absent)
-    said.update(after[0].absent)
+    said = blank.said.copy()
+    said.update(zip(blank.names, (*first, *columns, *last)))  # noqa: B905 - each is as long as its names
+    usage.__dict__ = said
     return None if usage.facts_fault() or not _columns_fit(usage) else usage
 
 

@@ -17,6 +17,9 @@ from amos.protocol.segment import Usage
 
 _DIGESTED = struct.Struct(">BIQ")
 
+_AT_ONCE = 32
+"""Segments whose rows are added together: as in `intake.batch_rows`, their columns stay in the processor's cache."""
+
 Key = TypeVar("Key")
 
 RollupKey = tuple[bytes, int, int]
@@ -46,31 +49,39 @@ def check_pack(usage: Usage, manifest: Manifest) -> None:
 def add_rows(usage: Usage, manifest: Manifest, rows: npt.NDArray[np.bool_] | None) -> Rollup:
     """The frames of these rows of the segment, of all when None. Raises `MessageError` as `roll_up` does."""
     check_pack(usage, manifest)
-    return by_stem_id(stem_frames([usage], manifest, rows), manifest, usage.tier, usage.rate_hz)
-
-
-def stem_frames(
-    usages: Sequence[Usage], manifest: Manifest, rows: npt.NDArray[np.bool_] | None = None
-) -> npt.NDArray[np.int64]:
-    """Frames in play of each stem of the pack, by its index, of these segments together: of all their rows, or of those
-    that are chosen. Their pack is checked."""
-    # Wide integers before adding: 1,200 rows of 32-bit frames do not fit 32 bits.
-    stems = np.frombuffer(b"".join([usage.stems for usage in usages]), dtype=np.uint16).astype(np.int64)
-    frames = np.frombuffer(b"".join([usage.frames for usage in usages]), dtype=np.uint32).astype(np.int64)
+    stems, frames = _columns([usage])
     if rows is not None:
         stems, frames = stems[rows], frames[rows]
     totals = np.zeros(len(manifest.stems), dtype=np.int64)
     np.add.at(totals, stems, frames)
+    return by_stem_id(totals, manifest, usage.tier, usage.rate_hz)
+
+
+def stem_frames(usages: Sequence[Usage], manifest: Manifest) -> npt.NDArray[np.int64]:
+    """Frames in play of each stem of the pack, by its index, of these segments together. Their pack is checked."""
+    totals = np.zeros(len(manifest.stems), dtype=np.int64)
+    for start in range(0, len(usages), _AT_ONCE):
+        stems, frames = _columns(usages[start : start + _AT_ONCE])
+        np.add.at(totals, stems, frames)
     return totals
+
+
+def _columns(usages: Sequence[Usage]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """(stem, frames) of all rows, in integers that are wide enough to add: 1,200 rows of 32-bit frames do not fit 32
+    bits."""
+    stems = np.frombuffer(b"".join([usage.stems for usage in usages]), dtype=np.uint16)
+    frames = np.frombuffer(b"".join([usage.frames for usage in usages]), dtype=np.uint32)
+    return stems.astype(np.int64), frames.astype(np.int64)
 
 
 def by_stem_id(totals: npt.NDArray[np.int64], manifest: Manifest, tier: int, rate_hz: int) -> Rollup:
     """The roll-up of frames by index."""
     result: Rollup = {}
-    for index in np.flatnonzero(totals):
+    chosen, stems = totals.nonzero()[0], manifest.stems
+    for index, frames in zip(chosen.tolist(), totals[chosen].tolist(), strict=True):
         # Two indexes of a pack may carry one stem, so they are added.
-        key = (manifest.stems[index].stem_id, tier, rate_hz)
-        result[key] = result.get(key, 0) + int(totals[index])
+        key = (stems[index].stem_id, tier, rate_hz)
+        result[key] = result.get(key, 0) + frames
     return result
 
 

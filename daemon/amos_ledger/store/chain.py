@@ -31,7 +31,7 @@ LOCKED_AT_ONCE = 256
 
 SEALED = "sequence, sha256, previous, boot, session, first_frame, end_frame, leaf_index, sounding"
 _INSERT_USAGE = f"INSERT INTO usage VALUES ({marks(20)})"
-_LEAF_COLUMN = 4
+_LEAF_COLUMN = 0
 """Of the table `usage`."""
 
 _DEVICE = "device_id, site, name, tier, voices, quarantine, retired_unix_s, first_enrolled_unix_s, counted_ms"
@@ -225,7 +225,7 @@ class Chain:
         device_id, sequence = usage.device_id, usage.sequence
         start_ms, end_ms = dated_ms or (None, None)
         row: list[object] = [
-            *(device_id, sequence, reading.sha256, None if severed(usage) else usage.previous, leaf_index),
+            *(leaf_index, device_id, sequence, reading.sha256, None if severed(usage) else usage.previous),
             *(usage.boot, usage.session, usage.first_frame, usage.end_frame, played_frames, period, int(late)),
             *(received_s, reading.site, reading.message_sha256, sounding),
             usage.pcm_sha256 if played_frames and usage.pcm_sha256 != _NO_SOUND else None,

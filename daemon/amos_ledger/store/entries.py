@@ -37,8 +37,18 @@ class Head:
     decided: int
 
 
+@dataclass(frozen=True, slots=True)
+class Grown:
+    """What was appended last: leaves [first, size), the hashes that they completed, and the peaks before them."""
+
+    first: int
+    size: int
+    hashes: dict[tuple[int, int], bytes]
+
+
 class Log:
-    """The log of `database`. Nothing about it is cached between calls: other processes append too."""
+    """The log of `database`. Other processes append too: between transactions, what was appended last is remembered as
+    long as the database says that nobody else has written."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -155,6 +165,11 @@ class Log:
             if not index & 1:  # its right sibling completes the subtree above, and asks for it
                 self._database.note(("node", level, index), value)
         size = first + len(entries)
+        if len(entries) <= KEPT_LEAVES:
+            before = ((peak, self._database.known(("node", *peak))) for peak in tree.peaks(first))
+            hashes = {peak: value for peak, value in before if value is not None}
+            hashes |= {(level, index): value for level, index, value in grown}
+            self._database.devices.note("grown", Grown(first, size, hashes))
         self._database.later("UPDATE log_head SET size = ?", (size,))
         self._database.note("size", size)
         self._database.note("locked head", replace(head, size=size))
@@ -164,8 +179,11 @@ class Log:
         """Read at once what growing a tree of `size` leaves may ask for: others wait for the head meanwhile. What is
         missing is missed by `read`."""
         unknown = [peak for peak in tree.peaks(size) if self._database.known(("node", *peak)) is None]
-        for peak, value in self._hashes(unknown).items():
-            self._database.note(("node", *peak), value)
+        grown: Grown | None = self._database.devices.known("grown")
+        there = grown.hashes if grown is not None and grown.size == size else self._hashes(unknown)
+        for peak in unknown:
+            if peak in there:
+                self._database.note(("node", *peak), there[peak])
 
     def _hashes(self, wanted: Iterable[tuple[int, int]]) -> dict[tuple[int, int], bytes]:
         """(level, index) → stored hash, read at once; without those that are missing, or wait to be written."""
@@ -200,7 +218,10 @@ class Log:
         tiles. What lies before `first` is read at once as well, as far as roots and paths from there on ask for it."""
         known: dict[tuple[int, int], bytes] = {}
         part, hashes = range(0), dict[tuple[int, int], bytes]()
-        before_read = False
+        grown: Grown | None = self._database.devices.known("grown")
+        before_read = grown is not None and (grown.first, grown.size) == (first, end)
+        if grown is not None and before_read:
+            part, hashes = range(first, end), grown.hashes
 
         def read(level: int, index: int) -> bytes:
             nonlocal part, hashes, before_read

@@ -38,5 +38,5 @@ class Rollups:
         )
         for (period, _pack, tier), (manifest, usages) in gathered.items():
             totals = stem_frames(usages, manifest)
-            for key, frames in by_stem_id(totals, manifest, tier, manifest.rate_hz).items():
-                self._database.later(sql, (period, *key, frames))
+            found = by_stem_id(totals, manifest, tier, manifest.rate_hz)
+            self._database.all_later(sql, [(period, *key, frames) for key, frames in found.items()])

@@ -1,6 +1,6 @@
 """The tables of `ledger.sqlite`; DESIGN.md says what each is for."""
 
-SCHEMA_VERSION = 7
+SCHEMA_VERSION = 8
 
 SCHEMA = """
 CREATE TABLE ledger (
@@ -26,16 +26,15 @@ CREATE TABLE device_key (
 ) WITHOUT ROWID;
 
 CREATE TABLE usage (
-    device_id BLOB NOT NULL, sequence INTEGER NOT NULL, sha256 BLOB NOT NULL, previous BLOB,
-    leaf_index INTEGER NOT NULL UNIQUE, boot INTEGER NOT NULL, session INTEGER NOT NULL,
+    leaf_index INTEGER PRIMARY KEY, device_id BLOB NOT NULL, sequence INTEGER NOT NULL, sha256 BLOB NOT NULL,
+    previous BLOB, boot INTEGER NOT NULL, session INTEGER NOT NULL,
     first_frame INTEGER NOT NULL, end_frame INTEGER NOT NULL, played_frames INTEGER NOT NULL,
     period TEXT NOT NULL, late INTEGER NOT NULL, received_unix_s INTEGER NOT NULL,
     site TEXT NOT NULL, message_sha256 BLOB NOT NULL, sounding BLOB, pcm_sha256 BLOB,
     clock_epoch INTEGER, start_unix_ms INTEGER, end_unix_ms INTEGER,
-    PRIMARY KEY (device_id, sequence)
-) WITHOUT ROWID;
+    UNIQUE (device_id, sequence)
+);
 CREATE INDEX usage_of_period ON usage (period, leaf_index);
-CREATE INDEX usage_of_device ON usage (device_id, leaf_index);
 CREATE INDEX usage_dated ON usage (device_id, clock_epoch, start_unix_ms) WHERE start_unix_ms IS NOT NULL;
 
 CREATE TABLE session (

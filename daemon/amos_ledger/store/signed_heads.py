@@ -21,7 +21,7 @@ _SEGMENT = "leaf_index, device_id, sequence, site, message_sha256"
 
 GIVEN = """
     size,
-    (SELECT min(sequence) FROM usage WHERE usage.device_id = {0} AND leaf_index < head.size
+    (SELECT min(CASE WHEN usage.device_id = {0} THEN sequence END) FROM usage WHERE leaf_index < head.size
         AND leaf_index >= (SELECT coalesce(max(size), 0) FROM head AS before WHERE before.size < head.size)
         AND leaf_index NOT IN (SELECT leaf_index FROM receipted_later)),
     (SELECT min(sequence) FROM receipted_later JOIN usage USING (leaf_index)
