@@ -18,6 +18,7 @@ import gc, sys
 from array import array
 from amos.score.score import decode_score
 from amos.score.vm import Vm
+from amos.heap import forget
 with open(sys.argv[1], "rb") as file:
     data = file.read()
 frames = array("I", [int(word) for word in sys.argv[2].split(",")])
@@ -25,6 +26,7 @@ gains = array("H", [32767] * len(frames))
 gc.collect()
 before = gc.mem_alloc()
 vm = Vm(decode_score(data), frames, gains, bytes(32))
+forget("amos.score.version_2")
 for minute in range(20):
     for second in range(0, 60, 2):
         vm.advance((minute * 60 + second) * 44100)

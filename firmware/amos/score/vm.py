@@ -5,7 +5,6 @@ between two frames costs at most one decision for each slot and grid point; the 
 """
 
 from amos.compat import const
-from amos.heap import forget
 from amos.score.announcer import Announcer
 from amos.score.chooser import RELAX_DOUBLE, Chooser
 from amos.score.conductor import NEVER, Conductor
@@ -308,6 +307,4 @@ def _classes_of(score: Score):
         return Stage, Chooser
     from amos.score.version_2 import classes_of
 
-    classes = classes_of(score)
-    forget("amos.score.version_2")
-    return classes
+    return classes_of(score)

@@ -2,6 +2,7 @@
 
 import hashlib
 
+from amos.heap import forget
 from amos.score.score import ScoreError, decode_score
 from amos.score.vm import Vm
 
@@ -21,10 +22,10 @@ def recall_vm(score, frames, gains_q15, seed: bytes, memory) -> Vm:
     """The VM, starting from what an earlier session remembered, if that was with this score."""
     if memory:
         try:
-            return Vm(score, frames, gains_q15, seed, memory)
+            return _vm(score, frames, gains_q15, seed, memory)
         except ScoreError:
             pass
-    return Vm(score, frames, gains_q15, seed)
+    return _vm(score, frames, gains_q15, seed, None)
 
 
 def check_playable(pack) -> None:
@@ -32,4 +33,11 @@ def check_playable(pack) -> None:
     manifest, score = pack.manifest, decode_score(pack.score())
     if (score.rate_hz, score.voices) != (manifest.rate_hz, manifest.voices):
         raise ScoreError("score: expected %d Hz and %d voices as in the manifest" % (manifest.rate_hz, manifest.voices))
-    Vm(score, [stem.frames for stem in manifest.stems], [stem.gain_q15 for stem in manifest.stems], bytes(32))
+    frames = [stem.frames for stem in manifest.stems]
+    _vm(score, frames, [stem.gain_q15 for stem in manifest.stems], bytes(32), None)
+
+
+def _vm(score, frames, gains_q15, seed: bytes, memory) -> Vm:
+    vm = Vm(score, frames, gains_q15, seed, memory)
+    forget("amos.score.version_2")
+    return vm
