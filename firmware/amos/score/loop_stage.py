@@ -46,7 +46,7 @@ class LoopStage(Stage):
         """Start a loop where its phrase is by now, until its beats are over, and what sounds on under the next."""
         clock = self.clock
         natural = self._stem_frames[stem]
-        cue = layer.cue_frames or 0
+        cue = self._cue(layer, stem)
         seam = slot.seam_beat == slot.due_beat
         first_beat = slot.due_beat - (slot.due_beat - self._first_point(layer)) % beats
         end_beat = first_beat + beats
@@ -105,7 +105,7 @@ class LoopStage(Stage):
 
     def _go_round(self, frame: int, slot: Slot, layer: Layer, fade: int, linear) -> None:
         stem = self.voices.stem[slot.voice]
-        ends_here = self.clock.frame(slot.phrase_end) - (layer.cue_frames or 0) == frame
+        ends_here = self.clock.frame(slot.phrase_end) - self._cue(layer, stem) == frame
         if not ends_here or self.voices.busy_until[slot.voice] != slot.end or self._chooser.weights_q8[stem] == BLOCKED:
             return
         curves = LINEAR_OUT if linear else 0

@@ -141,6 +141,8 @@ class Layer(Record):
     rise_frames   `level` has one slider more, which goes from 0 to 1 in so many frames from the layer's entry on
     ticks         with strokes: so many make a grid (version 2)
     strokes       ticks of each grid at which a stem is struck, ascending; no other points (version 2)
+    once          a slot plays one stem a visit, and rests (version 2)
+    until_beats   the layer ends so many beats after the section's start (version 2)
     """
 
     NAME = "layer"
@@ -165,6 +167,8 @@ class Layer(Record):
         (21, "rise_frames", "uint?", SLEW_FRAMES_MAX),
         (25, "ticks", "uint?", U16),
         (26, "strokes", "H?", STROKES_MAX),
+        (27, "once", "bool?", None),
+        (28, "until_beats", "uint?", BARS_MAX * 64),
     )
 
     role: int
@@ -186,6 +190,8 @@ class Layer(Record):
     rise_frames: "int | None"
     ticks: "int | None"
     strokes: "array[int] | None"
+    once: "bool | None"
+    until_beats: "int | None"
 
     def fault(self) -> "str | None":
         if not self.count_min <= self.count_max or not self.count_max:
@@ -196,13 +202,15 @@ class Layer(Record):
             return "rise_frames: expected with a level, and at least 1"
         if not self.grid_beats:
             return "grid_beats: expected at least 1"
+        if self.until_beats is not None and self.until_beats <= self.enter_beats:
+            return "until_beats: expected more than enter_beats"
         return self._strokes_fault()
 
     def _strokes_fault(self) -> "str | None":
         if self.strokes is None:
             return None if self.ticks is None else "ticks: expected with strokes"
-        if self.fade_frames or self.tail_frames or self.count_min != self.count_max:
-            return "strokes: expected no fade, no tail and one count"
+        if self.fade_frames or self.tail_frames or self.once or self.count_min != self.count_max:
+            return "strokes: expected no fade, no tail, no once and one count"
         previous = -1
         for stroke in self.strokes:
             if stroke <= previous:
@@ -250,7 +258,11 @@ class Layer(Record):
 
 
 class Next(Record):
-    """A section that may follow, with its weight and condition (expressions)."""
+    """A section that may follow, with its weight and condition (expressions).
+
+    after_visits   only from this visit on of the section it follows, since the start or since it followed last
+                   (version 2)
+    """
 
     NAME = "next"
     KEYS_OF_1 = 3
@@ -258,11 +270,13 @@ class Next(Record):
         (1, "section", "uint", SECTIONS_MAX - 1),
         (2, "weight", "i", CODE_WORDS_MAX),
         (3, "when", "i?", CODE_WORDS_MAX),
+        (4, "after_visits", "uint?", U16),
     )
 
     section: int
     weight: "array[int]"
     when: "array[int] | None"
+    after_visits: "int | None"
 
 
 class ScoreSection(Record):

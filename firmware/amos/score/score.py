@@ -111,6 +111,7 @@ class Score(Record):
     artists         a number for the artist of each stem; present when any rule asks for it
     beats           of each stem that is a loop of the score's clock, its length in beats; 0 for the others. Version 2
     themes          stems that belong together. Version 2
+    pickups         of each stem, frames from its beginning to its first downbeat. Version 2
     """
 
     NAME = "score"
@@ -146,6 +147,7 @@ class Score(Record):
         (28, "renders", "records?", (RenderPlan, RENDERS_MAX)),
         (29, "beats", "H?", STEMS_MAX),
         (30, "themes", "records?", (Theme, THEMES_MAX)),
+        (40, "pickups", "I?", STEMS_MAX),
     )
 
     version: int
@@ -178,6 +180,7 @@ class Score(Record):
     renders: "list[RenderPlan] | None"
     beats: "array[int] | None"
     themes: "list[Theme] | None"
+    pickups: "array[int] | None"
     sha256: bytes
 
     def fault(self) -> "str | None":
@@ -238,6 +241,7 @@ class Score(Record):
     def version_needed(self) -> int:
         """The version that the fields in use are of: 2 just if one of them came with it."""
         records: list[Record] = [self]
+        records.extend(self.announcements or ())
         for section in self.sections:
             records.append(section)
             records.extend(section.layers)
@@ -254,6 +258,11 @@ class Score(Record):
             return "version: expected %d with these fields, found %d" % (needed, self.version)
         if self.beats is not None and len(self.beats) != self.stems:
             return "beats: expected %d, found %d" % (self.stems, len(self.beats))
+        if self.pickups is not None:
+            if len(self.pickups) != self.stems:
+                return "pickups: expected %d, found %d" % (self.stems, len(self.pickups))
+            if self.stems and max(self.pickups) > FADE_FRAMES_MAX:
+                return "pickups: expected at most %d frames, found %d" % (FADE_FRAMES_MAX, max(self.pickups))
         for theme in self.themes or ():
             highest = theme.stems[len(theme.stems) - 1]
             if highest >= self.stems:
@@ -318,6 +327,10 @@ class Score(Record):
                     found.append((before, bridge, rule))
                     found.append((bridge, after, self.transition(bridge, after)))
         return found
+
+    def has_rests(self) -> bool:
+        """Whether any layer rests before its section ends."""
+        return any([layer.once or layer.until_beats for section in self.sections for layer in section.layers])
 
     def has_strokes(self) -> bool:
         """Whether any layer has a pattern of its own."""

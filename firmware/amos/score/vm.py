@@ -316,8 +316,16 @@ def _stage_of(score: Score):
         from amos.score.loop_stage import LoopStage
 
         stage = LoopStage
+    if score.pickups is not None:
+        from amos.score.pickups import with_pickups
+
+        stage = with_pickups(stage)
     if score.has_strokes():
         from amos.score.patterns import with_patterns
 
         stage = with_patterns(stage)
+    if score.has_rests():
+        from amos.score.rests import with_rests
+
+        stage = with_rests(stage)
     return stage

@@ -31,6 +31,8 @@ _THEME = 60
 _STROKES = 4000
 _LEVELS = 3200
 _LEVEL = 40
+_PICKUPS = 2500
+_RESTS = 2000
 
 
 def heap_bytes(score: Score) -> int:
@@ -53,8 +55,13 @@ def heap_bytes(score: Score) -> int:
         total += _THEMES + sum(_THEME + 2 * len(theme.stems) for theme in score.themes)
     if score.stem_seconds:
         total += 4 * score.stems
+    if score.pickups is not None:
+        total += 4 * score.stems + _PICKUPS
+    if score.has_rests():
+        total += _RESTS
     if score.has_strokes():
         total += _STROKES
+    total += sum(20 * (1 + len(item.more_minutes or ())) for item in score.announcements or ())
     slots = 0
     for section in score.sections:
         total += _LAYER * len(section.layers) + _NEXT * len(section.nexts)

@@ -14,6 +14,7 @@ _WORDS = (
     "chance", "gain", "enter", "bar", "beat", "end", "fade", "when", "any", "at", "power", "linear", "via", "stem",
     "keep", "plays", "hours", "set", "exact", "weight", "swap", "length", "hit", "cue", "tail", "for", "priority",
     "themes", "themed", "over", "pattern", "euclid", "rotate", "division", "swing",
+    "to", "once", "until", "after", "visits",
 )  # fmt: skip
 
 _UNITS = {
