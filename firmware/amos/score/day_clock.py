@@ -115,7 +115,7 @@ class DayClock:
 
     def _announce(self, place: int, frame: int):
         index, minute = self._times[place]
-        item = (self._score.announcements or ())[index]
+        item = (self._score.announcements or [])[index]
         last = self._announced[place]
         if not item.days >> self._day() & 1 or (last != NEVER and frame - last < _AGAIN_SECONDS_MIN * self._rate):
             return None
