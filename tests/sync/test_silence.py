@@ -111,6 +111,7 @@ def test_a_segment_that_is_too_large(
         line = venue.player(SEED_A, 2)
         line.player.segments[2] = sealed(line.player.seed, 2, rows=60)[1]
         venue.start_ledger()
+        venue.fill_spool()  # both are on their way when the smaller one is answered
         venue.start()
         speaking(venue, level)
         told_once(venue, words)
