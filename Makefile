@@ -17,7 +17,7 @@ BOOTSTRAP = $(PYTHON) -I host_tools/amos_tools/bootstrap.py
 PYTHON_NEWEST = 3.14
 CPYTHON_ONLY = $(shell find firmware/amos -name host.py -o -name '*_host.py' -o -name '*_numpy.py')
 
-.PHONY: demo test test-installed fresh sweep fuzz lint bench clean venv-demo venv-test
+.PHONY: demo test test-installed fresh sweep fuzz lint types types-newest types-boards bench clean venv-demo venv-test
 
 demo: venv-demo
 	@.venv/bin/amos demo $(ARGS)
@@ -29,7 +29,7 @@ fresh:
 	@PYTHONPATH=host_tools $(PYTHON) -m amos_tools.fresh --arch $(ARCH) $(ARGS)
 
 test-installed: venv-test
-	@.venv/bin/python -m pytest -q -m install tests/install $(ARGS)
+	@.venv/bin/python -m pytest -q -n 2 -m install tests/install $(ARGS)
 
 sweep: venv-test
 	@.venv/bin/python -m pytest -q -s -m sweep tests/test_portable.py tests/journal tests/app tests/edges tests/rights tests/boards tests/ledger tests/pack tests/sync $(ARGS)
@@ -40,8 +40,15 @@ fuzz: venv-test
 lint: venv-test
 	@.venv/bin/ruff check --quiet
 	@.venv/bin/ruff format --check --quiet
+	@$(MAKE) --no-print-directory --jobs=3 --output-sync types types-newest types-boards
+
+types:
 	@.venv/bin/mypy --no-error-summary daemon host_tools $(CPYTHON_ONLY)
+
+types-newest:
 	@.venv/bin/mypy --no-error-summary --python-version $(PYTHON_NEWEST) daemon host_tools $(CPYTHON_ONLY)
+
+types-boards:
 	@.venv/bin/basedpyright --level error
 
 bench: venv-demo

@@ -288,7 +288,13 @@ RULES = (
         "amos_mqtt",
     ),
     rule("amos_ledger.log", "amos.protocol", outside=PURE_HOST, pure=True),
-    rule("amos_ledger.settlement", "amos_ledger.log", "amos.protocol", outside={*PURE_HOST, "cbor2"}, pure=True),
+    # Memory has no part in what is worked out, and a large period would take too much of it.
+    rule(
+        "amos_ledger.settlement",
+        *("amos_ledger.collecting", "amos_ledger.log", "amos.protocol"),
+        outside={*PURE_HOST, "cbor2"},
+        pure=True,
+    ),
     rule(
         "amos_ledger.intake",
         *VALUES_OF_THE_LEDGER,

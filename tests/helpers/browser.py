@@ -14,6 +14,20 @@ PATIENCE_S = 60
 # The browser shows our own page alone, and neither a sandbox nor a shared memory is to be had in every container.
 FLAGS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run")
 
+CLEAR = """
+document.getElementById("result").dataset.state = "";
+const file = document.getElementById("file");
+file.value = "";
+return file;
+"""
+ANSWER = """
+const [tell] = arguments, result = document.getElementById("result");
+const look = () => result.dataset.state
+    ? tell([result.dataset.state, result.dataset.field || "", result.innerText.trim()]) : setTimeout(look, 1);
+look();
+"""
+"""One call each: hundreds of questions are asked, and each call takes longer than the page's answer."""
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -33,6 +47,7 @@ def browsing(browser: Path, driver: Path, variables: dict[str, str], profile: Pa
         options.add_argument(flag)
     service = ChromeService(executable_path=str(driver), env={**os.environ, **variables})
     running = Chrome(options=options, service=service)
+    running.set_script_timeout(PATIENCE_S)
     try:
         yield running
     finally:
@@ -59,17 +74,13 @@ class Page:
 
     def check(self, statement: Path) -> Answer:
         """Choose a file, and read the answer."""
-        self.browser.execute_script("document.getElementById('result').dataset.state = ''")
-        field = self.browser.find_element(By.ID, "file")
-        field.clear()
+        field = self.browser.execute_script(CLEAR)
         field.send_keys(str(statement))
         return self.answer()
 
     def answer(self) -> Answer:
         """What the page tells, once it does."""
-        state = WebDriverWait(self.browser, PATIENCE_S, 0.01).until(lambda _: self._data("#result", "state"))
-        text = self.browser.find_element(By.ID, "result").text
-        return Answer(state, self._data("#result", "field"), text)
+        return Answer(*self.browser.execute_async_script(ANSWER))
 
     def shows(self) -> str:
         """The statement as the page shows it."""

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from amos.protocol.cbor import dumps
 from amos.score.score import Score, ScoreError, decode_score
-from test_score import follow, indexes, layer, score_map, section, words
+from test_score import follow, indexes, layer, longs, score_map, section, words
 from test_vm import announced
 
 BEAT = 24000
@@ -57,12 +57,17 @@ def layers(
         changes["when"] = words(1, draw(st.sampled_from([0, 32, 34, 35, 36])), *draw(st.sampled_from([(), (11,)])))
     if shifted and draw(st.booleans()):
         changes["shifts"] = 0
+    if rings and draw(st.booleans()):
+        changes["once"] = draw(st.booleans())
+    if rings and draw(st.booleans()):
+        changes["until"] = changes["enter"] + draw(st.sampled_from([1, 4, 9]))
     if themed and draw(st.booleans()):
         changes["themed"] = True
     changes["role"] = draw(st.integers(2, 4)) if ensemble else 3
     if rings and draw(st.booleans()):
         changes |= draw(strokes(changes["count_max"]))
         changes.pop("tail", None)
+        changes.pop("once", None)
     if rings and draw(st.booleans()):
         # -6 dB and up to 12 more by a slider that moves; and as much by the time since the layer's entry.
         changes["level"] = words(0, -6 << 15, 1, 0, 0, 12 << 15, 4, 2)
@@ -134,6 +139,7 @@ def score_documents(draw: Any) -> bytes:
         bars = draw(st.integers(1, 6))
         nexts = draw(st.lists(st.integers(0, count - 1), max_size=count, unique=True))
         own = draw(st.lists(st.integers(0, len(themes) - 1), unique=True)) if themes else []
+        visits = st.sampled_from([None, 1, 2, 5]) if loops else st.none()
         when = st.sampled_from([None, words(1, 0, 0, 16384, 6)])
         sections.append(
             section(
@@ -141,7 +147,7 @@ def score_documents(draw: Any) -> bytes:
                 bars,
                 bars + draw(st.integers(0, 4)),
                 [draw(layers(lane, loops, bool(own), ensemble, shifted)) for lane in lanes],
-                [follow(after, draw(st.integers(0, 3)), draw(when)) for after in nexts],
+                [follow(after, draw(st.integers(0, 3)), draw(when), draw(visits)) for after in nexts],
                 draw(st.sampled_from([None, 1, bars])) if loops else None,
                 own or None,
                 draw(st.none() | excluding) if ensemble else None,
@@ -161,6 +167,11 @@ def score_documents(draw: Any) -> bytes:
         rules_drawn |= {"shifts": [{1: indexes(*range(STEMS)), 2: indexes(*turns)}]}
     if ensemble:
         rules_drawn |= {"version": 2, "exclusive": draw(excluding)}
+    if draw(st.booleans()):
+        pickups = st.sampled_from([0, 0, 100, BEAT // 2, BEAT, 5 * BEAT])
+        rules_drawn |= {"version": 2, "pickups": longs(*draw(st.lists(pickups, min_size=STEMS, max_size=STEMS)))}
+    if loops and "announcements" in rules_drawn:
+        rules_drawn["announcements"][1][9] = indexes(2, 3)
     if themes:
         rules_drawn |= {"version": 2, "themes": [{1: indexes(*sorted(theme))} for theme in themes]}
     steps = draw(transitions(count, shortest))

@@ -84,13 +84,14 @@ def test_the_lowest_versions_that_pyproject_admits(wheel: Path, tmp_path: Path) 
     environment = Environment(tmp_path)
     constraints = tmp_path / "lowest.txt"
     constraints.write_text("\n".join(lowest_versions((PROJECT / "pyproject.toml").read_text())) + "\n")
-    tests = ["pytest", "hypothesis", "cbor2", "pycddl", "pycose", "trustme", "selenium", "jsonschema"]
+    tests = ["pytest", "pytest-xdist", "hypothesis", "cbor2", "pycddl", "pycose", "trustme", "selenium", "jsonschema"]
     environment.install(
         f"--constraint={constraints}", f"{wheel}[demo,analysis,boards,postgres,cluster,fsspec,bench]", *tests
     )
     assert _demo(environment)["verified"]
     parts = [str(PROJECT / "tests" / part) for part in ("test_way_of_a_stem.py", *TESTED_WITH_LOWEST)]
     python = str(environment.folder / "bin" / "python")
-    done = environment.run(python, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *parts, here=PROJECT)
+    words = [python, "-m", "pytest", "-q", "-x", "-n", "auto", "--dist", "worksteal", "-p", "no:cacheprovider", *parts]
+    done = environment.run(*words, here=PROJECT)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     print(done.stdout.splitlines()[-1])

@@ -40,7 +40,7 @@ class Environment:
         environment = {name: value for name, value in os.environ.items() if name not in left_out}
         environment["HOME"] = str(self.home)
         where = here or self.here
-        return subprocess.run(words, cwd=where, env=environment, capture_output=True, text=True, timeout=900)
+        return subprocess.run(words, cwd=where, env=environment, capture_output=True, text=True, timeout=1800)
 
 
 def size(folder: Path) -> int:

@@ -14,20 +14,26 @@ def indexes(*numbers):
     return Tag(69, b"".join([number.to_bytes(2, "little") for number in numbers]))
 
 
+def longs(*numbers):
+    return Tag(70, b"".join([number.to_bytes(4, "little") for number in numbers]))
+
+
 def layer(lane, pool, **changes):
     fields = {"role": 1, "count_min": 4, "count_max": 5, "grid": 6, "enter": 7, "gain": 8, "fade": 9, "chance": 10}
     fields.update({"cue": 11, "tail": 12, "linear": 13, "role": 1, "rings": 14, "themed": 15, "when": 16, "shifts": 17})
-    fields.update({"level": 20, "rise": 21, "ticks": 25, "strokes": 26})
+    fields.update({"level": 20, "rise": 21, "ticks": 25, "strokes": 26, "once": 27, "until": 28})
     result = {1: 3, 2: pool, 3: lane, 4: 1, 5: 1, 6: 4, 7: 0, 8: 32768, 9: 0}
     for name in changes:
         result[fields[name]] = changes[name]
     return result
 
 
-def follow(section, weight=ONE, when=None):
+def follow(section, weight=ONE, when=None, after=None):
     result = {1: section, 2: words(CONST, weight)}
     if when is not None:
         result[3] = when
+    if after is not None:
+        result[4] = after
     return result
 
 
@@ -76,6 +82,7 @@ def score_map(**changes):
         "themes": 30,
         "exclusive": 31,
         "shifts": 32,
+        "pickups": 40,
     }
     result = {
         1: 1,
@@ -117,6 +124,14 @@ def struck(layers=1, version=1, **changes):
     return {"version": version, "voices": 32, "sections": [section("a", 5, 7, lanes, [])]}
 
 
+def twice(minute, later, version=2):
+    """Changes for a score with an announcement at two minutes of the day."""
+    item = {1: "a", 4: 255, 5: True, 6: True, 7: 32768, 8: 1, 9: indexes(later)}
+    if minute is not None:
+        item[3] = minute
+    return {"version": version, "announcements": [item]}
+
+
 def test_decodes_a_score():
     score = decode_score(dumps(score_map()))
     assert score.rate_hz == 48000 and len(score.sections) == 3 and len(score.sha256) == 32
@@ -135,15 +150,26 @@ def test_refuses_by_name():
         ({"beats": indexes(1, 1, 1, 1, 1, 1, 1)}, "version: expected 2 with these fields, found 1"),
         ({"sections": [section("a", 2, 2, [layer(1, 0, rings=True)], [])]}, "version: expected 2 with these fields"),
         ({"sections": [section("a", 2, 2, [], [], 2)]}, "version: expected 2 with these fields"),
+        ({"version": 2, "pickups": longs(1)}, "pickups: expected 7, found 1"),
+        ({"version": 2, "pickups": longs(*[0] * 6 + [(1 << 24) + 1])}, "pickups: expected at most 16777216 frames"),
+        ({"pickups": longs(*[0] * 7)}, "version: expected 2 with these fields, found 1"),
+        (struck(version=2, once=True), "strokes: expected no fade, no tail, no once"),
+        ({"sections": [section("a", 5, 7, [layer(1, 0, enter=8, until=8)], [])]}, "until_beats: expected more than"),
+        ({"sections": [section("a", 5, 7, [layer(1, 0, until=8)], [])]}, "version: expected 2"),
+        ({"sections": [section("a", 5, 7, [], [follow(0, after=1)])]}, "version: expected 2"),
+        (twice(600, 630, version=1), "version: expected 2 with these fields"),
+        (twice(600, 600), "more_minutes: expected ascending, after minute and below 1440"),
+        (twice(600, 1440), "more_minutes: expected ascending"),
+        (twice(None, 630), "more_minutes: expected ascending"),
         (struck(), "version: expected 2 with these fields, found 1"),
         (struck(version=2, ticks=None), "strokes: expected at least one, and below ticks"),
         (struck(version=2, strokes=None), "ticks: expected with strokes"),
         (struck(version=2, strokes=indexes()), "strokes: expected at least one"),
         (struck(version=2, strokes=indexes(2, 2)), "strokes: expected ascending"),
         (struck(version=2, strokes=indexes(3, 16)), "strokes: expected at least one, and below ticks"),
-        (struck(version=2, fade=1), "strokes: expected no fade, no tail and one count"),
-        (struck(version=2, tail=1), "strokes: expected no fade, no tail and one count"),
-        (struck(version=2, count_max=2), "strokes: expected no fade, no tail and one count"),
+        (struck(version=2, fade=1), "strokes: expected no fade, no tail, no once and one count"),
+        (struck(version=2, tail=1), "strokes: expected no fade, no tail, no once and one count"),
+        (struck(version=2, count_max=2), "strokes: expected no fade, no tail, no once and one count"),
         (struck(version=2, ticks=60), "strokes: expected 2048 frames from one to the next, found 1600"),
         (struck(version=2, strokes=indexes(*range(129))), "strokes"),
         (struck(5, version=2), "section a: strokes: expected at most 40 in a second, found 45"),

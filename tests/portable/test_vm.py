@@ -2,7 +2,7 @@
 
 from hashlib import sha256
 
-from amos.protocol.cbor import dumps
+from amos.protocol.cbor import Tag, dumps
 from amos.score.beats import BeatClock
 from amos.score.draw import below, draw
 from amos.score.inputs import INPUT_DISLIKE, INPUT_SKIP, INPUT_SLIDER, InputRefused
@@ -49,13 +49,15 @@ def row(event):
     return event.frame, "section", event.section
 
 
-def announced(name, stem=None, minute=None, days=255, exact=True, duck=True, frames=BAR):
+def announced(name, stem=None, minute=None, days=255, exact=True, duck=True, frames=BAR, more=None):
     """An announcement as it stands in a score."""
     result = {1: name, 4: days, 5: exact, 6: duck, 7: 32768, 8: frames}
     if stem is not None:
         result[2] = stem
     if minute is not None:
         result[3] = minute
+    if more is not None:
+        result[9] = Tag(69, b"".join([number.to_bytes(2, "little") for number in more]))
     return result
 
 

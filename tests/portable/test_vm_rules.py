@@ -404,6 +404,23 @@ def test_an_announcement_of_the_skipped_hour_is_not_made_and_one_of_the_doubled_
     assert [event.frame for event in heard] == [10 * SECOND]
 
 
+def test_an_announcement_is_made_at_each_of_its_times_every_day():
+    vm = announcing(version=2, announcements=[announced("closing", 3, 600, more=[630, 655])])
+    vm.input(INPUT_CLOCK, clock_value(0, False, 36000 - 60), 0)
+    heard = starts(vm.advance(86400 * SECOND), (3,))
+    vm.input(INPUT_CLOCK, clock_value(1, False, 36000 - 60), vm.frame)
+    heard += starts(vm.advance(vm.frame + 3600 * SECOND), (3,))
+    due = [60 + 60 * minute for minute in (0, 30, 55)]
+    assert [event.frame // SECOND for event in heard] == due + [86400 + second for second in due]
+    # In the hour that comes twice each of its times is made once.
+    vm = announcing(version=2, announcements=[announced("closing", 3, 120, more=[150, 170])])
+    vm.input(INPUT_CLOCK, clock_value(6, False, 7200 - 10), 0)
+    heard = starts(vm.advance(3600 * SECOND), (3,))
+    vm.input(INPUT_CLOCK, clock_value(6, False, 7200), vm.frame)
+    heard += starts(vm.advance(vm.frame + 3600 * SECOND), (3,))
+    assert len(heard) == 3
+
+
 def test_a_corrected_clock_makes_up_for_an_announcement_and_never_repeats_it():
     vm = announcing()
     vm.input(INPUT_CLOCK, clock_value(0, False, 36000 - 60), 0)

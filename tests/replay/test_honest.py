@@ -94,7 +94,8 @@ def played(piece: Piece, sessions: list[Any]) -> list[Usage]:
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(score_documents(), st.lists(LENGTHS, min_size=STEMS, max_size=STEMS), st.integers(0, 2**32))
 def test_an_honest_log_always_agrees(score: bytes, lengths: list[int], seed: int) -> None:
-    piece = piece_for(score, lengths)
+    pickups = decode_score(score).pickups or bytes(STEMS)
+    piece = piece_for(score, [length + pickup for length, pickup in zip(lengths, pickups, strict=True)])
     usages = played(piece, a_life(Random(seed)))
     chain = Chain({piece.pack_id: piece})
     for session in sessions_of(usages):

@@ -61,6 +61,11 @@ def plan_of(score: Score, drawn: Any) -> RenderPlan | None:
     return RenderPlan(name="p", length_frames=length, fade_frames=fade, hits=hits[:32])
 
 
+def with_pickups(score: Score, lengths: list[int]) -> list[int]:
+    """Each stem as long after its first downbeat."""
+    return [length + pickup for length, pickup in zip(lengths, score.pickups or bytes(STEMS), strict=True)]
+
+
 def played(score: Score, lengths: list[int], seed: bytes, inputs: Any, step: int, plan: Any = None) -> list[Any]:
     vm = Vm(score, lengths, [32767] * STEMS, seed, None, plan)
     for kind, value, frame in inputs:
@@ -122,6 +127,7 @@ def test_any_score_plays_within_its_voices_and_the_same_for_any_step(
     score: Score, lengths: list[int], seed: bytes, inputs: list[tuple[int, int, int]], step: int, drawn: Any
 ) -> None:
     plan = plan_of(score, drawn)
+    lengths = with_pickups(score, lengths)
     events = played(score, lengths, seed, inputs, END, plan)
     assert rows(played(score, lengths, seed, inputs, step, plan)) == rows(events)
     check_voices(score, lengths, events)
@@ -150,6 +156,7 @@ def test_any_score_plays_within_its_voices_and_the_same_for_any_step(
 def test_withdrawn_stems_are_silent_a_beat_later_whatever_else_happens(
     score: Score, lengths: list[int], inputs: list[tuple[int, int, int]], mask: int, at: int
 ) -> None:
+    lengths = with_pickups(score, lengths)
     events = played(score, lengths, bytes(32), [*inputs, (INPUT_BLOCK_MANY, mask, at)], END)
     stems, over = [-1] * score.voices, [0] * score.voices
     for event in events:

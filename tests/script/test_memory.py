@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 
@@ -57,6 +58,12 @@ def struck() -> Compiled:
     return compile_script(text.replace("  next drift 2, bloom", f"{lines}  next drift 2, bloom"), VAULT)
 
 
+def picked_up() -> Compiled:
+    """The example with a stem that begins before its downbeat."""
+    vault = [replace(one, tags=(("pickup", "1 beat"),)) if one.title == "pads 1" else one for one in VAULT]
+    return compile_script(EXAMPLE.replace("voices 8", "voices 12"), vault)
+
+
 @pytest.mark.parametrize(
     "compiled",
     [
@@ -65,8 +72,9 @@ def struck() -> Compiled:
         compile_script(THEMES, THEMED),
         struck(),
         compile_script(MOVING, VAULT),
+        picked_up(),
     ],
-    ids=["example", "starter", "ensemble", "struck", "moving"],
+    ids=["example", "starter", "ensemble", "struck", "moving", "pickups"],
 )
 def test_the_estimate_covers_what_is_taken(compiled: Compiled, micropython_armhf: list[str], tmp_path: Path) -> None:
     (tmp_path / "score").write_bytes(compiled.score)

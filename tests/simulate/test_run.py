@@ -56,6 +56,21 @@ def test_stem_frames_are_those_of_a_player(
     assert list(totals.stem_frames) == player_frames(score, stems, inputs, totals.frames)
 
 
+def test_a_loop_that_sounds_on_under_the_fade_of_its_section_does_not_follow_itself(
+    score: Score, stems: list[SimStem]
+) -> None:
+    tally = Tally(score, stems)
+    for event in (
+        Section(0, 0),
+        Start(0, 0, 0, 8000, 32767, 64, 1024),
+        Section(8000, 0),
+        Start(8000, 1, 0, 4000, 32767, 64, 3936),
+        Start(16_000, 0, 0, 8000, 32767, 64, 1024),
+    ):
+        tally.event(event)
+    assert (tally.by_stem[0].plays, tally.by_stem[0].repeats, tally.by_stem[0].again_frames) == (3, 1, 16_000)
+
+
 def test_rows_cover_what_the_tally_counts(score: Score, stems: list[SimStem]) -> None:
     tally = Tally(score, stems)
     events: list[Event] = []

@@ -9,6 +9,7 @@ import soundfile
 from amos_tools.stems import Split
 from amos_tools.vault import Vault, errors
 from amos_tools.vault.batch import import_paths
+from amos_tools.vault.facts import parse_facts
 from amos_tools.vault.sidecar import read_sheet, read_sidecar
 
 COLUMNS = ("file", "title", "artist", "splits", "role", "opt_in", "mood", "Scene 2")
@@ -141,3 +142,24 @@ def test_columns_may_be_written_as_a_spreadsheet_s_headings(tmp_path: Path, vaul
     assert vault.edit([stem_facts], {"Title": "New"})[0].title == "New"
     with pytest.raises(errors.NotEditable):
         vault.edit([stem_facts], {"Opt-in": "no"})
+
+
+@pytest.mark.parametrize(
+    ("columns", "wrong"),
+    [
+        ({"pickup": "1 beat"}, None),
+        ({"Downbeat": "0,48 s", "tempo": ""}, None),
+        ({"pickup": "1 beat", "tempo": ""}, "pickup"),
+        ({"pickup": "soon"}, "pickup"),
+        ({"downbeat": "1 s", "pickup": "1 s"}, "pickup"),
+    ],
+)
+def test_where_the_first_downbeat_is_must_be_a_length(columns: dict[str, str], wrong: str | None) -> None:
+    fields = {"title": "T", "artist": "A", "splits": "ilse=1000000", "role": "pads", "opt_in": "yes", "tempo": "84"}
+    fields |= columns
+    if wrong is None:
+        parse_facts("a.wav", fields)
+        return
+    with pytest.raises(errors.BadTag) as refused:
+        parse_facts("a.wav", fields)
+    assert refused.value.field == wrong

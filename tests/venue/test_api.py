@@ -72,6 +72,17 @@ def test_a_pause_ends_by_itself_also_after_a_courier_that_died(venue: VenueWorld
     assert pauses.Pauses(venue.spool / "web-pauses.json").until_s == {}
 
 
+def test_a_pause_that_somebody_else_ends_is_over(venue: VenueWorld) -> None:
+    for minutes in (20, 30):  # the second is not taken for the end of the first
+        assert venue.do("inputs", {"kind": "resume"})[0] == 200
+        venue.until(lambda player: player["state"] == "playing")
+        assert venue.do("pause", {"minutes": minutes})[0] == 200
+        venue.until(lambda player: player["state"] == "paused" and player["paused_until_unix_s"])
+    venue.player.resume()
+    venue.until(lambda player: player["state"] == "playing" and player["paused_until_unix_s"] is None)
+    assert pauses.Pauses(venue.spool / "web-pauses.json").until_s == {}
+
+
 @pytest.mark.parametrize("kept", [b"", b"[1]", b'{"a": "b"}', b"[" * 9999])
 def test_a_file_of_pauses_that_is_none_is_done_without(tmp_path: Path, kept: bytes) -> None:
     (tmp_path / "p").write_bytes(kept)

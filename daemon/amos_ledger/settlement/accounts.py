@@ -46,7 +46,7 @@ class Books:
 
     def balance(self, account: str) -> int:
         """Micro-units on the account after the transfers."""
-        return self.opening.get(account, 0) + self._moved[account]
+        return self.opening.get(account, 0) + self.moved.get(account, 0)
 
     def touching(self, payee: str) -> Sequence[tuple[int, Transfer]]:
         """The transfers from or to an account of this payee."""
@@ -57,7 +57,7 @@ class Books:
         return self._of_payee.keys()
 
     @cached_property
-    def _moved(self) -> Counter[str]:
+    def moved(self) -> Counter[str]:
         """What the transfers gave to each account, less what they took."""
         found: Counter[str] = Counter()
         for _index, moved in self.since:

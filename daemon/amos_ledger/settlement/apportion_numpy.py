@@ -23,6 +23,10 @@ Integers = npt.NDArray[np.int64]
 AMOUNT_MAX = 2**63 - 1
 """Amounts are kept in 64 bits; ten times the highest pool is below that (`money.INCOME_UNITS_MAX`)."""
 
+_PPM_BITS = PPM.bit_length()
+_KEY_MAX = AMOUNT_MAX >> _PPM_BITS
+"""Payee times stem, with its ppm in one integer."""
+
 
 @dataclass(frozen=True)
 class Shares:
@@ -58,15 +62,24 @@ def shares_of(stems: npt.ArrayLike, payees: npt.ArrayLike, ppm: npt.ArrayLike, p
     if not columns[2].all():
         some = columns[2] > 0
         columns = [column[some] for column in columns]
-    # One key sorts several times as fast as two; there are fewer payees times stems than 2^63.
-    keys = columns[1].astype(np.int64) * len(of_stem) + columns[0]
-    order = np.argsort(keys)
-    if (np.diff(keys[order]) == 0).any():
-        raise SettlementError("splits: expected each payee once for each stem")
     starts = np.concatenate(([0], np.bincount(columns[1], minlength=payee_count).cumsum()))
-    return Shares(
-        starts, columns[0][order].astype(np.int32, copy=False), columns[2][order].astype(np.int32, copy=False)
-    )
+    keys, of_keys = _sorted(columns[1].astype(np.int64) * len(of_stem) + columns[0], columns[2])
+    if (keys[1:] == keys[:-1]).any():
+        raise SettlementError("splits: expected each payee once for each stem")
+    return Shares(starts, (keys % len(of_stem)).astype(np.int32), of_keys)
+
+
+def _sorted(keys: Integers, ppm: npt.NDArray[Any]) -> tuple[Integers, npt.NDArray[np.int32]]:
+    """Both in order of the keys. One integer sorts in place, ten times as fast as an order is found of two."""
+    if keys.max(initial=0) > _KEY_MAX:
+        order = np.argsort(keys)
+        return keys[order], ppm[order].astype(np.int32)
+    keys <<= _PPM_BITS
+    keys |= ppm
+    keys.sort()
+    of_keys = (keys & ((1 << _PPM_BITS) - 1)).astype(np.int32)
+    keys >>= _PPM_BITS
+    return keys, of_keys
 
 
 def apportion_shares(
@@ -142,12 +155,15 @@ def _sums_of(weights: npt.NDArray[Any], starts: Integers) -> list[int]:
     """The exact sum of each payee's weights."""
     if weights.dtype == object:
         return [sum(weights[first:end].tolist()) for first, end in pairwise(starts.tolist())]
-    high, low = (group_sums(half, starts).tolist() for half in (weights >> 32, weights & 0xFFFF_FFFF))
+    high = group_sums(weights >> 32, starts).tolist()
+    low = group_sums(weights & 0xFFFF_FFFF, starts).tolist()
     return [(one << 32) + other for one, other in zip(high, low, strict=True)]
 
 
 def group_sums(values: npt.NDArray[Any], starts: Integers) -> Integers:
     """Of values that sum within 63 bits."""
-    ends = np.concatenate(([0], values.cumsum(dtype=np.int64)))
-    found: Integers = ends[starts[1:]] - ends[starts[:-1]]
+    found = np.zeros(len(starts) - 1, np.int64)
+    some = starts[1:] > starts[:-1]
+    if some.any():
+        found[some] = np.add.reduceat(values, starts[:-1][some])
     return found

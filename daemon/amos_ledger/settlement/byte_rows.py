@@ -95,18 +95,18 @@ def sum_octets(sums: Sums) -> Octets:
 
 def digests(octets: bytes, ends: Whole) -> Octets:
     """SHA-256 of each of the strings that stand side by side in these octets."""
-    stops = ends.tolist()
-    return _hashes([octets[at:end] for at, end in zip(chain((0,), stops), stops, strict=False)])
+    stops, sha256 = ends.tolist(), hashlib.sha256
+    return _together([sha256(octets[at:end]).digest() for at, end in zip(chain((0,), stops), stops, strict=False)])
 
 
 def row_digests(rows: Octets) -> Octets:
     """SHA-256 of each row."""
-    return _hashes(np.ascontiguousarray(rows).view(f"V{rows.shape[1]}").ravel().tolist())
-
-
-def _hashes(strings: Sequence[bytes]) -> Octets:
     sha256 = hashlib.sha256
-    found = [sha256(data).digest() for data in strings]
+    strings = np.ascontiguousarray(rows).view(f"V{rows.shape[1]}").ravel().tolist()
+    return _together([sha256(data).digest() for data in strings])
+
+
+def _together(found: Sequence[bytes]) -> Octets:
     return np.frombuffer(b"".join(found), np.uint8).reshape(-1, 32)
 
 

@@ -1,29 +1,31 @@
 """The cores of all statements of a period, spelled as `statement.core_bytes` spells them, without making an object of
 each line. Pure.
 
-What a line says of its stem is the same for all who share it, so it is spelled once for each entry, and cut where the
-payee's share stands. `tests/ledger/settlement/test_core_texts.py` holds these bytes against the cores themselves.
+What a line says of its stem is the same for all who share it, so it is spelled once for each entry, as a template of
+`bytes` in which the payee's part of it is open; a core is a template as well. One such step for many fields is several
+times as fast as one for each. `tests/ledger/settlement/test_core_texts.py` holds these bytes against the cores
+themselves.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from itertools import pairwise
+from itertools import chain, pairwise
 from json.encoder import encode_basestring as _quoted
 from math import gcd
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from amos.protocol.closing import Closing
 from amos.protocol.ledger_limits import PPM
 from amos.protocol.readings import ACCRUALS, EARNING, FROZEN_LATE, STANDINGS
 from amos.protocol.record import U63
-from amos_ledger.settlement.accounts import Books, Earned
+from amos_ledger.settlement.accounts import Books
 from amos_ledger.settlement.apportion_numpy import Integers, Shares
 from amos_ledger.settlement.division import Division, Entries
-from amos_ledger.settlement.metered_statement import PAYABLE, format_of, moves, on_accounts
-from amos_ledger.settlement.money import decimal, minor_units
+from amos_ledger.settlement.meter import Meter
+from amos_ledger.settlement.metered_statement import PAYABLE, MeteredPool, format_of, moves, on_accounts
+from amos_ledger.settlement.money import MICRO, minor_units
 from amos_ledger.settlement.part_columns import NEVER, Parts
 from amos_ledger.settlement.rights import RightsHistory
 from amos_ledger.settlement.statement import SPELLED
@@ -32,201 +34,224 @@ from amos_ledger.settlement.stem_table import StemTable
 ENTRIES_AT_A_TIME, PAYEES_AT_A_TIME = 8192, 64
 _DAY_S = 86_400
 
-_CUT = "\0"
+_CUT = b"\0"
 """Between texts that are spelled in JSON, which has no such octet."""
 
-_OCTETS = "latin-1"
+_CLOSES = b"}"
+_BETWEEN = b"},{"
+_EARNED, _EARNED_LATE = (
+    b'"account":"%b","amount_micro":%%d,' % account.encode() for account in (PAYABLE, STANDINGS[FROZEN_LATE])
+)
+"""What a line begins with that earns."""
 
-_OPENED, _OPENED_LATE = (f'{{"account":"{account}","amount_micro":' for account in (PAYABLE, STANDINGS[FROZEN_LATE]))
-"""What a line begins with that earns, up to the payee's amount."""
-_REASONS = tuple("" if standing in EARNING else f'"reason":"{reason}",' for standing, reason in enumerate(STANDINGS))
-
-
-class _Texts(NamedTuple):
-    """Texts of entries, `ENTRIES_AT_A_TIME` of them side by side, a character for each octet of UTF-8; and where each
-    begins there, where the share's ppm stands in it, and where it ends."""
-
-    octets: list[str]
-    bounds: npt.NDArray[np.int32]
-
-
-class _Lines:
-    """The lines of each payee, made for some hundred payees at a time."""
-
-    def __init__(self, texts: _Texts, shares: Shares, standings: npt.NDArray[Any], amounts: Integers | None) -> None:
-        self._texts, self._shares, self._standings, self._amounts = texts, shares, standings, amounts
-        self._first, self._made = 0, list[bytes]()
-
-    def of(self, number: int) -> bytes:
-        """That payee's, with commas between them."""
-        if not self._first <= number < self._first + len(self._made):
-            bounds = self._shares.starts[number : number + PAYEES_AT_A_TIME + 1]
-            lines = self._of_shares(slice(int(bounds[0]), int(bounds[-1])))
-            self._made = [
-                ",".join(lines[first:end]).encode(_OCTETS) for first, end in pairwise((bounds - bounds[0]).tolist())
-            ]
-            self._first = number
-        return self._made[number - self._first]
-
-    def _of_shares(self, which: slice) -> list[str]:
-        entries = self._shares.stems[which]
-        octets = map(self._texts.octets.__getitem__, (entries // ENTRIES_AT_A_TIME).tolist())
-        columns = octets, self._shares.ppm[which].tolist(), *self._texts.bounds[:, entries].tolist()
-        if self._amounts is None:
-            told = zip(*columns, strict=True)
-            return [f"{{{text[begin:cut]}{ppm}{text[cut:end]}" for text, ppm, begin, cut, end in told]
-        earned = zip(self._amounts[which].tolist(), *columns, strict=True)
-        found = [
-            f"{_OPENED}{amount},{text[begin:cut]}{ppm}{text[cut:end]}" for amount, text, ppm, begin, cut, end in earned
-        ]
-        for at in np.flatnonzero(self._standings[entries] == FROZEN_LATE).tolist():
-            found[at] = _OPENED_LATE + found[at].removeprefix(_OPENED)
-        return found
+_ACCRUALS = [accrual.encode() for accrual in ACCRUALS]
+_REASONS = [
+    b"" if standing in EARNING else b'"reason":"%b",' % reason.encode() for standing, reason in enumerate(STANDINGS)
+]
 
 
 class CoreTexts:
     """The cores of all payees."""
 
-    def __init__(self, division: Division, table: StemTable, rights: RightsHistory) -> None:
+    def __init__(
+        self, pool: MeteredPool, books: Books, division: Division, readings: Meter, rights: RightsHistory
+    ) -> None:
+        self._books, self._division, self._ticks_hz = books, division, readings.ticks_hz
+        self._late = division.frozen_late()
+        self._front, self._middle, self._micro_per_minor = _around_lines(pool)
         entries = division.entries
-        texts = _Texts([], np.empty((3, len(entries.starts)), np.int32))
-        clocks = [f"T{s // 3600:02}:{s // 60 % 60:02}:{s % 60:02}Z" for s in range(_DAY_S)]
-        for first in range(0, len(entries.starts), ENTRIES_AT_A_TIME):
-            _spell(texts, slice(first, first + ENTRIES_AT_A_TIME), entries, table, rights, clocks)
-        self._paid = _Lines(texts, division.paid, entries.standings, division.of_lines)
-        self._told = _Lines(texts, division.told, entries.standings, None)
+        texts = np.empty(len(entries.starts), object)
+        clocks = [b"T%02d:%02d:%02dZ" % (s // 3600, s // 60 % 60, s % 60) for s in range(_DAY_S)]
+        for first in range(0, len(texts), ENTRIES_AT_A_TIME):
+            which = slice(first, first + ENTRIES_AT_A_TIME)
+            texts[which] = _templates(which, entries, readings.table, rights, clocks)
+        late = entries.standings == FROZEN_LATE
+        self._paid = _Lines(texts, division.paid, late, division.of_lines)
+        self._told = _Lines(texts, division.told, np.zeros_like(late), None)
 
-    def core(self, number: int, pool: bytes, around: "Around") -> list[bytes]:
-        """Pieces of the core of that payee; `pool`: what is said of all of it."""
-        front, middle = around.front.encode(), around.middle.encode()
-        return [front, self._paid.of(number), middle, pool, b',"unpaid":[', self._told.of(number), b"]}"]
+    def leaf(self, number: int) -> bytes:
+        """The core of one payee behind the prefix of a leaf; of neighbours it is made sooner one after the other."""
+        division, ticks_hz = self._division, self._ticks_hz
+        payee, amount, late = division.payees[number], division.amounts[number], self._late[number]
+        accounts = on_accounts(self._books, (payee, amount, late))
+        moved = moves(self._books, payee)
+        whole, rest = divmod(amount, self._micro_per_minor)
+        (paid, of_paid), (told, of_told) = self._paid.of(number), self._told.of(number)
+        return b"".join([self._front, *paid, self._middle, *told, b"]}"]) % (
+            *divmod(amount, MICRO),
+            amount,
+            *chain.from_iterable((closing, opening) for _name, opening, closing in accounts),
+            SPELLED(moved).encode() if moved else b"[]",
+            *_ratio(1000 * division.weights[number], ticks_hz * PPM),
+            late,
+            *of_paid,
+            rest,
+            whole,
+            _quoted(payee).encode(),
+            *_ratio(1000 * division.ticks[number], ticks_hz),
+            *of_told,
+        )
 
 
-class Around(NamedTuple):
-    """What a core says in front of its lines, and between these and what it says of the pool."""
-
-    front: str
-    middle: str
-
-
-def around(closing: Closing, books: Books, earned: Earned, times: Mapping[str, str]) -> Around:
-    """As `metered_statement.facts` has it, which makes an object of each fact."""
-    payee, amount_micro, frozen_late_micro = earned
-    minor = minor_units(amount_micro, closing.currency)
-    accounts = "".join(
-        f'"{name}":{{"closing_micro":{closing_micro},"opening_micro":{opening_micro}}},'
-        for name, opening_micro, closing_micro in on_accounts(books, earned)
-    )
-    moved = moves(books, payee)
-    transfers, currency = SPELLED(moved) if moved else "[]", _quoted(closing.currency)
+def _around_lines(pool: MeteredPool) -> tuple[bytes, bytes, int]:
+    """Templates of what `metered_statement.facts` says of any payee, in front of the lines that earn and between these
+    and the others; and how many micro-units a minor unit has."""
+    closing = pool.closing
+    digits = minor_units(0, closing.currency).digits
+    names = [name.encode() for name, _opening, _closing in on_accounts(Books(), ("", 0, 0))]
+    accounts = b"".join(b'"%b":{"closing_micro":%%d,"opening_micro":%%d},' % name for name in names)
+    currency, period = (_open(_quoted(text)) for text in (closing.currency, closing.period))
     front = (
-        f'{{"amount":"{decimal(amount_micro)}","amount_micro":{amount_micro},'
-        f'"balance":{{{accounts}"transfers":{transfers}}},"currency":{currency},'
-        f'"earning_ms":"{times["earning_ms"]}","format":"{format_of(closing)}","frozen_late_micro":{frozen_late_micro},"lines":['
-    )
+        b'\0{"amount":"%%d.%%06d","amount_micro":%%d,"balance":{%b"transfers":%%b},"currency":%b'
+        b',"earning_ms":"%%d/%%d","format":"%b","frozen_late_micro":%%d,"lines":['
+    ) % (accounts, currency, format_of(closing).encode())
     middle = (
-        f'],"minor_units":{{"digits":{minor.digits},"rest_micro":{minor.rest_micro},"whole":{minor.whole}}},'
-        f'"payee":{_quoted(payee)},"period":{_quoted(closing.period)},"play_ms":"{times["play_ms"]}","pool":'
-    )
-    return Around(front, middle)
+        b'],"minor_units":{"digits":%d,"rest_micro":%%d,"whole":%%d},"payee":%%b,"period":%b,"play_ms":"%%d/%%d"'
+        b',"pool":%b,"unpaid":['
+    ) % (digits, period, _open(SPELLED(pool.facts)))
+    return front, middle, MICRO // 10**digits
 
 
-def _spell(
-    found: _Texts,
-    which: slice,
-    entries: Entries,
-    table: StemTable,
-    rights: RightsHistory,
-    clocks: Sequence[str],
-) -> None:
-    """Those entries: what stands in front of the share's ppm, and what stands behind it."""
+def _open(text: str) -> bytes:
+    """As it stands in a template."""
+    return text.encode().replace(b"%", b"%%")
+
+
+class _Lines:
+    """The lines of each payee, made for some at a time; `amounts` of lines that earn, None: none of them does."""
+
+    def __init__(
+        self, texts: npt.NDArray[np.object_], shares: Shares, late: npt.NDArray[np.bool_], amounts: Integers | None
+    ) -> None:
+        self._texts, self._shares, self._late, self._amounts = texts, shares, late, amounts
+        self._first, self._bounds = 0, [0]
+        self._some, self._numbers, self._between = list[bytes](), list[int](), _BETWEEN
+
+    def of(self, number: int) -> tuple[list[bytes], list[int]]:
+        """Pieces of a template of that payee's, with commas between them, and the numbers that are open in it."""
+        if not self._first <= number < self._first + len(self._bounds) - 1:
+            self._read(number)
+        first, end = self._bounds[number - self._first : number - self._first + 2]
+        if first == end:
+            return [], []
+        opened, each = self._between.removeprefix(_CLOSES + b","), 1 if self._amounts is None else 2
+        template = [opened, self._between.join(self._some[first:end]), _CLOSES]
+        return template, self._numbers[each * first : each * end]
+
+    def _read(self, number: int) -> None:
+        """Those of that payee and of some behind."""
+        bounds = self._shares.starts[number : number + PAYEES_AT_A_TIME + 1]
+        which = slice(int(bounds[0]), int(bounds[-1]))
+        entries, ppm = self._shares.stems[which], self._shares.ppm[which]
+        self._first, self._bounds = number, (bounds - bounds[0]).tolist()
+        self._some, self._numbers, self._between = self._texts[entries].tolist(), ppm.tolist(), _BETWEEN
+        if self._amounts is None:
+            return
+        self._numbers = np.stack([self._amounts[which], ppm], 1).ravel().tolist()
+        late = self._late[entries]
+        if late.any():
+            lates = zip(late.tolist(), self._some, strict=True)
+            self._some = [(_EARNED_LATE if of else _EARNED) + text for of, text in lates]
+        else:
+            self._between = _BETWEEN + _EARNED
+
+
+def _templates(
+    which: slice, entries: Entries, table: StemTable, rights: RightsHistory, clocks: Sequence[bytes]
+) -> list[bytes]:
+    """What lines of these entries say behind their amounts; the share's ppm is open."""
     starts, behind = entries.starts[which], entries.starts[which.stop : which.stop + 1]
     parts = table.parts.chosen(np.arange(starts[0], behind[0] if len(behind) else table.parts.count))
-    frames, plays, first_s, last_s, play_ms = _of_parts(parts, starts - starts[0], clocks)
-    stems = table.parts.stems[starts]
-    (titles, artists, isrcs), devices = rights.texts(stems), table.cells[entries.stems[which]].tolist()
-    names = stems.tobytes().hex()
-    hexes = [names[at : at + 32] for at in range(0, len(names), 32)]
-    kinds = entries.rights[which].tolist(), entries.standings[which].tolist()
-    told = zip(titles, artists, isrcs, devices, first_s, frames, last_s, play_ms, plays, hexes, *kinds, strict=True)
-    texts = [
-        f'"artist":{artist},"devices":{of},"first":"{first}","frames":[{played}],"isrc":{isrc}'
-        f',"last":"{last}","play_ms":"{ms}","plays":{begun},"ppm":{_CUT},{_REASONS[standing]}"rights":{serial}'
-        f',"stem":"{stem}","title":{title}}}{_CUT}'
-        for title, artist, isrc, of, first, played, last, ms, begun, stem, serial, standing in told
+    stems, standings = table.parts.stems[starts], entries.standings[which].tolist()
+    texts = rights.texts(stems).replace(b"%", b"%%").split(_CUT)
+    names = stems.tobytes().hex().encode()
+    firsts, lasts, plays = _times(parts, starts - starts[0])
+    frames, of_frames, ms, of_ms = _play(parts, starts - starts[0])
+    columns: list[Sequence[Any]] = [
+        texts[1::3],
+        table.cells[entries.stems[which]].tolist(),
+        *_utc(firsts, clocks),
+        *of_frames,
+        texts[2::3],
+        *_utc(lasts, clocks),
+        *of_ms,
+        plays.tolist(),
+        [_REASONS[standing] for standing in standings],
+        entries.rights[which].tolist(),
+        [names[at : at + 32] for at in range(0, len(names), 32)],
+        texts[::3],
     ]
-    octets = "".join(texts).encode()
-    stops = np.flatnonzero(np.frombuffer(octets, np.uint8) == ord(_CUT)).astype(np.int32) - np.arange(len(texts) * 2)
-    found.bounds[:, which] = np.concatenate(([0], stops[1:-1:2])), stops[::2], stops[1::2]
-    found.octets.append(octets.decode(_OCTETS).replace(_CUT, ""))
+    each = (
+        b'"artist":%%b,"devices":%%d,"first":"%%b%%b","frames":[%b],"isrc":%%b,"last":"%%b%%b","play_ms":"%b"'
+        b',"plays":%%d,"ppm":%%%%d,%%b"rights":%%d,"stem":"%%b","title":%%b'
+    ) % (frames, ms)
+    values: list[Any] = [None] * (len(starts) * len(columns))
+    for at, column in enumerate(columns):
+        values[at :: len(columns)] = column
+    return (_CUT.join([each] * len(starts)) % tuple(values)).split(_CUT)
 
 
 def facts_of_time(ticks: int, weights: int, ticks_hz: int) -> dict[str, str]:
     """How long the payee's stems earned, and how much of that was the payee's; `weights` are ticks times ppm."""
-    return {
-        "play_ms": ratio_text(1000 * ticks, ticks_hz),
-        "earning_ms": ratio_text(1000 * weights, ticks_hz * PPM),
-    }
+    (play, of), (earning, of_earning) = _ratio(1000 * ticks, ticks_hz), _ratio(1000 * weights, ticks_hz * PPM)
+    return {"play_ms": f"{play}/{of}", "earning_ms": f"{earning}/{of_earning}"}
 
 
-def ratio_text(numerator: int, denominator: int) -> str:
-    """As `statement.fraction_text` has it."""
+def _ratio(numerator: int, denominator: int) -> tuple[int, int]:
+    """In lowest terms."""
     common = gcd(numerator, denominator)
-    return f"{numerator // common}/{denominator // common}"
+    return numerator // common, denominator // common
 
 
-def _of_parts(
-    parts: Parts, starts: Integers, clocks: Sequence[str]
-) -> tuple[list[str], list[int], list[str], list[str], list[str]]:
-    """(frames as texts, plays, first, last, milliseconds as texts) of each entry."""
-    each = [
-        f'{{"accrual":"{ACCRUALS[accrual]}","frames":{frames},"rate_hz":{rate_hz},"tier":{tier}}}'
-        for accrual, frames, rate_hz, tier in zip(
-            parts.accrual.tolist(), parts.frames.tolist(), parts.rate_hz.tolist(), parts.tier.tolist(), strict=True
-        )
-    ]
-    bounds = [*starts.tolist(), parts.count]
+_FRAMES, _MS = b'{"accrual":"%b","frames":%d,"rate_hz":%d,"tier":%d}', b"%d/%d"
+
+
+def _play(parts: Parts, starts: Integers) -> tuple[bytes, list[Sequence[Any]], bytes, list[Sequence[Any]]]:
+    """Templates of the frames of an entry and of their milliseconds, each with the columns that fill it."""
+    accruals, frames, rates_hz = (
+        [_ACCRUALS[one] for one in parts.accrual],
+        parts.frames.tolist(),
+        parts.rate_hz.tolist(),
+    )
+    columns = accruals, frames, rates_hz, parts.tier.tolist()
     if len(starts) == parts.count:
-        joined, ms = each, _ms_texts(parts)
-    else:
-        frames, rates_hz = parts.frames.tolist(), parts.rate_hz.tolist()
-        joined = [",".join(each[first:end]) for first, end in pairwise(bounds)]
-        ms = [_ms_text(frames[first:end], rates_hz[first:end]) for first, end in pairwise(bounds)]
+        return _FRAMES, list(columns), _MS, list(_ms_of_parts(parts))
+    each = [_FRAMES % part for part in zip(*columns, strict=True)]
+    bounds = list(pairwise([*starts.tolist(), parts.count]))
+    ms = [_MS % _ms(frames[first:end], rates_hz[first:end]) for first, end in bounds]
+    return b"%b", [[b",".join(each[first:end]) for first, end in bounds]], b"%b", [ms]
+
+
+def _times(parts: Parts, starts: Integers) -> tuple[Integers, Integers, Integers]:
+    """(first second, last second, plays) of each entry."""
     never = np.iinfo(np.int64).max
     first_s = np.minimum.reduceat(np.where(parts.first_s == NEVER, never, parts.first_s), starts)
-    firsts, lasts = np.where(first_s == never, NEVER, first_s), np.maximum.reduceat(parts.last_s, starts)
-    plays = np.add.reduceat(parts.plays, starts).tolist()
-    return joined, plays, _utc(firsts, clocks), _utc(lasts, clocks), ms
+    lasts, plays = np.maximum.reduceat(parts.last_s, starts), np.add.reduceat(parts.plays, starts)
+    return np.where(first_s == never, NEVER, first_s), lasts, plays
 
 
-def _utc(unix_s: Integers, clocks: Sequence[str]) -> list[str]:
-    """As statements have them; an empty text for `NEVER`."""
+def _utc(unix_s: Integers, clocks: Sequence[bytes]) -> tuple[list[bytes], list[bytes]]:
+    """Date and time as statements have them; empty texts for `NEVER`."""
     days, which = np.unique(unix_s // _DAY_S, return_inverse=True)
-    dates = [datetime.fromtimestamp(max(day, 0) * _DAY_S, UTC).strftime("%Y-%m-%d") for day in days.tolist()]
-    texts = [
-        dates[day] + clocks[second] for day, second in zip(which.tolist(), (unix_s % _DAY_S).tolist(), strict=True)
-    ]
+    each = [datetime.fromtimestamp(max(day, 0) * _DAY_S, UTC).strftime("%Y-%m-%d").encode() for day in days.tolist()]
+    dates, times = [each[day] for day in which.tolist()], [clocks[second] for second in (unix_s % _DAY_S).tolist()]
     for at in np.flatnonzero(unix_s == NEVER).tolist():
-        texts[at] = ""
-    return texts
+        dates[at] = times[at] = b""
+    return dates, times
 
 
-def _ms_texts(parts: Parts) -> list[str]:
-    """Milliseconds of each part."""
+def _ms_of_parts(parts: Parts) -> tuple[list[int], list[int]]:
+    """Milliseconds of each part, as a ratio."""
     if int(parts.frames.max()) * 1000 > U63:
-        return [
-            _ms_text([frames], [hz]) for frames, hz in zip(parts.frames.tolist(), parts.rate_hz.tolist(), strict=True)
-        ]
+        ratios = [_ms([frames], [hz]) for frames, hz in zip(parts.frames.tolist(), parts.rate_hz.tolist(), strict=True)]
+        return [one for one, _hz in ratios], [hz for _one, hz in ratios]
     common = np.gcd(parts.frames * 1000, parts.rate_hz)
-    halves = (parts.frames * 1000 // common).tolist(), (parts.rate_hz // common).tolist()
-    return [f"{numerator}/{denominator}" for numerator, denominator in zip(*halves, strict=True)]
+    return (parts.frames * 1000 // common).tolist(), (parts.rate_hz // common).tolist()
 
 
-def _ms_text(frames: Sequence[int], rates_hz: Sequence[int]) -> str:
-    """Of parts at several rates."""
+def _ms(frames: Sequence[int], rates_hz: Sequence[int]) -> tuple[int, int]:
+    """Of parts at several rates together."""
     numerator, denominator = 0, 1
     for count, rate_hz in zip(frames, rates_hz, strict=True):
-        numerator, denominator = numerator * rate_hz + 1000 * count * denominator, denominator * rate_hz
-        common = gcd(numerator, denominator)
-        numerator, denominator = numerator // common, denominator // common
-    return ratio_text(numerator, denominator)
+        numerator, denominator = _ratio(numerator * rate_hz + 1000 * count * denominator, denominator * rate_hz)
+    return numerator, denominator

@@ -22,6 +22,9 @@ from amos_ledger.settlement.meter import Meter
 from amos_ledger.settlement.rights import RightsHistory
 from amos_ledger.settlement.stem_table import Small, StemTable
 
+ENTRIES_AT_A_TIME = 1 << 16
+"""Whose shares are looked up in one step."""
+
 
 @dataclass(frozen=True)
 class Share:
@@ -68,12 +71,8 @@ class Division:
         """`others` are payees to be told of something, whether they have a stem in play or not."""
         self._period, self._table = period, meter.table
         self.entries = entries = _entries(meter)
-        shared = _shared(meter.table, entries, rights)
-        self.payees: Sequence[str] = sorted({rights.payees[payee] for payee in np.unique(shared.payees)} | set(others))
-        shared = shared._replace(payees=_places(rights.payees, self.payees)[shared.payees])
-        earning = np.isin(entries.standings, EARNING)
         self.unpaid_ms = _milliseconds(entries, meter.ticks_hz)
-        self.paid, self.told = (_of_some(shared, some, len(self.payees)) for some in (earning, ~earning))
+        self.payees, self.paid, self.told = _who_has_what(meter.table, entries, rights, others)
         amounts = apportion_shares(
             pool_micro,
             entries.ticks,
@@ -96,6 +95,8 @@ class Division:
 
     def frozen_late(self) -> list[int]:
         """What of each payee's amount is frozen late."""
+        if not (self.entries.standings == FROZEN_LATE).any():
+            return [0] * len(self.payees)
         late = np.where(self.entries.standings[self.paid.stems] == FROZEN_LATE, self.of_lines, 0)
         found: list[int] = group_sums(late, self.paid.starts).tolist()
         return found
@@ -153,12 +154,27 @@ class _Shared(NamedTuple):
 
 def _shared(table: StemTable, entries: Entries, rights: RightsHistory) -> _Shared:
     """Everybody's shares, payees as `RightsHistory.payees` has them."""
-    found = rights.shared(table.parts.stems[entries.starts], entries.rights)
-    some = found.ppm > 0
-    of_entries = np.arange(len(found.counts), dtype=np.int32).repeat(found.counts)
-    if some.all():
-        return _Shared(of_entries, found.payees, found.ppm)
-    return _Shared(of_entries[some], found.payees[some], found.ppm[some])
+    found = [_Shared(*(np.empty(0, np.int32) for _column in _Shared._fields))]
+    for first in range(0, len(entries.starts), ENTRIES_AT_A_TIME):
+        which = slice(first, first + ENTRIES_AT_A_TIME)
+        shared = rights.shared(table.parts.stems[entries.starts[which]], entries.rights[which])
+        of_entries = np.arange(first, first + len(shared.counts), dtype=np.int32).repeat(shared.counts)
+        some = shared.ppm > 0
+        found.append(_Shared(of_entries[some], shared.payees[some], shared.ppm[some]))
+    return _Shared(*(np.concatenate(column) for column in zip(*found, strict=True)))
+
+
+def _who_has_what(
+    table: StemTable, entries: Entries, rights: RightsHistory, others: Iterable[str]
+) -> tuple[Sequence[str], Shares, Shares]:
+    """(payees in order, shares of the entries that earn, those of the others)."""
+    shared = _shared(table, entries, rights)
+    there = np.flatnonzero(np.bincount(shared.payees)).tolist()
+    payees = sorted({rights.payees[payee] for payee in there} | set(others))
+    shared = shared._replace(payees=_places(rights.payees, payees)[shared.payees])
+    earning = np.isin(entries.standings, EARNING)
+    paid, told = (_of_some(shared, some, len(payees)) for some in (earning, ~earning))
+    return payees, paid, told
 
 
 def _places(names: Sequence[str], told: Sequence[str]) -> npt.NDArray[np.int32]:

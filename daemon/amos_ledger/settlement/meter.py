@@ -12,6 +12,7 @@ import numpy as np
 from amos.protocol.closing import add_to_runs
 from amos.protocol.readings import NO_ROWS, sum_leaf
 from amos.protocol.record import U63
+from amos_ledger.collecting import not_collecting
 from amos_ledger.settlement.apportionment import SettlementError
 from amos_ledger.settlement.byte_rows import Joined, Octets, Sums, Whole, digests, starts_of
 from amos_ledger.settlement.part_columns import Parts, added, begins_of, parts_of
@@ -83,6 +84,7 @@ class _Cells(NamedTuple):
     joined: Joined
 
 
+@not_collecting()
 def meter(
     sums: PlayedByKey,
     devices: Iterable[tuple[bytes, int]],

@@ -22,9 +22,10 @@ from amos.protocol.closing import COMMUNAL, VERSION, VERSION_FURTHER, VERSION_ME
 from amos.protocol.manifest import Manifest
 from amos.protocol.readings import sum_bytes
 from amos.protocol.segment import Usage
+from amos_ledger.collecting import give_back, not_collecting
 from amos_ledger.settlement.accounts import Books, Earned
 from amos_ledger.settlement.apportionment import SettlementError
-from amos_ledger.settlement.core_texts import CoreTexts, around, facts_of_time
+from amos_ledger.settlement.core_texts import CoreTexts, facts_of_time
 from amos_ledger.settlement.division import Division
 from amos_ledger.settlement.judging import DayPlay, Judge, Taken
 from amos_ledger.settlement.meter import Meter, Watched, meter
@@ -34,7 +35,7 @@ from amos_ledger.settlement.played import Sums
 from amos_ledger.settlement.rights import RightsHistory, said_in
 from amos_ledger.settlement.rollup import RollupKey, digest_of
 from amos_ledger.settlement.standing import OptOutHistory, decode_opt_outs
-from amos_ledger.settlement.statement import SPELLED, accrual
+from amos_ledger.settlement.statement import accrual
 from amos_ledger.settlement.statements_tree import HashedStatements
 
 
@@ -96,6 +97,7 @@ class MeteredResult:
     payees   in order; `amounts` are theirs, in micro-units
     """
 
+    @not_collecting()
     def __init__(self, terms: MeterTerms, readings: Meter, rights: RightsHistory, counts: Counts) -> None:
         self.meter, self.counts = readings, counts
         self._rights = rights
@@ -131,10 +133,11 @@ class MeteredResult:
         self.rate = pool_micro / self.play_ms if ticks else Fraction(0)
         self._pool = MeteredPool(self.closing, counts, self._division.unpaid_ms, len(self.payees))
         self._late = self._division.frozen_late()
-        self._texts = CoreTexts(self._division, readings.table, rights)
-        self._pool_text = SPELLED(self._pool.facts).encode()
-        leaves = (b"".join([b"\0", *self._core_pieces(number)]) for number in range(len(self.payees)))
-        self.statements = HashedStatements(sha256(leaf).digest() for leaf in leaves)
+        give_back()
+        self._texts = CoreTexts(self._pool, self.books, self._division, readings, rights)
+        self.statements = HashedStatements(
+            sha256(self._texts.leaf(number)).digest() for number in range(len(self.payees))
+        )
         self.closing.statements_root = self.statements.root
 
     @property
@@ -155,11 +158,7 @@ class MeteredResult:
 
     def core_bytes(self, number: int) -> bytes:
         """Its bytes, as `statement.core_bytes` makes them."""
-        return b"".join(self._core_pieces(number))
-
-    def _core_pieces(self, number: int) -> list[bytes]:
-        said = around(self.closing, self.books, self._earned(number), self._times(number))
-        return self._texts.core(number, self._pool_text, said)
+        return self._texts.leaf(number)[1:]
 
     def _earned(self, number: int) -> Earned:
         return self.payees[number], self.amounts[number], self._late[number]

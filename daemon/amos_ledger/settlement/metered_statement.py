@@ -164,9 +164,11 @@ def on_accounts(books: Books, earned: Earned) -> Iterator[tuple[str, int, int]]:
     """(name, what was on it, what is on it with what the closing gives) of each of the payee's accounts, by name."""
     payee, amount_micro, frozen_late_micro = earned
     given = {"payable": amount_micro - frozen_late_micro, "frozen_late": frozen_late_micro, "held": 0}
+    opening, moved = books.opening, books.moved
     for name, prefix in _ACCOUNTS:
         account = prefix + payee
-        yield name, books.opening.get(account, 0), books.balance(account) + given[name]
+        before = opening.get(account, 0)
+        yield name, before, before + moved.get(account, 0) + given[name]
 
 
 def moves(books: Books, payee: str) -> list[dict[str, object]]:

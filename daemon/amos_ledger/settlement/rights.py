@@ -90,10 +90,11 @@ class RightsHistory:
     def work(self, stem_id: bytes) -> Work:
         """The texts of one stem."""
         texts = self.texts(np.frombuffer(stem_id, np.uint8).reshape(1, -1))
-        return Work(*(json.loads(text) for [text] in texts))
+        return Work(*(json.loads(text) for text in texts.split(b"\0")))
 
-    def texts(self, stem_ids: npt.NDArray[np.uint8]) -> tuple[list[str], list[str], list[str]]:
-        """Titles, artists and codes of these stems as the last catalogue that has each tells them, spelled in JSON."""
+    def texts(self, stem_ids: npt.NDArray[np.uint8]) -> bytes:
+        """Title, artist and code of each of these stems as the last catalogue that has it tells them, spelled in JSON,
+        with an octet of 0 between them."""
         return self._columns.texts(stem_ids)
 
 

@@ -10,11 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 Integers = npt.NDArray[np.int64]
+Small = npt.NDArray[np.int32]
 Octets = npt.NDArray[np.uint8]
 
 _ID = 16
-_BETWEEN = "\0"
-"""Between texts that are spelled in JSON, which has no such octet."""
 
 
 class WorkSaid(NamedTuple):
@@ -40,29 +39,33 @@ class RightsColumns:
 
     starts        where the changes of each stem begin, and one more
     split_starts  where the shares of each change begin, and one more
+    highs         the first eight octets of each id as an integer, which are found sooner than texts
     payees        names, in order; `split_payees` are places there
     """
 
     ids: npt.NDArray[np.bytes_]
+    highs: npt.NDArray[np.uint64]
     starts: Integers
     since_s: Integers
     serials: Integers
     split_starts: Integers
-    split_payees: npt.NDArray[np.int32]
-    split_ppm: npt.NDArray[np.int32]
+    split_payees: Small
+    split_ppm: Small
     payees: Sequence[str]
     instants: Sequence[int]
-    octets: bytearray
+    octets: bytes
     text_starts: Integers
     text_ends: Integers
 
     def numbers(self, stem_ids: Octets) -> Integers:
         """Which of the stems each is; -1 for none of them."""
-        wanted = _as_texts(stem_ids)
-        found = np.searchsorted(self.ids, wanted)
-        there = found < len(self.ids)
-        there[there] = self.ids[found[there]] == wanted[there]
-        return np.where(there, found, -1)
+        if not len(self.ids):
+            return np.full(len(stem_ids), -1)
+        wanted, last = _as_texts(stem_ids), len(self.ids) - 1
+        found = np.searchsorted(self.highs, _highs(stem_ids))
+        while (before := (found < last) & (self.ids[np.minimum(found, last)] < wanted)).any():
+            found = found + before
+        return np.where(self.ids[np.minimum(found, last)] == wanted, found, -1)
 
     def changes(self, stem_ids: Octets, serials: Integers) -> Integers:
         """The change of each stem with the serial beside it. Raises `LookupError`."""
@@ -89,12 +92,11 @@ class RightsColumns:
             found = found + later
         return np.where(numbers < 0, -1, self.serials[np.minimum(found, last)])
 
-    def texts(self, stem_ids: Octets) -> tuple[list[str], list[str], list[str]]:
-        """Titles, artists and codes of these stems, spelled in JSON."""
+    def texts(self, stem_ids: Octets) -> bytes:
+        """Title, artist and code of each of these stems, spelled in JSON, with an octet of 0 between them."""
         numbers, octets = self.numbers(stem_ids), self.octets
         bounds = zip(self.text_starts[numbers].tolist(), self.text_ends[numbers].tolist(), strict=True)
-        each = _BETWEEN.encode().join([octets[first:end] for first, end in bounds]).decode().split(_BETWEEN)
-        return each[::3], each[1::3], each[2::3]
+        return b"\0".join([octets[first:end] for first, end in bounds])
 
 
 class Made:
@@ -103,7 +105,7 @@ class Made:
     def __init__(self) -> None:
         self._ids, self._texts = bytearray(), bytearray()
         self._since_s, self._serials = array("q"), array("q")
-        self._ends, self._payees, self._ppm, self._text_ends = array("q"), array("q"), array("q"), array("q")
+        self._ends, self._text_ends, self._payees, self._ppm = array("q"), array("q"), array("i"), array("i")
         self._numbers: dict[str, int] = {}
 
     def add(self, since_s: int, serial: int, works: Iterable[WorkSaid]) -> None:
@@ -129,7 +131,7 @@ class Made:
         texts = _as_texts(ids[order])
         fresh = np.concatenate((np.ones(min(1, len(texts)), np.bool_), texts[1:] != texts[:-1]))
         payees, names = self._by_name()
-        since_s, ppm, ends = (_whole(column) for column in (self._since_s, self._ppm, self._ends))
+        since_s, ends, ppm = _whole(self._since_s), _whole(self._ends), _small(self._ppm)
         starts = np.concatenate(([0], ends[:-1])) if len(ends) else ends
         changed = fresh | _differ(starts[order], ends[order], payees, ppm)
         kept = order[changed]
@@ -139,29 +141,34 @@ class Made:
         text_ends = _whole(self._text_ends)
         return RightsColumns(
             ids=texts[fresh],
+            highs=_highs(ids[order][fresh]),
             starts=np.append(np.flatnonzero(fresh[changed]), len(kept)),
             since_s=since_s[kept],
             serials=_whole(self._serials)[kept],
             split_starts=np.concatenate(([0], counts.cumsum())),
-            split_payees=payees[which].astype(np.int32),
-            split_ppm=ppm[which].astype(np.int32),
+            split_payees=payees[which],
+            split_ppm=ppm[which],
             payees=names,
             instants=np.unique(since_s[order[changed & ~fresh]]).tolist(),
-            octets=self._texts,
+            octets=bytes(self._texts),
             text_starts=np.concatenate(([0], text_ends[:-1]))[last] if len(last) else last,
             text_ends=text_ends[last],
         )
 
-    def _by_name(self) -> tuple[Integers, list[str]]:
+    def _by_name(self) -> tuple[Small, list[str]]:
         """The payee of each share as a place among the names, and these in order."""
         names = sorted(self._numbers)
-        places = np.empty(len(names), np.int64)
+        places = np.empty(len(names), np.int32)
         places[[self._numbers[name] for name in names]] = np.arange(len(names))
-        return places[_whole(self._payees)], names
+        return places[_small(self._payees)], names
 
 
 def _whole(column: "array[int]") -> Integers:
     return np.frombuffer(column, np.int64) if len(column) else np.empty(0, np.int64)
+
+
+def _small(column: "array[int]") -> Small:
+    return np.frombuffer(column, np.int32) if len(column) else np.empty(0, np.int32)
 
 
 def _as_texts(ids: Octets) -> npt.NDArray[np.bytes_]:
@@ -169,7 +176,11 @@ def _as_texts(ids: Octets) -> npt.NDArray[np.bytes_]:
     return np.ascontiguousarray(ids).view(f"S{_ID}").ravel()
 
 
-def _differ(starts: Integers, ends: Integers, payees: Integers, ppm: Integers) -> npt.NDArray[np.bool_]:
+def _highs(ids: Octets) -> npt.NDArray[np.uint64]:
+    return np.ascontiguousarray(ids).view(">u8")[:, 0].astype(np.uint64)
+
+
+def _differ(starts: Integers, ends: Integers, payees: Small, ppm: Small) -> npt.NDArray[np.bool_]:
     """Whether the shares between these bounds are others than those before, in another order, or of another number."""
     found = np.ones(len(starts), np.bool_)
     counts = ends - starts

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from amos.protocol.link import STATE_PAUSED, STATE_PLAYING, Status
 from amos.score.inputs import INPUT_PAUSE
 from amos_sync.clock import clock_ms
 from amos_sync.courier import Courier
@@ -54,6 +55,7 @@ class Desk:
         self._pauses = Pauses(spool / "web-pauses.json")
         self._acts: queue.Queue[_Act] = queue.Queue(ACTS_MAX)
         self._wake: Callable[[], None] = lambda: None
+        self._resting: set[str] = set()
         self._sessions: dict[str, Session] = {}
         self._receipted: dict[str, tuple[int, int | None]] = {}
         self._noted_ms = self._turned_ms = clock_ms()
@@ -128,6 +130,7 @@ class Desk:
                 if act.minutes is None:
                     self._pauses.over(act.device_id)
                 else:
+                    self._resting.discard(act.device_id)  # its status is still that of before
                     self._pauses.begin(act.device_id, int(self._wall_s()) + 60 * act.minutes)
             act.done.set_result(sentence)
 
@@ -139,12 +142,28 @@ class Desk:
     def _end_pauses(self, courier: Courier) -> None:
         for device_id, until_s in list(self._pauses.until_s.items()):
             device = _device(courier, device_id)
-            if self._wall_s() < until_s or device is None or device.session is None or device.session.watched is None:
+            if device is None or device.session is None or device.session.watched is None:
+                continue
+            if self._went_on(device_id, device.session.status):
+                self._pauses.over(device_id)
+                continue
+            if self._wall_s() < until_s:
                 continue
             # Asked again in a while, unless it is over by then.
             self._pauses.until_s[device_id] = int(self._wall_s()) + RESUME_AGAIN_S
             if device.session.watched.ask(INPUT_PAUSE, 0, partial(self._ended, device_id)):
                 device.wake()
+
+    def _went_on(self, device_id: str, status: Status | None) -> bool:
+        """Whether it rested and plays again: somebody else has ended its pause, or it was switched off and on."""
+        if status is None or status.state not in (STATE_PAUSED, STATE_PLAYING):
+            return False
+        rested = device_id in self._resting
+        self._resting.discard(device_id)
+        if status.state == STATE_PAUSED:
+            self._resting.add(device_id)
+            return False
+        return rested
 
     def _ended(self, device_id: str, refused: str | None) -> None:
         if refused is None:

@@ -40,6 +40,8 @@ class Conductor:
         # Asked to go on after a pause.
         self._resume_frame = NEVER
         self.leaving = False
+        # Visits of each section, of those that count for what may follow.
+        self._visits = [0] * len(score.sections)
 
     def leave(self) -> None:
         """The pack gives way: the section that plays is the last."""
@@ -150,16 +152,23 @@ class Conductor:
         weights = []
         allowed = []
         nexts = []
+        counted = []
+        visits = self._visits[self.section]
         for item in self._score.sections[self.section].nexts:
             if skipping and item.section == self.section:
                 continue
             weight = max(0, evaluate(item.weight, values))
             nexts.append(item.section)
             weights.append(weight)
-            allowed.append(weight if item.when is None or evaluate(item.when, values) else 0)
+            open_now = visits >= (item.after_visits or 0) and (item.when is None or evaluate(item.when, values))
+            allowed.append(weight if open_now else 0)
+            counted.append(item.after_visits)
         if not nexts:
             return self.section
-        return nexts[weighted(allowed if sum(allowed) else weights, self._stage.draw(SECTION_LANE, 1))]
+        chosen = weighted(allowed if sum(allowed) else weights, self._stage.draw(SECTION_LANE, 1))
+        if counted[chosen]:
+            self._visits[self.section] = 0
+        return nexts[chosen]
 
     def _go(self, after: int, beat: int, frame: int, playing: list, restart: bool = False) -> None:
         """Go on to section `after`, over its bridge if it has one; it takes over what it also plays from `playing`.
@@ -211,6 +220,7 @@ class Conductor:
         shortest, count = section.lengths()
         bars = shortest + (section.step_bars or 1) * below(self._stage.draw(SECTION_LANE, 0), count)
         self.section = index
+        self._visits[index] += 1
         if self._score.beats is not None and self._stage.clock.frame(beat) < frame:
             bars += 1  # of this one there is only a part
         self._end_beat = beat + bars * self._score.beats_per_bar

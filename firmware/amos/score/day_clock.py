@@ -36,6 +36,7 @@ class DayClock:
         "_next",
         "_rate",
         "_score",
+        "_times",
         "_weekday",
     )
 
@@ -51,12 +52,17 @@ class DayClock:
             edges.add(part.until_minute)
         for minute in edges:
             marks.append((minute * minute_frames, NEVER))
+        # (announcement, minute of the day) of each time at which one is made.
+        self._times = []
         for index, item in enumerate(score.announcements or ()):
             if item.minute is not None:
-                marks.append((max(0, item.minute * minute_frames - self._lead), index))
+                self._times.append((index, item.minute))
+                self._times.extend([(index, minute) for minute in item.more_minutes or ()])
+        for place, (_index, minute) in enumerate(self._times):
+            marks.append((max(0, minute * minute_frames - self._lead), place))
         self._marks = sorted(set(marks))
         self._edges = bool(edges)
-        self._announced = [NEVER] * len(score.announcements or ())
+        self._announced = [NEVER] * len(self._times)
         self._known = False
         self._midnight = 0
         self._weekday = 0
@@ -77,9 +83,9 @@ class DayClock:
         missed = []
         if self._known:
             late = _LATE_SECONDS_MAX * self._rate
-            for offset, index in self._marks:
-                if index != NEVER and frame - late < midnight + offset < frame <= before + offset:
-                    missed.append(index)
+            for offset, place in self._marks:
+                if place != NEVER and frame - late < midnight + offset < frame <= before + offset:
+                    missed.append(place)
         self._known = True
         self._midnight = midnight
         self._weekday = day >> 1
@@ -87,16 +93,16 @@ class DayClock:
         self._next = 0
         while midnight + self._marks[self._next][0] < frame:
             self._next += 1
-        return [item for item in [self._announce(index, frame) for index in missed] if item]
+        return [item for item in [self._announce(place, frame) for place in missed] if item]
 
     def due(self, frame: int) -> list:
         """Pass the marks at `frame`: the announcements due, as (index, frame they are due at)."""
         found = []
         while self._known and self._midnight + self._marks[self._next][0] <= frame:
-            offset, index = self._marks[self._next]
+            offset, place = self._marks[self._next]
             self._next += 1
-            if index != NEVER:
-                item = self._announce(index, frame)
+            if place != NEVER:
+                item = self._announce(place, frame)
                 if item:
                     found.append(item)
             elif self._next == len(self._marks):
@@ -107,13 +113,14 @@ class DayClock:
                 self._next = 0
         return found
 
-    def _announce(self, index: int, frame: int):
-        item = (self._score.announcements or ())[index]
-        last = self._announced[index]
+    def _announce(self, place: int, frame: int):
+        index, minute = self._times[place]
+        item = (self._score.announcements or [])[index]
+        last = self._announced[place]
         if not item.days >> self._day() & 1 or (last != NEVER and frame - last < _AGAIN_SECONDS_MIN * self._rate):
             return None
-        self._announced[index] = frame
-        return index, max(frame, self._midnight + (item.minute or 0) * 60 * self._rate)
+        self._announced[place] = frame
+        return index, max(frame, self._midnight + minute * 60 * self._rate)
 
     def _day(self) -> int:
         return _HOLIDAY_BIT if self._holiday else self._weekday

@@ -29,7 +29,8 @@ class LoopStage(Stage):
         stem = self.voices.stem[slot.voice]
         beats = self._beats(stem)
         return (
-            slot.phrase_end >= 0 and (slot.phrase_end - self._first_point(layer) - self._late(layer, stem)) % beats != 0
+            slot.phrase_end >= 0
+            and (slot.phrase_end - self._first_point(layer) - self._behind(layer, stem)) % beats != 0
         )
 
     def _begin(self, frame: int, slot: Slot, layer: Layer, stem: int) -> None:
@@ -55,7 +56,7 @@ class LoopStage(Stage):
                     return (row.beats or row.stems)[index] % self._beats(stem)
         return 0
 
-    def _late(self, layer: Layer, stem: int) -> int:
+    def _behind(self, layer: Layer, stem: int) -> int:
         """Beats by which the phrases of a loop that does not meet itself are behind the layer's."""
         return 0 if self._is_round(stem) else self._shift(layer, stem)
 
@@ -68,9 +69,9 @@ class LoopStage(Stage):
         """Start a loop where its phrase is by now, until its beats are over, and what sounds on under the next."""
         clock = self.clock
         natural = self._stem_frames[stem]
-        cue = layer.cue_frames or 0
+        cue = self._cue(layer, stem)
         seam = slot.seam_beat == slot.due_beat
-        first_beat = slot.due_beat - (slot.due_beat - self._first_point(layer) - self._late(layer, stem)) % beats
+        first_beat = slot.due_beat - (slot.due_beat - self._first_point(layer) - self._behind(layer, stem)) % beats
         end_beat = first_beat + beats
         self._make_due(slot, layer, end_beat)
         offset = frame + cue - clock.frame(first_beat)
@@ -131,7 +132,7 @@ class LoopStage(Stage):
 
     def _go_round(self, frame: int, slot: Slot, layer: Layer, fade: int, linear) -> None:
         stem = self.voices.stem[slot.voice]
-        ends_here = self.clock.frame(slot.phrase_end) - (layer.cue_frames or 0) == frame
+        ends_here = self.clock.frame(slot.phrase_end) - self._cue(layer, stem) == frame
         if not ends_here or self.voices.busy_until[slot.voice] != slot.end or self._chooser.weights_q8[stem] == BLOCKED:
             return
         curves = LINEAR_OUT if linear else 0

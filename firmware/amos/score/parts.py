@@ -149,6 +149,8 @@ class Layer(Record):
     rise_frames   `level` has one slider more, which goes from 0 to 1 in so many frames from the layer's entry on
     ticks         with strokes: so many make a grid (version 2)
     strokes       ticks of each grid at which a stem is struck, ascending; no other points (version 2)
+    once          a slot plays one stem a visit, and rests (version 2)
+    until_beats   the layer ends so many beats after the section's start (version 2)
     """
 
     NAME = "layer"
@@ -175,6 +177,8 @@ class Layer(Record):
         (21, "rise_frames", "uint?", SLEW_FRAMES_MAX),
         (25, "ticks", "uint?", U16),
         (26, "strokes", "H?", STROKES_MAX),
+        (27, "once", "bool?", None),
+        (28, "until_beats", "uint?", BARS_MAX * 64),
     )
 
     role: int
@@ -198,12 +202,16 @@ class Layer(Record):
     rise_frames: "int | None"
     ticks: "int | None"
     strokes: "array[int] | None"
+    once: "bool | None"
+    until_beats: "int | None"
 
     def fault(self) -> "str | None":
         if not self.count_min <= self.count_max or not self.count_max:
             return "count: expected min <= max and at least 1"
         if self.fade_frames and self.tail_frames:
             return "fade and tail: expected one of them"
+        if self.until_beats is not None and self.until_beats <= self.enter_beats:
+            return "until_beats: expected more than enter_beats"
         return None if self.grid_beats else "grid_beats: expected at least 1"
 
     def overlaps(self):
@@ -225,7 +233,11 @@ class Layer(Record):
 
 
 class Next(Record):
-    """A section that may follow, with its weight and condition (expressions)."""
+    """A section that may follow, with its weight and condition (expressions).
+
+    after_visits   only from this visit on of the section it follows, since the start or since it followed last
+                   (version 2)
+    """
 
     NAME = "next"
     KEYS_OF_1 = 3
@@ -233,11 +245,13 @@ class Next(Record):
         (1, "section", "uint", SECTIONS_MAX - 1),
         (2, "weight", "i", CODE_WORDS_MAX),
         (3, "when", "i?", CODE_WORDS_MAX),
+        (4, "after_visits", "uint?", U16),
     )
 
     section: int
     weight: "array[int]"
     when: "array[int] | None"
+    after_visits: "int | None"
 
 
 class ScoreSection(Record):

@@ -9,6 +9,10 @@ from amos.score.parts import (
     SECTIONS_MAX,
 )
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from array import array
+
 HITS_MAX = 64
 HIT_FRAMES_MIN = 2048
 """What a hit ends must be able to fade without a click."""
@@ -17,6 +21,8 @@ PLAN_FRAMES_MAX = U32
 DAYS_ALL = 255
 """Bits: Monday 0 .. Sunday 6, holiday 7."""
 MINUTES_OF_DAY = 1440
+TIMES_OF_DAY_MAX = 144
+"""Of an announcement: every ten minutes."""
 
 REACT_LIKE = 0
 REACT_DISLIKE = 1
@@ -74,12 +80,14 @@ class Daypart(Record):
 class Announcement(Record):
     """A stem played over the music at a time of day, or when asked for; without a stem, room for a live one.
 
-    minute   of the day, with days; absent: only when asked for
-    exact    at the very frame; otherwise at the next bar
-    frames   how long the music stays ducked for an announcement without a stem
+    minute         of the day, with days; absent: only when asked for
+    more_minutes   later ones of the day, ascending (version 2)
+    exact          at the very frame; otherwise at the next bar
+    frames         how long the music stays ducked for an announcement without a stem
     """
 
     NAME = "announcement"
+    KEYS_OF_1 = 8
     FIELDS = (
         (1, "name", "text", SMALL_TEXT_BYTES_MAX),
         (2, "stem", "uint?", STEMS_MAX - 1),
@@ -89,6 +97,7 @@ class Announcement(Record):
         (6, "duck", "bool", None),
         (7, "gain_q15", "uint", 32768),
         (8, "frames", "uint", FADE_FRAMES_MAX),
+        (9, "more_minutes", "H?", TIMES_OF_DAY_MAX - 1),
     )
 
     name: str
@@ -99,6 +108,15 @@ class Announcement(Record):
     duck: bool
     gain_q15: int
     frames: int
+    more_minutes: "array[int] | None"
+
+    def fault(self) -> "str | None":
+        previous = self.minute
+        for minute in self.more_minutes or ():
+            if previous is None or not previous < minute < MINUTES_OF_DAY:
+                return "more_minutes: expected ascending, after minute and below 1440"
+            previous = minute
+        return None
 
 
 class Hit(Record):

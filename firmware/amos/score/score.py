@@ -118,6 +118,7 @@ class Score(Record):
     themes          stems that belong together. Version 2
     exclusive       bits of roles that never sound at once. Version 2
     shifts          where loops join the phrases of layers, for their chords to agree. Version 2
+    pickups         of each stem, frames from its beginning to its first downbeat. Version 2
     """
 
     NAME = "score"
@@ -155,6 +156,7 @@ class Score(Record):
         (30, "themes", "records?", (StemSet, THEMES_MAX)),
         (31, "exclusive", "uints?", ((2 << ROLE_MAX) - 1, EXCLUSIVE_MAX)),
         (32, "shifts", "records?", (StemSet, SHIFTS_MAX)),
+        (40, "pickups", "I?", STEMS_MAX),
     )
 
     version: int
@@ -189,6 +191,7 @@ class Score(Record):
     themes: "list[StemSet] | None"
     exclusive: "list[int] | None"
     shifts: "list[StemSet] | None"
+    pickups: "array[int] | None"
     sha256: bytes
 
     def fault(self) -> "str | None":
@@ -236,6 +239,7 @@ class Score(Record):
     def version_needed(self) -> int:
         """The version that the fields in use are of: 2 just if one of them came with it."""
         records: list[Record] = [self]
+        records.extend(self.announcements or ())
         for section in self.sections:
             records.append(section)
             records.extend(section.layers)

@@ -1,5 +1,6 @@
 """A layer while its section lasts: the stems it keeps sounding, one in each slot."""
 
+from amos.score.memory import NONE
 from amos.score.score import Layer
 
 
@@ -8,6 +9,7 @@ class Slot:
 
     __slots__ = (
         "begun",
+        "chosen",
         "due_beat",
         "due_frame",
         "end",
@@ -15,6 +17,7 @@ class Slot:
         "fading_voice",
         "level",
         "phrase_end",
+        "rests",
         "seam_beat",
         "swapping",
         "voice",
@@ -30,6 +33,10 @@ class Slot:
         self.due_frame = 0
         # Its stem gives way to another, whatever chance says; it does not play on into the next section.
         self.swapping = False
+        # Nothing more begins in it during this visit (`RestStage`).
+        self.rests = False
+        # The stem that has been chosen for its next point and waits to begin (`PickupStage`).
+        self.chosen = NONE
         # Beat at which its stem is over without a fade that another could come in under (`LoopStage`).
         self.seam_beat = -1
         # Beat at which the phrase of its loop ends; -1: it has no loop.
@@ -51,7 +58,7 @@ class Slot:
 class Run:
     """A layer (the `index`-th of its section), its slots, the number of its latest draw, and its level if it moves."""
 
-    __slots__ = ("draws", "index", "layer", "level", "slots")
+    __slots__ = ("draws", "index", "layer", "level", "over", "slots")
 
     def __init__(self, layer: Layer, index: int):
         self.layer = layer
@@ -59,6 +66,8 @@ class Run:
         self.slots = []
         self.draws = 0
         self.level = None
+        # It has come to its `until_beats` (`RestStage`).
+        self.over = False
 
 
 def playing_on(layer: Layer, runs: "list[Run]") -> "list[Slot]":

@@ -84,7 +84,7 @@ class Stage:
         for run in self.runs:
             for slot in run.slots:
                 if slot.due_frame == _NEVER:
-                    self._make_due(slot, run.layer, self.clock.first_beat_from(frame + (run.layer.cue_frames or 0)))
+                    self._make_due(slot, run.layer, self.clock.first_beat_from(frame + self._lead(run.layer)))
 
     def fade_to(self, frame: int, end_frame: int) -> None:
         """The piece ends at `end_frame`: what sounds fades until then, and what still begins fades with it."""
@@ -137,7 +137,7 @@ class Stage:
             for slot in run.slots:
                 if slot.end <= frame or (stem != NONE and self.voices.stem[slot.voice] != stem):
                     continue
-                cue = run.layer.cue_frames or 0
+                cue = self._lead(run.layer)
                 # Never so soon that the stem would end in a click.
                 beat = self.clock.first_beat_from(frame + edge + cue) - self.start_beat
                 beat = self.start_beat - (-beat // beats) * beats if beats else self.end_beat
@@ -178,16 +178,36 @@ class Stage:
     def _first_point(self, layer: Layer) -> int:
         return self.start_beat + layer.enter_beats
 
+    def _lead(self, layer: Layer) -> int:
+        """How long before its points a layer decides."""
+        return layer.cue_frames or 0
+
+    def _cue(self, layer: Layer, stem: int) -> int:
+        """How long before its point `stem` begins."""
+        return layer.cue_frames or 0
+
+    def _cue_of_next(self, layer: Layer, stem: int) -> int:
+        """How long before its point the stem after `stem` is taken to begin."""
+        return layer.cue_frames or 0
+
+    def _late(self, frame: int, slot: Slot, layer: Layer, stem: int) -> int:
+        """How much of the beginning of `stem` is left out, for it begins at `frame`."""
+        return 0
+
+    def _point_from(self, layer: Layer, beat: int) -> int:
+        """The first point of the layer's grid at `beat` or later."""
+        first = self._first_point(layer)
+        if beat > first:
+            first -= (first - beat) // layer.grid_beats * layer.grid_beats
+        return first
+
     def _make_due(self, slot: Slot, layer: Layer, beat: int) -> None:
         """The slot's next decision: the first point of the layer's grid at `beat` or later, less its cue."""
         clock = self.clock
         cue = layer.cue_frames or 0
         if cue:
             beat = max(beat, clock.first_beat_from(self._start_frame + cue))
-        first = self._first_point(layer)
-        if beat > first:
-            first -= (first - beat) // layer.grid_beats * layer.grid_beats
-        slot.due_beat = first
+        slot.due_beat = first = self._point_from(layer, beat)
         # A stem whose point lies in the section to come does not begin in this one.
         slot.due_frame = _NEVER if cue and first >= self.end_beat else clock.frame(first) - cue
 
@@ -223,15 +243,16 @@ class Stage:
 
     def _begin(self, frame: int, slot: Slot, layer: Layer, stem: int) -> None:
         """Start `stem` in the slot, and say when the slot is due again."""
-        natural = self._stem_frames[stem]
+        late = self._late(frame, slot, layer, stem)
+        natural = self._stem_frames[stem] - late
         fade = min(layer.fade_frames, natural >> 1)
-        frames = self._span(frame, slot, layer, natural, fade)
+        frames = self._span(frame, slot, layer, natural, fade, self._cue_of_next(layer, stem))
         fade_in = fade or self._score.edge_in_frames
         curves = LINEAR_IN | LINEAR_OUT if fade and layer.linear else 0
         if not fade:
             fade_in, curves = self._entry_fade(frame, slot, fade_in)
         fade_out = min(fade or self._score.edge_out_frames, frames >> 1)
-        self._sound(frame, slot, layer, stem, frames, min(fade_in, frames >> 1), fade_out, curves)
+        self._sound(frame, slot, layer, stem, frames, min(fade_in, frames >> 1), fade_out, curves).offset = late
 
     def _entry_fade(self, frame: int, slot: Slot, fade_in: int) -> "tuple[int, int]":
         """Fade in and curves of a stem without a fade of its own: longer than `fade_in` where its section fades in."""
@@ -284,7 +305,7 @@ class Stage:
         choice.number = run.draws
         self.on_choice(choice)
 
-    def _span(self, frame: int, slot: Slot, layer: Layer, natural: int, fade: int) -> int:
+    def _span(self, frame: int, slot: Slot, layer: Layer, natural: int, fade: int, cue: int) -> int:
         """Frames to play of a stem `natural` frames long; sets when the slot is due again.
 
         With a fade the next stem comes in while this one goes out, so it ends a fade after a grid point. With a tail
@@ -293,7 +314,6 @@ class Stage:
         and leave silence until the next: unless silence may come by chance there, it ends at a point too.
         """
         clock = self.clock
-        cue = layer.cue_frames or 0
         tail = min(layer.tail_frames or 0, natural >> 1)
         end = frame + natural
         slack = min(natural >> 7, clock.frames(1) >> 1)

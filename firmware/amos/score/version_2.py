@@ -5,7 +5,7 @@ Only a score of version 2 loads this, and a board lets go of it once the VM is m
 
 from amos.score.chooser import Chooser
 from amos.score.expression import fault
-from amos.score.parts import ROLE_MAX, Layer, ScoreSection, StemSet, is_ascending
+from amos.score.parts import FADE_FRAMES_MAX, ROLE_MAX, Layer, ScoreSection, StemSet, is_ascending
 from amos.score.stage import Stage
 
 TYPE_CHECKING = False
@@ -19,6 +19,11 @@ def version_2_fault(score: "Score") -> "str | None":
     """What contradicts something else, or None."""
     if score.beats is not None and len(score.beats) != score.stems:
         return "beats: expected %d, found %d" % (score.stems, len(score.beats))
+    if score.pickups is not None:
+        if len(score.pickups) != score.stems:
+            return "pickups: expected %d, found %d" % (score.stems, len(score.pickups))
+        if score.stems and max(score.pickups) > FADE_FRAMES_MAX:
+            return "pickups: expected at most %d frames, found %d" % (FADE_FRAMES_MAX, max(score.pickups))
     for theme in score.themes or ():
         reason = _stems_fault(theme, score.stems, False)
         if reason:
@@ -77,8 +82,8 @@ def _section_fault(score: "Score", section: ScoreSection):
 def _strokes_fault(layer: Layer):
     if layer.strokes is None:
         return None if layer.ticks is None else "ticks: expected with strokes"
-    if layer.fade_frames or layer.tail_frames or layer.count_min != layer.count_max:
-        return "strokes: expected no fade, no tail and one count"
+    if layer.fade_frames or layer.tail_frames or layer.once or layer.count_min != layer.count_max:
+        return "strokes: expected no fade, no tail, no once and one count"
     if not is_ascending(layer.strokes):
         return "strokes: expected ascending"
     if not len(layer.strokes) or layer.strokes[len(layer.strokes) - 1] >= (layer.ticks or 0):
@@ -124,10 +129,18 @@ def classes_of(score: "Score"):
         from amos.score.loop_stage import LoopStage
 
         stage = LoopStage
+    if score.pickups is not None:
+        from amos.score.pickups import with_pickups
+
+        stage = with_pickups(stage)
     if has_strokes(score):
         from amos.score.patterns import with_patterns
 
         stage = with_patterns(stage)
+    if has_rests(score):
+        from amos.score.rests import with_rests
+
+        stage = with_rests(stage)
     if has_ensembles(score):
         from amos.score.ensemble import with_ensembles
 
@@ -146,6 +159,11 @@ def classes_of(score: "Score"):
 def has_strokes(score: "Score") -> bool:
     """Whether any layer has a pattern of its own."""
     return any([layer.strokes is not None for section in score.sections for layer in section.layers])
+
+
+def has_rests(score: "Score") -> bool:
+    """Whether any layer rests before its section ends."""
+    return any([layer.once or layer.until_beats for section in score.sections for layer in section.layers])
 
 
 def has_levels(score: "Score") -> bool:

@@ -112,8 +112,9 @@ class Builder(Transformer[Token, Any]):
         return tree.Next(self._span(parts[0]), tuple(parts[1:]))
 
     def follower(self, parts: Parts) -> tree.Follower:
-        name, weight, _when, when = parts
-        return tree.Follower(self._text(name), weight and self._whole(weight), when and self._whole(when))
+        name, weight, _when, when, _after, after, _visits = parts
+        visits = None if after is None else self._number(after)
+        return tree.Follower(self._text(name), weight and self._whole(weight), when and self._whole(when), visits)
 
     def transition(self, parts: Parts) -> tree.Transition:
         keyword, before, after, *options = parts
@@ -126,7 +127,7 @@ class Builder(Transformer[Token, Any]):
     def _bare_option(self, parts: Parts) -> tree.Option:
         return self._option(str(parts[0]), parts[0])
 
-    exact = duck_under = themed = _bare_option
+    exact = duck_under = once = themed = _bare_option
 
     def _word_option(self, parts: Parts) -> tree.Option:
         return self._option(str(parts[0]), parts[0], word=self._text(parts[-1]))
@@ -147,6 +148,9 @@ class Builder(Transformer[Token, Any]):
 
     def pattern(self, parts: Parts) -> tree.Option:
         return self._option("pattern", parts[0], word=self._text(parts[1]))
+
+    def until(self, parts: Parts) -> tree.Option:
+        return self._option("until", parts[0], number=self._number(parts[2]))
 
     def ratio(self, parts: Parts) -> tuple[tree.Number, tree.Number]:
         return self._number(parts[0]), self._number(parts[1])
@@ -240,9 +244,16 @@ class Builder(Transformer[Token, Any]):
         return tree.Days(first, last, self._over(first.span, last.span))
 
     def announce(self, parts: Parts) -> tree.Announce:
-        keyword, name, days, _at, time, *options = parts
-        when = None if time is None else self._text(time)
-        return tree.Announce(self._span(keyword), self._text(name), days or (), when, tuple(options))
+        keyword, name, days, when, *options = parts
+        times, every = when or ((), None)
+        return tree.Announce(self._span(keyword), self._text(name), days or (), times, every, tuple(options))
+
+    def at_times(self, parts: Parts) -> tuple[tuple[tree.Text, ...], None]:
+        return tuple(self._text(part) for part in parts[1:] if part.type == "TIME"), None
+
+    def every_times(self, parts: Parts) -> tuple[tuple[tree.Text, ...], tree.Number]:
+        times = tuple(self._text(part) for part in parts[2:] if part is not None and part.type == "TIME")
+        return times, parts[1]
 
     def on(self, parts: Parts) -> tree.On:
         return tree.On(self._span(parts[0]), self._text(parts[1]), tuple(parts[2:]))

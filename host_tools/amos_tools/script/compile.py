@@ -10,7 +10,6 @@ from amos.score.score import (
     VERSION_1,
     Announcement,
     Daypart,
-    Pool,
     Reaction,
     RenderPlan,
     Score,
@@ -31,6 +30,7 @@ from amos_tools.script.layers import Layers
 from amos_tools.script.loops import script_beats
 from amos_tools.script.memory import heap_bytes, warn_boards
 from amos_tools.script.parse import parse_lines, source_lines
+from amos_tools.script.pickups import pickups_of
 from amos_tools.script.pools import Pools
 from amos_tools.script.problems import FIRST, Problem, Problems, TooManyProblems
 from amos_tools.script.program import Program, gather
@@ -221,7 +221,8 @@ def _check_plays(program: Program, sections: list[ScoreSection], problems: Probl
 def _score(checked: _Checked, spoken: list[Announcement]) -> Score:
     clock_facts, mix_facts, avoid, stems = checked.clock, checked.mix, checked.avoid, checked.pools.table()
     pools = checked.pools.rows()
-    beats = _beats(stems, pools, clock_facts)
+    played = {stem for pool in pools for row in (pool.stems, pool.off_key, pool.off_tempo) for stem in row or ()}
+    beats = _beats(stems, played, clock_facts)
     by_artist = avoid.artist_plays or any(answer.block for answer in checked.reactions)
     score = Score(
         version=VERSION_1,
@@ -256,14 +257,14 @@ def _score(checked: _Checked, spoken: list[Announcement]) -> Score:
         themes=checked.themes,
         exclusive=checked.exclusive,
         shifts=checked.shifts,
+        pickups=pickups_of(stems, played, clock_facts),
     )
     score.version = score.version_needed()
     return score
 
 
-def _beats(stems: list[StemFacts], pools: list[Pool], clock_facts: ClockFacts) -> "array[int] | None":
+def _beats(stems: list[StemFacts], played: set[int], clock_facts: ClockFacts) -> "array[int] | None":
     """Beats of each stem that is a loop of the clock and in a pool, 0 for the others; None where there is no loop."""
-    played = {stem for pool in pools for row in (pool.stems, pool.off_key, pool.off_tempo) for stem in row or ()}
     beats = [script_beats(stem, clock_facts) if index in played else 0 for index, stem in enumerate(stems)]
     return array("H", beats) if any(beats) else None
 

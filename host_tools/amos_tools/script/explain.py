@@ -94,7 +94,8 @@ def placements(
                 if choice is not None:
                     made.remove(choice)
                 sounding[event.voice] = Placed(number, event, choice, section, event.frame + event.frames)
-        choices.clear()
+        # What begins later, by its pickup, has been chosen already.
+        choices[:] = [choice for choice in made if choice.frame >= horizon]
     yield from sorted(sounding.values(), key=lambda placed: placed.number)
 
 
@@ -150,6 +151,9 @@ def _story(placed: Placed, compiled: Compiled, score: Score, frame: int) -> str:
         return "\n".join([*lines, f"  why         {why}"])
     layer = score.sections[choice.section].layers[choice.layer]
     pool = score.pools[choice.pool]
+    if score.pickups is not None and score.pickups[start.stem]:
+        downbeat = start.frame - start.offset + score.pickups[start.stem]
+        lines.append(f"  downbeat    {moment(downbeat, rate)}")
     struck = [] if layer.strokes is None else [_struck(layer)]
     lines += [
         f"  where       section {compiled.sections[choice.section]} (visit {choice.visit + 1}), "

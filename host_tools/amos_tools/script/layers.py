@@ -5,7 +5,7 @@ from array import array
 from collections.abc import Sequence
 
 from amos.score.draw import SECTION_LANE
-from amos.score.score import FADE_FRAMES_MAX, GRID_BEATS_MAX, LAYERS_MAX, Layer, ScoreSection
+from amos.score.score import BARS_MAX, FADE_FRAMES_MAX, GRID_BEATS_MAX, LAYERS_MAX, Layer, ScoreSection
 from amos_tools.script import tree
 from amos_tools.script.avoidance import PoolUse
 from amos_tools.script.changes import Phrasing
@@ -16,6 +16,7 @@ from amos_tools.script.loops import rings_out, script_beats
 from amos_tools.script.loudness import Gains
 from amos_tools.script.patterns import WORDS, Patterns
 from amos_tools.script.phrases import Phrases
+from amos_tools.script.pickups import Pickups
 from amos_tools.script.pools import Pools
 from amos_tools.script.problems import Problems
 from amos_tools.script.program import Block, Program, options_once
@@ -52,6 +53,7 @@ class Layers:
         self._phrasing = phrasing
         self._patterns = Patterns(clock, problems)
         self._gains = Gains(program, clock, expressions, problems)
+        self._pickups = Pickups(clock, problems)
         self.uses: list[PoolUse] = []
 
     def of(self, block: Block, bars: tuple[int, int], themes: Sequence[int]) -> list[Layer]:
@@ -67,6 +69,7 @@ class Layers:
             layer = self._layer(play, bars, lanes)
             if layer is not None:
                 layers.append(layer)
+                self._pickups.check(play, layer, block.section.name.value, self._pools.all_of(play))
                 if layer.themed:
                     self._themes.check_layer(play, layer, themes, self._pools.all_of(play))
                 if layer.strokes is not None:
@@ -119,6 +122,7 @@ class Layers:
         if grid is not None and any(word in options for word in WORDS):
             strokes = self._patterns.of(options, grid)
             grid = None if strokes is None else strokes.grid_beats
+        until = self._until(options.get("until"), enter or 0, bars)
         numbers = (count, grid, enter, gain, fade, cue, tail)
         if stems is None or any(number is None for number in numbers):
             return None
@@ -144,6 +148,8 @@ class Layers:
             strokes=None if strokes is None else strokes.strokes,
             level=gain.level,
             rise_frames=gain.rise_frames,
+            once=True if "once" in options else None,
+            until_beats=until,
         )
         if not fade and not tail:
             layer.rings = self._rings(play, layer) or None
@@ -153,7 +159,8 @@ class Layers:
         """Whether a loop of the layer's pool sounds on after its beats, or a one-shot when it is struck again."""
         if layer.strokes is not None:
             return self._patterns.rings(layer, self._pools.of(play) or [])
-        return any(script_beats(stem, self._clock) and rings_out(stem) for stem in self._pools.all_of(play))
+        stems = self._pools.all_of(play)
+        return self._pickups.any(stems) or any(script_beats(stem, self._clock) and rings_out(stem) for stem in stems)
 
     def _length(self, option: tree.Option | None, what: str) -> int | None:
         if option is None or option.number is None:
@@ -215,6 +222,20 @@ class Layers:
         if entry is not None and (entry - 1) * unit >= bars[0] * per_bar:
             self._problems.warn(enter.number.span, f"a section of {bars[0]} bars ends before this entry")
         return grid, None if entry is None else (entry - 1) * unit
+
+    def _until(self, option: tree.Option | None, enter: int, bars: tuple[int, int]) -> int | None:
+        """Beats after the section's start at which the layer stops; None if it does not, or with an error noted."""
+        if option is None or option.number is None:
+            return None
+        per_bar, span = self._clock.beats_per_bar, option.number.span
+        bar = whole(option.number, "the bar at which a layer stops", 2, BARS_MAX, self._problems)
+        if bar is None:
+            return None
+        if (bar - 1) * per_bar <= enter:
+            self._problems.error(span, "the layer stops before it enters", expected=["a later bar"])
+        elif bar > bars[1]:
+            self._problems.warn(span, f"a section of at most {bars[1]} bars ends before this bar begins")
+        return (bar - 1) * per_bar
 
     def _chance(self, option: tree.Option) -> "array[int] | None":
         assert option.expression is not None

@@ -1,7 +1,7 @@
 """What a score takes of a board's memory, before it is sent there."""
 
 from amos.score.score import Score
-from amos.score.version_2 import has_ensembles, has_strokes
+from amos.score.version_2 import has_ensembles, has_rests, has_strokes
 from amos_tools.boards import board_names, load_board
 from amos_tools.script.problems import FIRST, Problems
 
@@ -28,11 +28,13 @@ _STEM = 4
 _VOICE = 30
 _LOOPS = 3600
 _THEMES = 2500
-_ENSEMBLE = 2600
+_ENSEMBLE = 3000
 _THEME = 60
 _STROKES = 4000
 _LEVELS = 3200
 _LEVEL = 40
+_PICKUPS = 2500
+_RESTS = 2000
 
 
 def heap_bytes(score: Score) -> int:
@@ -58,8 +60,13 @@ def heap_bytes(score: Score) -> int:
         total += 4 * score.stems
     if has_ensembles(score):
         total += _ENSEMBLE + 10 * score.voices
+    if score.pickups is not None:
+        total += 4 * score.stems + _PICKUPS
+    if has_rests(score):
+        total += _RESTS
     if has_strokes(score):
         total += _STROKES
+    total += sum(20 * (1 + len(item.more_minutes or ())) for item in score.announcements or ())
     slots = 0
     for section in score.sections:
         total += _LAYER * len(section.layers) + _NEXT * len(section.nexts)

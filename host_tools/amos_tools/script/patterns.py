@@ -25,7 +25,11 @@ from amos_tools.stems import StemFacts
 WORDS = ("pattern", "euclid", "division", "swing")
 TICKS_MAX = 0xFFFF
 _STRAIGHT = Fraction(1, 2)
-_OUT = (("fade", "its strokes are cut or ring out"), ("tail", "`count` says how many strokes may sound at once"))
+_OUT = (
+    ("once", "`until bar 5` ends it"),
+    ("fade", "its strokes are cut or ring out"),
+    ("tail", "`count` says how many strokes may sound at once"),
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,6 +61,11 @@ class Phrases:
             where = self._length(layer.enter_beats % longest)
             message = f"it enters {where} into a phrase of {phrase}, and loops begin there"
             self._problems.warn(options["enter"].span, message)
+        if layer.until_beats is not None and (layer.until_beats - layer.enter_beats) % longest:
+            where = self._length((layer.until_beats - layer.enter_beats) % longest)
+            self._problems.warn(options["until"].span, f"it stops {where} into a phrase of {phrase}")
+        if "once" in options:
+            return
         if "chance" in options:
             if grid % longest and every_one:
                 point = self._length(grid).removeprefix("1 ")

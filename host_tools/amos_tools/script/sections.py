@@ -2,6 +2,7 @@
 
 from fractions import Fraction
 
+from amos.protocol.record import U16
 from amos.score.score import ANY, AT_BAR, AT_BEAT, AT_END, BARS_MAX, TRANSITIONS_MAX, Next, ScoreSection, Transition
 from amos_tools.script import tree
 from amos_tools.script.expressions import Expressions
@@ -74,6 +75,9 @@ class Sections:
             only_zero = only_zero and zero
             if item is not None:
                 nexts.append(item)
+        if nexts and all(item.after_visits for item in nexts):
+            message = "each waits for visits, so until then any of them follows"
+            self._problems.warn(block.next.span, message, notes=["such as `next drift 3, rest 1 after 3 visits`"])
         if only_zero:
             self._problems.error(block.next.span, "all weights are 0, so nothing can follow")
         return nexts
@@ -89,7 +93,11 @@ class Sections:
         constant = self._expressions.constant_q15(weight, expression)
         if constant is not None and constant < 0:
             self._problems.error(expression.span, "a weight is not negative", expected=["0 or more"])
-        return Next(section=self._index[follower.section.value], weight=weight, when=when), constant == 0
+        visits = None
+        if follower.after is not None:
+            visits = whole(follower.after, "a number of visits", 1, U16, self._problems)
+        index = self._index[follower.section.value]
+        return Next(section=index, weight=weight, when=when, after_visits=visits), constant == 0
 
     def index(self, name: tree.Text) -> int | None:
         """The section's index, or None with an error noted."""

@@ -141,6 +141,7 @@ class Follower:
     section: Text
     weight: Expression | None
     when: Expression | None
+    after: Number | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,12 +220,13 @@ class Daypart:
 
 @dataclass(frozen=True, slots=True)
 class Announce:
-    """Options are exact, duck, gain and for."""
+    """Options are exact, duck, gain and for; `times` as listed, or `every` so long, from one of two to the other."""
 
     span: Span
     name: Text
     days: tuple[Days, ...]
-    time: Text | None
+    times: tuple[Text, ...]
+    every: Number | None
     options: tuple[Option, ...]
 
 

@@ -15,6 +15,7 @@ _WORDS = (
     "keep", "plays", "hours", "set", "exact", "weight", "swap", "length", "hit", "cue", "tail", "for", "priority",
     "themes", "themed", "sounds", "changes", "over",
     "pattern", "euclid", "rotate", "division", "swing",
+    "to", "once", "until", "after", "visits",
 )  # fmt: skip
 
 _UNITS = {

@@ -14,7 +14,8 @@ from amos_tools.simulate.vm_view import relaxations
 
 @dataclass(slots=True)
 class StemTally:
-    """One stem of the table. `again_frames`: the shortest time between two of its starts."""
+    """One stem of the table. Of those that it was chosen for, but for strokes, are `again_frames`, the shortest time
+    between two, and `repeats`, how often it followed itself in its role."""
 
     plays: int = 0
     frames: int = 0
@@ -58,11 +59,13 @@ class Tally:
     _rest: Rest = field(default_factory=Rest)
     _section: tuple[int, int] | None = None
     _latest: dict[str, int] = field(default_factory=dict)
+    _struck: set[int] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.sections = [SectionTally() for _ in self.score.sections]
         self.by_stem = [StemTally() for _ in self.stems]
         self.voice_frames = [0] * (self.score.voices + 1)
+        self._struck = _struck(self.score)
         self.voice_starts = [0] * self.score.voices
 
     def event(self, event: Event) -> None:
@@ -109,6 +112,8 @@ class Tally:
         tally = self.by_stem[event.stem]
         tally.plays += 1
         self.voice_starts[event.voice] += 1
+        if event.stem in self._struck or self._goes_round(event):
+            return  # chosen for a stroke, or not chosen at all
         if tally.last_start is not None:
             again = event.frame - tally.last_start
             tally.again_frames = again if tally.again_frames is None else min(again, tally.again_frames)
@@ -116,6 +121,11 @@ class Tally:
         role = self.stems[event.stem].role
         tally.repeats += self._latest.get(role) == event.stem
         self._latest[role] = event.stem
+
+    def _goes_round(self, event: Start) -> bool:
+        """Whether a loop only sounds on under the fade of the section it was chosen in."""
+        entered = self._section[1] if self._section is not None else None
+        return event.frame == entered and event.fade_in + event.fade_out == event.frames
 
     def _leave_section(self, frame: int) -> None:
         if self._section is not None:
@@ -152,3 +162,12 @@ class Tally:
             self.longest_rest = self._rest
         if self._rest.frames:
             self._rest = Rest()
+
+
+def _struck(score: Score) -> set[int]:
+    """Stems that nothing but patterns play."""
+    stems: dict[bool, set[int]] = {True: set(), False: set()}
+    for layer in (layer for section in score.sections for layer in section.layers):
+        pool = score.pools[layer.pool]
+        stems[layer.strokes is not None].update(pool.stems, pool.off_key or (), pool.off_tempo or ())
+    return stems[True] - stems[False]

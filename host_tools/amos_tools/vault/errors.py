@@ -118,7 +118,7 @@ class SameStem(VaultError):
 
 
 class BadTag(VaultError):
-    """A further column whose name or text is too long or unprintable, or too many of them."""
+    """A further column whose name or text is too long or unprintable, or too many; a pickup that is no length."""
 
 
 class MissingFacts(VaultError):

@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from amos_cli.names import hint, nfc
 from amos_tools.chords import parse_changes
+from amos_tools.pickups import COLUMNS, PICKUP_EXPECTED, pickup_seconds
 from amos_tools.stems import NO_CREDITS, PPM, ROLES, Credits, Split, StemFacts
 from amos_tools.vault import errors
 from amos_tools.vault.credits import CREDIT_FIELDS, YES_OR_NO, checked_text, credit_texts, parse_credits, parse_isrc
@@ -63,6 +64,8 @@ def parse_facts(file: str, fields: Mapping[str, str]) -> StatedFacts:
     for name in ("title", "artist", "splits", "role"):
         if not values[name]:
             raise errors.MissingFacts(file, name, "a value", "nothing")
+    tempo_mbpm = _tempo(file, values["tempo"])
+    _check_pickup(file, tags, tempo_mbpm)
     return StatedFacts(
         title=checked_text(file, "title", values["title"], TITLE_MAX_BYTES),
         artist=checked_text(file, "artist", values["artist"], ARTIST_MAX_BYTES),
@@ -70,7 +73,7 @@ def parse_facts(file: str, fields: Mapping[str, str]) -> StatedFacts:
         role=_role(file, values["role"]),
         opt_in=_opt_in(file, values["opt_in"]),
         key=_key(file, values["key"]),
-        tempo_mbpm=_tempo(file, values["tempo"]),
+        tempo_mbpm=tempo_mbpm,
         beats=_beats(file, values["beats"]),
         isrc=parse_isrc(file, values["isrc"]),
         credits=parse_credits(file, values),
@@ -165,6 +168,16 @@ def _check_changes(file: str, text: str) -> None:
         raise errors.BadTag(
             file, "changes", str(error).removeprefix("expected ").partition(", found")[0], text
         ) from None
+
+
+def _check_pickup(file: str, tags: tuple[tuple[str, str], ...], tempo_mbpm: int | None) -> None:
+    """Where the first downbeat is must be one place, and a length."""
+    said = [(name, text) for name, text in tags if name.casefold() in COLUMNS]
+    if len(said) > 1:
+        raise errors.BadTag(file, said[1][0], f"`{said[0][0]}` or `{said[1][0]}`, not both", said[1][1])
+    for name, text in said:
+        if pickup_seconds(text, tempo_mbpm) is None:
+            raise errors.BadTag(file, name, PICKUP_EXPECTED, text)
 
 
 def _ppm(file: str, text: str) -> int:

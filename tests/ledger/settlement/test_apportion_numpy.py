@@ -9,6 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from amos.protocol.ledger_limits import PPM
+from amos_ledger.settlement import apportion_numpy
 from amos_ledger.settlement.apportion_numpy import AMOUNT_MAX, Amounts, Shares, apportion_shares, divide, shares_of
 from amos_ledger.settlement.apportionment import SettlementError, apportion, settle, tie_key
 
@@ -126,3 +127,13 @@ def test_a_pool_that_does_not_fit_is_refused(pool: int) -> None:
 def test_play_below_nothing_is_refused() -> None:
     with pytest.raises(SettlementError, match="ticks: expected none below 0, found -1"):
         divided(1, [-1], shares_of([0], [0], [PPM], 1))
+
+
+def test_keys_that_leave_no_room_for_their_ppm_sort_as_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [(stem, payee, PPM // 4) for stem in range(4) for payee in range(4)][::-1]
+    narrow = shares_of(*zip(*rows, strict=True), 4)
+    monkeypatch.setattr(apportion_numpy, "_KEY_MAX", 0)
+    wide = shares_of(*zip(*rows, strict=True), 4)
+    for one, other in zip(vars(narrow).values(), vars(wide).values(), strict=True):
+        assert one.dtype == other.dtype
+        assert one.tolist() == other.tolist()

@@ -17,7 +17,7 @@ from amos_ledger.settlement.statement import core_bytes
 
 STEMS = 6
 SPLITS = ([("ann", 1_000_000)], [("bob", 333_333), ("ann", 666_667)], [("cy-dee", 0), ("bob", 1_000_000)])
-TITLES = ("Plain", 'He said "no"\\', "Ærlig \U0001f3b5\u2028", "")
+TITLES = ("Plain", "100 %d % %%", 'He said "no"\\', "Ærlig \U0001f3b5\u2028", "")
 
 stems, devices = (st.sampled_from([bytes([number]) * 16 for number in range(many)]) for many in (STEMS, 4))
 keys = st.builds(
