@@ -52,10 +52,10 @@ class LoopStage(Stage):
         end_beat = first_beat + beats
         self._make_due(slot, layer, end_beat)
         offset = frame + cue - clock.frame(first_beat)
-        if offset >= natural:
+        body = clock.frame(end_beat) - cue - frame
+        if offset >= natural or body <= 0:
             slot.swapping = False
             return  # shorter than its beats, and over by now
-        body = clock.frame(end_beat) - cue - frame
         period = clock.frames(beats)
         fade = min(layer.fade_frames, period >> 1)
         if fade and self._is_round(stem):
