@@ -103,6 +103,18 @@ def test_a_stopped_process_leaves_the_disk_as_a_killed_one(
         assert named_plainly(read_state(script.world.path)) == named_plainly(stopped[count])
 
 
+def test_what_was_seen_is_judged_of_a_state_that_is_known(script: Script, fresh: Callable[[], Witness]) -> None:
+    aftermaths, witness = Aftermaths(), fresh()
+    state = read_state(script.world.path)
+    aftermaths.follow(witness, state)
+    aftermaths.follow(witness, state)
+    assert str(aftermaths) == "2 cuts, 1 different states, 1 when recovered"
+    fresh()
+    script.run(witness.hear)
+    with pytest.raises(AssertionError, match="a receipt for leaf"):
+        aftermaths.follow(witness, state)
+
+
 @pytest.mark.sweep
 @pytest.mark.parametrize("shard", range(SHARDS))
 def test_killed_at_every_operation(script: Script, fresh: Callable[[], Witness], tmp_path: Path, shard: int) -> None:
