@@ -7,6 +7,7 @@ it left, judged by `ledger_check`.
 
 import random
 import shutil
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -184,7 +185,10 @@ COMMANDS = (Init, Rebuild, RecoverFromNothing, RecoverOverYesterday, Forgo)
 
 
 @pytest.fixture(params=COMMANDS, ids=lambda kind: kind.__name__)
-def command(request: pytest.FixtureRequest, lived: Lived) -> Command:
+def command(request: pytest.FixtureRequest, lived: Lived, monkeypatch: pytest.MonkeyPatch) -> Command:
+    """The clock stands, since a store that is made keeps what it showed: what is the same otherwise is the same."""
+    unix_s = time.time()
+    monkeypatch.setattr(time, "time", lambda: unix_s)
     made: Command = request.param(lived)
     return made
 
@@ -270,7 +274,7 @@ def test_killed_at_every_operation(command: Command, tmp_path: Path) -> None:
     again = Again(command)
 
     def work(_tell: Tell) -> None:
-        command.lived.script.move(path)
+        command.world.path = path
         command.run()
 
     def stopped(_stop: Stop) -> int:
