@@ -156,18 +156,21 @@ class Script:
             registry.revoke(self.folder, store, data)
             registry.publish(self.folder, store)
 
-    def _begun(self, tell: Tell) -> Ledger:
-        """The ledger at work; one that could not read its folder says so, and is begun again."""
-        try:
-            return Ledger(self.folder)
-        except COMMANDS_SAY as error:
-            tell(("refused", f"begin: {error!r}"))
-            return Ledger(self.folder)
+    def _begun(self, tell: Tell) -> Ledger | None:
+        """The ledger at work; one that cannot read its folder says so, and is begun again once."""
+        for _ in range(2):
+            try:
+                return Ledger(self.folder)
+            except COMMANDS_SAY as error:
+                tell(("refused", f"begin: {error!r}"))
+        return None
 
     def run(self, tell: Tell, days: int = 1, close: bool = True) -> None:
         """All of it, with one ledger at work, `days` times, but for commands that said that they are done. What is
         refused by name is told; nothing else may be raised."""
         ledger = self._begun(tell)
+        if ledger is None:
+            return
         done: set[str] = set()
         for day in range(days):
             tell(("day", day))

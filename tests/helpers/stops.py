@@ -6,6 +6,7 @@ runs is at hand; it runs `work(tell)` and ends without unwinding. What it tells 
 """
 
 import ctypes
+import gc
 import os
 import pickle
 import select
@@ -66,7 +67,8 @@ class Operation:
 
 @dataclass(frozen=True)
 class Stop:
-    """The process is about to do this; `call` is where in its program and with what words, `told` what it said."""
+    """The process is about to do this; `call` is where in its program and with what words (and, where it has fewer than
+    six, with what else the registers hold), `told` what it said."""
 
     operation: Operation
     call: tuple[int, ...]
@@ -128,6 +130,7 @@ def work_and_tell(told: socket.socket, work: Callable[[Tell], None]) -> NoReturn
     def tell(item: Any) -> None:
         told.sendmsg([pickle.dumps(item)])  # the one way to send that no driver of a database takes
 
+    gc.freeze()  # when garbage is collected, and with it what is open, is counted from here: the same in each run
     try:
         work(tell)
         code = 0

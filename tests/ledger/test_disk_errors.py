@@ -21,6 +21,8 @@ from stops import DIE, GO_ON, Operation, Ran, Stop, run_stopping
 from storage_faults import FAILING, OPERATIONS, failing_at, failing_from, recorded
 
 SAMPLE = 5
+BEGINNING = 8
+"""Operations until a ledger has read its folder and begun its work."""
 SHARDS = 4
 ERRORS = ("EIO", "ENOSPC")
 
@@ -125,7 +127,8 @@ def full_from(aftermaths: Aftermaths, witness: Witness, operations: list[Operati
 
 
 def test_full_from_some_operations_on(fresh: Callable[[], Witness], operations: list[Operation]) -> None:
-    for at in random.Random(5).sample(range(len(operations)), SAMPLE):
+    beginning = range(BEGINNING)
+    for at in (*beginning, *random.Random(5).sample(range(BEGINNING, len(operations)), SAMPLE)):
         full_from(Aftermaths(), fresh(), operations, at)
 
 
