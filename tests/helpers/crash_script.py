@@ -40,6 +40,7 @@ OLD_SEGMENTS, OLD_MINUTES = 16, 220
 came, unlike segments, cost a closing nothing."""
 
 COMMANDS = ("pack", "ruling", "opt-outs", "loss", "pool", "closing", "closing of a pool", "revocation")
+CLOSINGS = ("closing", "closing of a pool")
 COMMANDS_SAY = (LedgerError, OSError, sqlite3.Error)
 """What a command may end with (`one_line_errors` makes a sentence of it). The ledger at work raises nothing at all."""
 
@@ -166,7 +167,7 @@ class Script:
         return None
 
     def run(self, tell: Tell, days: int = 1, close: bool = True) -> None:
-        """All of it, with one ledger at work, `days` times, but for commands that said that they are done. What is
+        """All of it, with one ledger at work, `days` times, but for closings that said that they are done. What is
         refused by name is told; nothing else may be raised."""
         ledger = self._begun(tell)
         if ledger is None:
@@ -184,7 +185,7 @@ class Script:
                     tell(("refused", f"{name}: {error!r}"))
                     found = ()
                 else:
-                    done |= {name} & {*COMMANDS}
+                    done |= {name} & {*CLOSINGS}
                 tell(("saw", self.seen(found)))
         if close:
             ledger.close()

@@ -19,6 +19,7 @@ from typing import Any, NoReturn
 
 MESSAGE_BYTES_MAX = 1 << 20
 WAIT_S = 120
+PATH_BYTES_MAX = 4096
 GO_ON, DIE = 0, -1
 """What may be decided at a stop, beside the number of an error."""
 
@@ -71,8 +72,15 @@ class Stop:
     six, with what else the registers hold), `told` what it said."""
 
     operation: Operation
+    pid: int
     call: tuple[int, ...]
     told: list[Any]
+
+    def text(self, place: int) -> bytes:
+        """The argument at this place, counted from 0, which is the address of a text."""
+        with open(f"/proc/{self.pid}/mem", "rb", buffering=0) as memory:
+            memory.seek(self.call[2 + place])
+            return memory.read(PATH_BYTES_MAX).partition(b"\0")[0]
 
 
 Decide = Callable[[Stop], int]
@@ -207,7 +215,7 @@ class _Watcher:
         name = self._names[notice.number]
         self._counts[name] += 1
         call = (notice.number, notice.instruction, *notice.arguments)
-        decided = self._decide(Stop(Operation(name, self._counts[name]), call, self.told))
+        decided = self._decide(Stop(Operation(name, self._counts[name]), notice.pid, call, self.told))
         if decided == DIE:
             os.kill(notice.pid, signal.SIGKILL)
             return False

@@ -25,6 +25,8 @@ BEGINNING = 8
 """Operations until a ledger has read its folder and begun its work."""
 SHARDS = 4
 ERRORS = ("EIO", "ENOSPC")
+OPENING = ("open", "openat")
+"""Of these the first names the file in its first word, the other in its second."""
 
 pytestmark = pytest.mark.usefixtures("stops")
 
@@ -77,11 +79,12 @@ class Interrupter:
         self.repeated: Counter[str] = Counter()
         self.given_up: Operation | None = None
         self._interrupted: Stop | None = None
+        self._path = b""
 
     def decide(self, stop: Stop) -> int:
         name, number = stop.operation.name, stop.operation.number
         if self._interrupted is not None:
-            if self._interrupted.call != stop.call:
+            if (self._interrupted.call, self._path) != (stop.call, self._path_of(stop)):
                 return DIE
             self._interrupted = self.given_up = None
             self.repeated[name] += 1
@@ -89,8 +92,13 @@ class Interrupter:
         operation = Operation(name, number - self.repeated[name])
         if operation in self.passed_over:
             return GO_ON
-        self._interrupted, self.given_up = stop, operation
+        self._interrupted, self.given_up, self._path = stop, operation, self._path_of(stop)
         return errno.EINTR
+
+    def _path_of(self, stop: Stop) -> bytes:
+        """That of a file to be opened: the same words may be at the same place for another one."""
+        name = stop.operation.name
+        return stop.text(OPENING.index(name)) if name in OPENING else b""
 
 
 @pytest.mark.sweep
