@@ -6,7 +6,6 @@ it is for `make sweep`; a seeded sample runs always, in which the process is kil
 """
 
 import random
-import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +13,7 @@ from pathlib import Path
 import pytest
 from aftermath import Aftermaths
 from crash_script import Script, Witness
-from folder_state import State, read_state
+from folder_state import read_state
 from stops import GO_ON, Stop, Tell, run_stopping
 from storage_faults import OPERATIONS, killed_at, recorded
 
@@ -74,33 +73,6 @@ def each_moment(script: Script, fresh: Callable[[], Witness], path: Path, look: 
     ran = run_stopping(OPERATIONS, work, stopped)
     assert ran.code == 0, ran.told[-1]
     return count
-
-
-def named_plainly(state: State) -> State:
-    """Without what is drawn by lot: the names of files that are being written, and the salt of SQLite's write-ahead
-    log, on which the checksums in it rest."""
-    log = len(state.get("ledger.sqlite-wal") or b"")
-    plain = {re.sub(r"[.][0-9a-f]{12}[.]new$", ".new", name): data for name, data in state.items()}
-    return plain | {"ledger.sqlite-wal": b"%d" % log}
-
-
-def test_a_stopped_process_leaves_the_disk_as_a_killed_one(
-    script: Script, fresh: Callable[[], Witness], tmp_path: Path
-) -> None:
-    fresh()
-    operations = recorded(OPERATIONS, script.run)
-    chosen = random.Random(13).sample(range(1, len(operations) + 1), 4)
-    stopped = {}
-
-    def look(count: int, witness: Witness) -> None:
-        if count in chosen:
-            stopped[count] = read_state(tmp_path / "ledger")
-
-    each_moment(script, fresh, tmp_path / "ledger", look)
-    for count in chosen:
-        fresh()
-        assert killed_at(operations[count - 1], script.run).killed
-        assert named_plainly(read_state(script.world.path)) == named_plainly(stopped[count])
 
 
 def test_what_was_seen_is_judged_of_a_state_that_is_known(script: Script, fresh: Callable[[], Witness]) -> None:
