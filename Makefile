@@ -5,7 +5,8 @@
 # make sweep                      the long runs: every power cut of the journal, two hundred kills, two hundred runs of
 #                                 every fault between player and ledger, ten minutes of sound under load, the portable tests
 #                                 on the newest MicroPython and on an emulated Cortex-M,
-#                                 a ledger killed, cut off and refused at every operation on its disk
+#                                 a ledger killed, without power and refused at every operation on its disk, and killed in
+#                                 every state of a PostgreSQL database
 # make fuzz CASES=1000000         hostile bytes at every door, and as many messages again to the ledger's intake
 
 PYTHON ?= python3

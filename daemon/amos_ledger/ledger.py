@@ -216,11 +216,9 @@ class Ledger:
 
     def _with_key_before(self, replies: list[Reply]) -> list[Reply]:
         """The replies; in a time of transition those with a receipt have one by the key before, too."""
-        key = self.folder.key_before(time.time())
-        if key is None:
-            return replies
         try:
-            return with_twins(replies, self.folder, self._opened(), key)
+            key = self.folder.key_before(time.time())
+            return replies if key is None else with_twins(replies, self.folder, self._opened(), key)
         except STORAGE_ERRORS as error:
             self._note(error)
             return replies

@@ -8,12 +8,14 @@ import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 from every_kind import signed_opt_outs
 from ledger_check import Check, Seen
 
 from amos.protocol.answer import RECEIPTED, UNAVAILABLE
+from amos.protocol.batch import batch_entry
 from amos.protocol.licence_pool import OPEN
 from amos.protocol.loss import Loss, sign_loss
 from amos.protocol.revocation import Revocation, sign_revocation
@@ -33,10 +35,12 @@ NOON = 1_793_534_400
 LATER = NOON + 3600
 """After the closing, and near enough to `NOON` that the day can be begun again: a ledger refuses a clock a day back."""
 
-OLD_SEGMENTS = 236
-"""In the log before the day begins, so that the 256th entry, which fills a tile, comes in it."""
+OLD_SEGMENTS, OLD_MINUTES = 16, 220
+"""In the log before the day begins, so that the 256th entry, which fills a tile, comes in it. Minutes in which nothing
+came, unlike segments, cost a closing nothing."""
 
 COMMANDS = ("pack", "ruling", "opt-outs", "loss", "pool", "closing", "closing of a pool", "revocation")
+CLOSINGS = ("closing", "closing of a pool")
 COMMANDS_SAY = (LedgerError, OSError, sqlite3.Error)
 """What a command may end with (`one_line_errors` makes a sentence of it). The ledger at work raises nothing at all."""
 
@@ -62,6 +66,9 @@ class Script:
         world = self.world
         plain, forked, late = (world.device(number) for number in (1, 2, 3))
         self.old = [plain.seal() for _ in range(OLD_SEGMENTS)]
+        with self.folder.open_store() as store, store.transaction():
+            for minute_s in range(NOON - 60 * OLD_MINUTES, NOON, 60):
+                store.note_batch(store.append([batch_entry(minute_s)]), minute_s)
         world.ledger.take([self._message(plain, segment) for segment in self.old], NOON)
         world.ledger.close()
         self._plan(plain, forked, late)
@@ -73,7 +80,7 @@ class Script:
         first, second, third, fourth = ([plain.seal() for _ in range(count)] for count in (4, 1, 2, 2))
         late.pack = other.id
         waiting = [late.seal() for _ in range(2)]
-        enrolment = Message.of(new.topic(ENROLMENT), new.enrolment(world.operator))
+        enrolment = self._enrolment(new)
         nonce = Message(plain.topic(TIME), bytes(16), bytes(32), 16)
         hole = sign_loss(
             Loss(version=1, device_id=new.key.id, first=2, last=3, unix_s=1), world.operator.id, world.operator.sign
@@ -115,6 +122,13 @@ class Script:
     def folder(self) -> Folder:
         return Folder(self.world.path)
 
+    def move(self, path: Path) -> None:
+        """The ledger is in another folder from here on, for this process."""
+        self.world.path, self.world.folder = path, Folder(path)
+
+    def _enrolment(self, device: Any) -> Message:
+        return Message.of(device.topic(ENROLMENT), device.enrolment(self.world.operator))
+
     def _message(self, device: Any, segment: bytes) -> Message:
         message: Message = device.message(segment)
         self.sent[message.sha256] = segment
@@ -143,27 +157,35 @@ class Script:
             registry.revoke(self.folder, store, data)
             registry.publish(self.folder, store)
 
-    def _begun(self, tell: Tell) -> Ledger:
-        """The ledger at work; one that could not read its folder says so, and is begun again."""
-        try:
-            return Ledger(self.folder)
-        except COMMANDS_SAY as error:
-            tell(("refused", f"begin: {error!r}"))
-            return Ledger(self.folder)
+    def _begun(self, tell: Tell) -> Ledger | None:
+        """The ledger at work; one that cannot read its folder says so, and is begun again once."""
+        for _ in range(2):
+            try:
+                return Ledger(self.folder)
+            except COMMANDS_SAY as error:
+                tell(("refused", f"begin: {error!r}"))
+        return None
 
     def run(self, tell: Tell, days: int = 1, close: bool = True) -> None:
-        """All of it, with one ledger at work, `days` times. What is refused by name is told; nothing else may be
-        raised."""
+        """All of it, with one ledger at work, `days` times, but for closings that said that they are done. What is
+        refused by name is told; nothing else may be raised."""
         ledger = self._begun(tell)
+        if ledger is None:
+            return
+        done: set[str] = set()
         for day in range(days):
             tell(("day", day))
             for name, step in self.steps:
+                if name in done:
+                    continue
                 try:
                     found = step(ledger)
                 except COMMANDS_SAY as error:
                     assert name in COMMANDS, f"{name}: {error!r}"
                     tell(("refused", f"{name}: {error!r}"))
                     found = ()
+                else:
+                    done |= {name} & {*CLOSINGS}
                 tell(("saw", self.seen(found)))
         if close:
             ledger.close()
@@ -222,9 +244,19 @@ class Witness:
         return check
 
     def go_on(self) -> Check:
-        """A fresh process begins the day again; in the end everything is there that should be."""
-        for reply in Ledger(self.script.folder).tick():
+        """Fresh processes recover and begin the day again; in the end everything is there that should be."""
+        self.recover()
+        return self.live_on()
+
+    def recover(self) -> None:
+        """A fresh process does what waits, and ends."""
+        ledger = Ledger(self.script.folder)
+        for reply in ledger.tick():
             self.hear(("saw", self.script.seen([reply])))
+        ledger.close()
+
+    def live_on(self) -> Check:
+        """Another one begins the day again."""
         self.script.run(self.hear)
         return self.judge_end()
 

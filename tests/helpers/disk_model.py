@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from folder_state import State
+
 SECTOR_BYTES = 512
 TRACED = (
     *("open", "openat", "lseek", "write", "pwrite64", "ftruncate", "fsync", "fdatasync", "sendmsg"),
@@ -69,8 +71,11 @@ class File:
 
     def content(self, kept: "Kept | None" = None) -> bytes:
         """All of it, or with what is `kept` of what is not certain."""
+        changes = self.since if kept is None else kept.changes(self.since)
+        if not changes:
+            return self.certain
         data = bytearray(self.certain)
-        for where, piece in self.since if kept is None else kept.changes(self.since):
+        for where, piece in changes:
             end = where + len(piece or b"")
             data.extend(bytes(max(0, end - len(data))))
             if piece is None:
@@ -240,9 +245,9 @@ class Disk:
             return None
         return node.content() if isinstance(node, File) else None
 
-    def cut(self, target: Path, kept: Kept) -> None:
-        """Write what is there after a power cut into a new folder."""
-        _restore(self._top, target, kept)
+    def state(self, kept: Kept) -> State:
+        """What is there after a power cut."""
+        return _left(self._top, "", kept)
 
 
 _OF_NAMES = (
@@ -259,13 +264,15 @@ def _loaded(path: Path) -> Directory:
     return Directory(nodes, dict(nodes))
 
 
-def _restore(folder: Directory, target: Path, kept: Kept) -> None:
-    target.mkdir()
+def _left(folder: Directory, inside: str, kept: Kept) -> State:
     names = dict(folder.certain)
     for change in kept.names(folder.since):
         _name(names, change)
+    state: State = {}
     for name, node in names.items():
         if isinstance(node, Directory):
-            _restore(node, target / name, kept)
+            state[inside + name] = None
+            state |= _left(node, f"{inside}{name}/", kept)
         elif not name.endswith("-shm"):
-            (target / name).write_bytes(node.content(kept))
+            state[inside + name] = node.content(kept)
+    return state

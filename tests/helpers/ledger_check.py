@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import dataclass, field
+from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -47,6 +48,42 @@ def read_database(place: Path | str, sql: str) -> list[tuple[Any, ...]]:
         return connection.execute(sql).fetchall()
 
 
+@dataclass(frozen=True)
+class Log:
+    """The entries of a log; `segments` are leaf index → usage segment (and its payload)."""
+
+    entries: tuple[bytes, ...]
+    tree: Tree
+    segments: dict[int, tuple[Signed, dict[int, Any]]]
+
+
+@lru_cache(maxsize=512)  # a sweep finds the same few logs thousands of times
+def _read_log(entries: tuple[bytes, ...]) -> Log:
+    """All segments, each verified by the key that an enrolment before it names."""
+    keys: dict[bytes, bytes] = {}
+    segments = {}
+    for index, entry in enumerate(entries):
+        if not entry.startswith(COSE):
+            continue
+        signed = read_signed(entry)
+        if signed.typ == ENROLMENT:
+            for key in _keys(signed.content):
+                keys[sha256(key).digest()[:16]] = key
+        elif signed.typ == USAGE:
+            assert signed.is_by(keys[signed.kid]), f"leaf {index}: a segment that its device did not sign"
+            segments[index] = signed, signed.content
+    return Log(entries, Tree(entries), segments)
+
+
+@lru_cache(maxsize=4096)
+def _read_receipt(segment: bytes, receipt: bytes, public_key: bytes) -> tuple[int, int, bytes, bool]:
+    """(leaf index, size of the tree, its root, whether the key signed that) if it is for this segment."""
+    signed = read_signed(receipt)
+    size, index, path = read_whole(signed.unprotected[396][-1][0])
+    root = root_of_path(segment, index, size, path)
+    return index, size, root, signed.is_by(public_key, root)
+
+
 class Check:
     """One look at the ledger of `folder`, whose database is `database` (its own file when None)."""
 
@@ -58,28 +95,11 @@ class Check:
         self._database: Path | str = database or folder / "ledger.sqlite"
         rows = self._rows("SELECT leaf_index, bytes FROM entry ORDER BY leaf_index")
         assert [index for index, _entry in rows] == list(range(len(rows))), "a hole in the log"
-        self.entries = [bytes(entry) for _index, entry in rows]
-        self.tree = Tree(self.entries)
-        self.segments = self._segments()
+        log = _read_log(tuple(bytes(entry) for _index, entry in rows))
+        self.entries, self.tree, self.segments = log.entries, log.tree, log.segments
 
     def _rows(self, sql: str) -> list[tuple[Any, ...]]:
         return read_database(self._database, sql)
-
-    def _segments(self) -> dict[int, tuple[Signed, dict[int, Any]]]:
-        """Leaf index → usage segment (and its payload), each verified by the key that an enrolment before it names."""
-        keys: dict[bytes, bytes] = {}
-        found = {}
-        for index, entry in enumerate(self.entries):
-            if not entry.startswith(COSE):
-                continue
-            signed = read_signed(entry)
-            if signed.typ == ENROLMENT:
-                for key in _keys(signed.content):
-                    keys[sha256(key).digest()[:16]] = key
-            elif signed.typ == USAGE:
-                assert signed.is_by(keys[signed.kid]), f"leaf {index}: a segment that its device did not sign"
-                found[index] = signed, signed.content
-        return found
 
     def all(self, seen: Seen) -> None:
         """Everything that this page's head names."""
@@ -100,12 +120,10 @@ class Check:
     def receipts(self, receipts: Iterable[tuple[bytes, bytes]]) -> None:
         """What was receipted is where its receipt says."""
         for segment, receipt in receipts:
-            signed = read_signed(receipt)
-            size, index, path = read_whole(signed.unprotected[396][-1][0])
+            index, size, root, is_signed = _read_receipt(segment, receipt, self.key)
             assert index < len(self.entries), f"a receipt for leaf {index} of {len(self.entries)}"
             assert self.entries[index] == segment, f"a receipt for leaf {index}, where something else stands"
-            root = root_of_path(segment, index, size, path)
-            assert signed.is_by(self.key, root), "a receipt that the ledger did not sign"
+            assert is_signed, "a receipt that the ledger did not sign"
             assert size <= self.tree.size and self.tree.root(size) == root, "a receipt of another history"
 
     def totals(self) -> None:
@@ -178,7 +196,9 @@ class Check:
         data = path.read_bytes()
         if level == "entries":
             first = index * TILE_WIDTH
-            assert split_bundle(data) == self.entries[first : first + width], f"{path}: other entries than the log's"
+            assert tuple(split_bundle(data)) == self.entries[first : first + width], (
+                f"{path}: other entries than the log's"
+            )
         else:
             assert data == self.tree.tile(int(level), index, width), f"{path}: other hashes than the log's"
             assert len(data) == 32 * width, f"{path}: a tile of entries that are not there"

@@ -1,7 +1,9 @@
 """The Merkle tree of RFC 9162, and signed notes and tiles of C2SP, in words that share nothing with `amos`."""
 
 import base64
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import sha256
 
 from plain_cbor import good_signature
@@ -20,7 +22,7 @@ def node(left: bytes, right: bytes) -> bytes:
 class Tree:
     """All hashes of complete subtrees over these entries: `rows[level][index]`."""
 
-    def __init__(self, entries: list[bytes]) -> None:
+    def __init__(self, entries: Sequence[bytes]) -> None:
         self.size = len(entries)
         self.rows = [[leaf(entry) for entry in entries]]
         while len(row := self.rows[-1]) > 1:
@@ -70,6 +72,7 @@ class Head:
     root: bytes
 
 
+@lru_cache(maxsize=4096)
 def read_note(note: bytes, origin: str, public_key: bytes) -> Head:
     """The tree head of a signed note by this log's key; asserts its signature."""
     text, _, signatures = note.partition(b"\n\n")

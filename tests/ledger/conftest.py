@@ -14,7 +14,9 @@ from typing import Any
 
 import pytest
 from crash_script import Script, Witness
+from needed import missing
 from patience import wait_until
+from stops import library
 
 from amos.crypto import key_id, public_key, sign, verify
 from amos.protocol.answer import ACCEPTED, Answer
@@ -307,6 +309,13 @@ def script(shared_world: World) -> Script:
     return Script(shared_world)
 
 
+@pytest.fixture(scope="session")
+def stops() -> None:
+    """The kernel can stop a process at its system calls here."""
+    if library() is None:
+        missing("libseccomp2 (2.5) or Linux 5.8 is missing: apt install libseccomp2")
+
+
 @pytest.fixture(scope="module")
 def fresh(script: Script, tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Witness]:
     """Puts the ledger back as it was when the day began."""
@@ -318,6 +327,7 @@ def fresh(script: Script, tmp_path_factory: pytest.TempPathFactory) -> Callable[
         shutil.copytree(kept, path)
         return Witness(script)
 
+    script.run(lambda item: None)  # what is imported late is imported, and no part of the day
     return again
 
 

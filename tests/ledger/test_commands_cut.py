@@ -7,6 +7,7 @@ it left, judged by `ledger_check`.
 
 import random
 import shutil
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,9 +16,11 @@ from typing import Any
 import pytest
 from audited import audited
 from crash_script import Script, Witness
-from disk_model import NAMES, NOTHING, STRACE_FLAGS, TRACED, Disk, Kept, calls_of, torn
+from disk_model import NAMES, NOTHING, STRACE_FLAGS, TRACED, Call, Disk, Kept, calls_of, torn
+from folder_state import State, digest, read_state, write_state
 from ledger_check import Check, Seen
-from storage_faults import OPERATIONS, Operation, calls, killed_at, recorded, run
+from stops import GO_ON, Stop, Tell, run_stopping
+from storage_faults import OPERATIONS, calls, killed_at, recorded, run
 
 from amos.protocol.forgone import Forgone, sign_forgone
 from amos_ledger.folder import Folder, init_folder
@@ -32,13 +35,15 @@ SAMPLE = 3
 
 @dataclass
 class Lived:
-    """A ledger after a day; `mirror` is what it published, `yesterday` its folder before the day."""
+    """A ledger after a day; `mirror` is what it published, `yesterday` its folder before the day, `full` what is in
+    it."""
 
     script: Script
     witness: Witness
     today: Path
     yesterday: Path
     mirror: Path
+    full: Check
 
 
 @pytest.fixture(scope="module")
@@ -48,9 +53,10 @@ def lived(script: Script, fresh: Callable[[], Witness], tmp_path_factory: pytest
     path = script.world.path
     yesterday = Path(shutil.copytree(path, home / "yesterday"))
     script.run(witness.hear)
-    witness.judge_end()
+    full = witness.judge_end()
     today = Path(shutil.copytree(path, home / "today"))
-    return Lived(script, witness, today, yesterday, Path(shutil.copytree(audited(Folder(today)), home / "mirror")))
+    mirror = Path(shutil.copytree(audited(Folder(today)), home / "mirror"))
+    return Lived(script, witness, today, yesterday, mirror, full)
 
 
 class Command:
@@ -59,8 +65,12 @@ class Command:
     def __init__(self, lived: Lived) -> None:
         self.lived = lived
         self.world: Any = lived.script.world
-        self.path: Path = self.world.path
         self.witness = lived.witness
+
+    @property
+    def path(self) -> Path:
+        path: Path = self.world.path
+        return path
 
     def prepare(self) -> None:
         shutil.rmtree(self.path, ignore_errors=True)
@@ -121,12 +131,9 @@ class RecoverFromNothing(Command):
         """There may be no store at all, and none that is not whole."""
         if (self.path / "ledger.sqlite").exists():
             with Store(self.path / "ledger.sqlite") as store:
-                assert store.size() == len(self.full.entries) and store.root() == self.full.tree.root(store.size())
-
-    @property
-    def full(self) -> Check:
-        """The ledger as it was."""
-        return Check(self.lived.today, self.world.folder.trust.origin, self.world.folder.public_key)
+                assert store.size() == len(self.lived.full.entries) and store.root() == self.lived.full.tree.root(
+                    store.size()
+                )
 
     def end(self) -> None:
         self.witness.copy().judge()
@@ -146,7 +153,7 @@ class RecoverOverYesterday(RecoverFromNothing):
         """Yesterday's store or today's, or none."""
         if (self.path / "ledger.sqlite").exists():
             with Store(self.path / "ledger.sqlite") as store:
-                assert store.root() == self.full.tree.root(store.size())
+                assert store.root() == self.lived.full.tree.root(store.size())
 
 
 class Forgo(RecoverOverYesterday):
@@ -178,71 +185,114 @@ COMMANDS = (Init, Rebuild, RecoverFromNothing, RecoverOverYesterday, Forgo)
 
 
 @pytest.fixture(params=COMMANDS, ids=lambda kind: kind.__name__)
-def command(request: pytest.FixtureRequest, lived: Lived) -> Command:
+def command(request: pytest.FixtureRequest, lived: Lived, monkeypatch: pytest.MonkeyPatch) -> Command:
+    """The clock stands, since a store that is made keeps what it showed: what is the same otherwise is the same."""
+    unix_s = time.time()
+    monkeypatch.setattr(time, "time", lambda: unix_s)
     made: Command = request.param(lived)
     return made
 
 
-def give_again(command: Command) -> None:
-    command.judge()
-    command.run()
-    command.end()
+class Again:
+    """Gives the command again on each state that was left: once on each, and once what follows from what that leaves.
+    `cuts` were looked at."""
+
+    def __init__(self, command: Command) -> None:
+        self._command = command
+        self._left: set[bytes] = set()
+        self._ended: set[bytes] = set()
+        self.cuts = 0
+
+    def on(self, state: State) -> None:
+        """The command was cut short, and left this."""
+        self.cuts += 1
+        if _is_among(self._left, state):
+            return
+        write_state(self._command.path, state)
+        self._command.judge()
+        self._command.run()
+        if not _is_among(self._ended, read_state(self._command.path)):
+            self._command.end()
+
+    def __str__(self) -> str:
+        return f"{self.cuts} cuts, {len(self._left)} different states, {len(self._ended)} after the command"
 
 
-def kill(strace: list[str], command: Command, operation: Operation) -> bool:
-    """Whether it came to that operation."""
-    command.prepare()
-    ran = killed_at(strace, operation, lambda _tell: command.run())
-    assert ran.killed or ran.code == 0, ran.told
-    give_again(command)
-    return ran.killed
+def _is_among(states: set[bytes], state: State) -> bool:
+    """Whether it was there before."""
+    key = digest(state)
+    known = key in states
+    states.add(key)
+    return known
 
 
-def cut(strace: list[str], command: Command, trace: Path, chosen: Callable[[int], list[Kept]]) -> int:
-    """Lose power after each operation as `chosen` says of it; how many operations there are."""
+def recording(strace: list[str], command: Command, trace: Path) -> tuple[Disk, list[Call]]:
+    """The disk before the command, and what the command does to it."""
     command.prepare()
     disk = Disk(command.path)
     ran = run([*strace, *STRACE_FLAGS], [f"trace={calls(TRACED)}"], lambda _tell: command.run(), trace)
     assert ran.code == 0, ran.told
+    return disk, list(calls_of(trace))
+
+
+def cut(disk: Disk, found: list[Call], again: Again, chosen: Callable[[int], list[Kept]]) -> None:
+    """Lose power after each operation as `chosen` says of it."""
     count = 0
-    for call in calls_of(trace):
+    for call in found:
         disk.do(call)
         if call.name in OPERATIONS:
             count += 1
             for kept in chosen(count):
-                shutil.rmtree(command.path)
-                disk.cut(command.path, kept)
-                give_again(command)
-    return count
+                again.on(disk.state(kept))
 
 
-def test_killed_at_some_operations(strace: list[str], command: Command, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("stops")
+def test_killed_at_some_operations(command: Command) -> None:
     command.prepare()
-    operations = recorded(strace, OPERATIONS, lambda _tell: command.run(), tmp_path / "trace")
+    operations = recorded(OPERATIONS, lambda _tell: command.run())
     for operation in random.Random(7).sample(operations, SAMPLE):
-        kill(strace, command, operation)
+        command.prepare()
+        assert killed_at(operation, lambda _tell: command.run()).killed
+        Again(command).on(read_state(command.path))
 
 
 def test_power_cut_at_some_operations(strace: list[str], command: Command, tmp_path: Path) -> None:
     chance = random.Random(8)
-    count = cut(strace, command, tmp_path / "trace", lambda number: [])
+    disk, found = recording(strace, command, tmp_path / "trace")
+    count = sum(call.name in OPERATIONS for call in found)
     some = set(chance.sample(range(1, count + 1), SAMPLE))
-    cut(
-        strace,
-        command,
-        tmp_path / "trace",
-        lambda number: [chance.choice((NOTHING, NAMES, torn(f"{number}")))] if number in some else [],
-    )
+    kinds = (NOTHING, NAMES, torn("some"))
+    cut(disk, found, Again(command), lambda number: [chance.choice(kinds)] if number in some else [])
 
 
 @pytest.mark.sweep
-def test_killed_at_every_operation(strace: list[str], command: Command) -> None:
-    for name in OPERATIONS:
-        number = 1
-        while kill(strace, command, Operation(name, number)):
-            number += 1
+@pytest.mark.usefixtures("stops")
+def test_killed_at_every_operation(command: Command, tmp_path: Path) -> None:
+    """It stops before each of them, and is given again on the disk as it stands there: that is how a kill leaves it."""
+    command.prepare()
+    path = Path(shutil.copytree(command.path, tmp_path / "ledger"))
+    again = Again(command)
+
+    def work(_tell: Tell) -> None:
+        command.world.path = path
+        command.run()
+
+    def stopped(_stop: Stop) -> int:
+        again.on(read_state(path))
+        return GO_ON
+
+    ran = run_stopping(OPERATIONS, work, stopped)
+    assert ran.code == 0, ran.told
+    again.on(read_state(path))
+    print(f"{type(command).__name__} killed before {again}")
 
 
 @pytest.mark.sweep
 def test_power_cut_at_every_operation(strace: list[str], command: Command, tmp_path: Path) -> None:
-    cut(strace, command, tmp_path / "trace", lambda number: [NOTHING, NAMES, torn(f"{number}")])
+    again = Again(command)
+    cut(
+        *recording(strace, command, tmp_path / "trace"),
+        again,
+        lambda number: [NOTHING, NAMES, torn(f"{number}")],
+    )
+    print(f"{type(command).__name__} at power cuts: {again}")

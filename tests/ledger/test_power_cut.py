@@ -8,23 +8,29 @@ of it, torn. A fresh process goes on there, and is judged as in `test_every_oper
 import os
 import pickle
 import random
-import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from aftermath import CHECKPOINT, Aftermaths
 from crash_script import Witness
 from disk_model import EVERYTHING, NAMES, NOTHING, STRACE_FLAGS, TRACED, Call, Disk, Kept, calls_of, torn
+from folder_state import State, read_state
 from storage_faults import OPERATIONS, calls, run
 
 from amos_ledger.errors import LedgerError
 from amos_ledger.store.sqlite_database import SqliteDatabase
 
 SAMPLE = 16
-SHARDS = 8
-CHECKPOINT = "public/checkpoint"
+LEFT: dict[str, Callable[[int], Kept]] = {
+    "nothing": lambda count: NOTHING,
+    "names": lambda count: NAMES,
+    "some": lambda count: torn(f"{count} a"),
+    "something else": lambda count: torn(f"{count} b"),
+}
+"""What is not synced and is there nevertheless."""
 
 
 def record(strace: list[str], witness: Witness, trace: Path) -> list[Call]:
@@ -59,19 +65,8 @@ def moments(recording: list[Call], fresh: Callable[[], Witness]) -> Iterator[tup
             yield count, disk, witness
 
 
-def cut_and_go_on(disk: Disk, witness: Witness, kept: Kept) -> None:
-    path = witness.script.world.path
-    shutil.rmtree(path)
-    disk.cut(path, kept)
-    after = witness.copy()
-    after.judge()
-    after.go_on()
-
-
-def files(folder: Path) -> dict[str, bytes]:
-    """All that is in a folder, but for what is only in memory."""
-    found = [path for path in folder.rglob("*") if path.is_file() and not path.name.endswith("-shm")]
-    return {str(path.relative_to(folder)): path.read_bytes() for path in found}
+def wrong(made: State, played: State) -> list[str]:
+    return [name for name in made.keys() | played.keys() if made.get(name) != played.get(name)]
 
 
 def test_the_model_is_the_disk(strace: list[str], fresh: Callable[[], Witness], tmp_path: Path) -> None:
@@ -79,17 +74,14 @@ def test_the_model_is_the_disk(strace: list[str], fresh: Callable[[], Witness], 
     witness = fresh()
     path = witness.script.world.path
     found = record(strace, witness, tmp_path / "trace")
-    made = files(path)
+    made = read_state(path)
     fresh()
     disk = Disk(path)
     for call in found:
         disk.do(call)
-    disk.cut(tmp_path / "played", EVERYTHING)
-    played = files(tmp_path / "played")
-    assert [name for name in made.keys() | played.keys() if made.get(name) != played.get(name)] == []
-    disk.cut(tmp_path / "synced", NOTHING)
-    synced = files(tmp_path / "synced")
-    assert [name for name in made if made[name] != synced.get(name)] == [], "what is there in the end is synced"
+    assert wrong(made, disk.state(EVERYTHING)) == []
+    synced = disk.state(NOTHING)
+    assert wrong(made, {name: synced.get(name) for name in made}) == [], "what is there in the end is synced"
 
 
 def without_syncs_of_the_database(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -120,7 +112,7 @@ def test_a_ledger_that_does_not_sync_is_found_out(
     with pytest.raises((AssertionError, ValueError, LedgerError, sqlite3.Error)):
         for count, disk, witness in moments(found, fresh):
             if count % 40 == 0:
-                cut_and_go_on(disk, witness, NAMES)
+                Aftermaths().follow(witness, disk.state(NAMES))
 
 
 def test_a_power_cut_at_some_moments(recording: list[Call], fresh: Callable[[], Witness]) -> None:
@@ -128,13 +120,14 @@ def test_a_power_cut_at_some_moments(recording: list[Call], fresh: Callable[[], 
     chosen = set(random.Random(12).sample(range(1, total + 1), SAMPLE))
     for count, disk, witness in moments(recording, fresh):
         if count in chosen:
-            cut_and_go_on(disk, witness, (NOTHING, NAMES, torn(f"{count}"))[count % 3])
+            Aftermaths().follow(witness, disk.state((NOTHING, NAMES, torn(f"{count}"))[count % 3]))
 
 
 @pytest.mark.sweep
-@pytest.mark.parametrize("shard", range(SHARDS))
-def test_a_power_cut_at_every_moment(recording: list[Call], fresh: Callable[[], Witness], shard: int) -> None:
+@pytest.mark.parametrize("left", LEFT)
+def test_a_power_cut_at_every_moment(recording: list[Call], fresh: Callable[[], Witness], left: str) -> None:
+    aftermaths, count = Aftermaths(), 0
     for count, disk, witness in moments(recording, fresh):
-        if count % SHARDS == shard:
-            for kept in (NOTHING, NAMES, torn(f"{count} a"), torn(f"{count} b")):
-                cut_and_go_on(disk, witness, kept)
+        aftermaths.follow(witness, disk.state(LEFT[left](count)))
+    assert aftermaths.cuts == count > 500
+    print(f"power cut with {left} left: {aftermaths}")

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from audited import audited
 from disk_model import NAMES, NOTHING, STRACE_FLAGS, TRACED, Disk, Kept, Naming, calls_of
+from folder_state import write_state
 from storage_faults import calls, run
 
 from amos_ledger.folder import Folder
@@ -132,8 +133,7 @@ def test_names_that_persist_in_any_order(strace: list[str], world: Any, tmp_path
         if not (moved or (call.name == "fsync" and Path(call.path) == made.path)):
             continue
         for some in orders(4):
-            shutil.rmtree(made.path)
-            disk.cut(made.path, some)
+            write_state(made.path, disk.state(some))
             state = {
                 item.name: sha256(item.read_bytes()).digest() for item in made.path.glob("ledger.*") if item.is_file()
             }

@@ -92,6 +92,15 @@ def test_a_pack_with_a_stem_no_longer_than_its_pickup_is_refused():
         raise AssertionError("expected a refusal")
 
 
+def test_what_begins_late_lasts_until_a_point_after_it():
+    """A pickup of five beats, left out where the section begins: the next point less the pickup is before that."""
+    for beats in (None, [1]):
+        for more in ({"fade": 100}, {"rings": True}, {}):
+            changes = {} if beats is None else {"beats": indexes(*beats)}
+            vm = pickups_vm([layer(1, 0, grid=1, **more)], [5 * BEAT], [5 * BEAT + 116], bars=2, **changes)
+            assert all([event.frames > 0 for event in starts(vm.advance(20 * BAR))])
+
+
 def test_strokes_have_no_pickup():
     vm = pickups_vm([], sections=struck(version=2)["sections"])
     assert [event.frame for event in starts(vm.advance(BAR))] == [0, BEAT // 4]

@@ -76,10 +76,10 @@ class LoopStage(Stage):
         self._make_due(slot, layer, end_beat)
         offset = frame + cue - clock.frame(first_beat)
         turn = self._turn(layer, stem)
-        if offset >= natural:
+        body = clock.frame(end_beat) - cue - frame
+        if offset >= natural or body <= 0:
             slot.swapping = False
             return  # shorter than its beats, and over by now
-        body = clock.frame(end_beat) - cue - frame
         period = clock.frames(beats)
         fade = min(layer.fade_frames, period >> 1)
         if fade and self._is_round(stem):

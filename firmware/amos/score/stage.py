@@ -323,7 +323,7 @@ class Stage:
         if fade or swapped:
             last = clock.last_beat_until(end + slack - overlap + cue)
             last -= (last - first) % layer.grid_beats
-            if last > slot.due_beat and last >= first:
+            if last > slot.due_beat and last >= first and clock.frame(last) - cue > frame:
                 self._make_due(slot, layer, last)
                 return min(natural, clock.frame(last) - cue + overlap - frame)
         earliest = clock.first_beat_from((end - overlap if overlap else end - slack) + cue)
