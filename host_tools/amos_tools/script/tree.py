@@ -206,6 +206,15 @@ class Setting:
 
 
 @dataclass(frozen=True, slots=True)
+class Mood:
+    """Where sliders stand together."""
+
+    span: Span
+    name: Text
+    settings: tuple[Setting, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Daypart:
     span: Span
     name: Text | None
@@ -214,6 +223,7 @@ class Daypart:
     end: Text
     priority: Text | None
     settings: tuple[Setting, ...]
+    moods: tuple[Text, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,5 +274,18 @@ class Broken:
 
 Once = Experience | Clock | Mix | Avoid | Relax
 Statement = (
-    Once | Pool | Slider | BlockList | Section | Play | Next | Transition | Daypart | Announce | On | Render | Broken
+    Once
+    | Pool
+    | Slider
+    | BlockList
+    | Section
+    | Play
+    | Next
+    | Transition
+    | Mood
+    | Daypart
+    | Announce
+    | On
+    | Render
+    | Broken
 )
