@@ -212,13 +212,9 @@ class Device:
         session = self.player_state.session
         if session is None:
             raise ProtocolError("sounding: expected while a session plays")
-        from amos.protocol.link_sounding import sounding_of  # a board that is not asked does without
+        from amos.session.sounding import told  # a board that is not asked does without
 
-        section, stems = session.sounding()
-        told = sounding_of(session.score.sections[section].name, stems, session.volume_q15, session.slider_values())
-        if self._staff is not None:
-            told.acts, told.volume_min, told.volume_max = self._staff.told()
-        return told.encode()
+        return told(session, self._staff)
 
     def set_tier(self, value: int) -> None:
         """Each change seals a segment, so there are not many in a short time. Raises `ProtocolError`."""

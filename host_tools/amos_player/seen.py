@@ -7,6 +7,7 @@ from amos.app import Player
 from amos.packs.folder import PackFolder
 from amos.protocol.link import STATES
 from amos.protocol.manifest import ROLES, PackStem
+from amos.session.sounding import section_of, stems_of
 from amos.sound.limiter import UNITY_Q15
 from amos_player.facts import Now, Stem
 
@@ -20,13 +21,13 @@ def seen(player: Player, works: Works) -> Now:
     session, pack = state.session, player.pack
     if session is None or pack is None:
         return known
-    section, numbers = session.sounding()
-    sliders = zip(session.score.sliders, session.slider_values(), strict=True)
+    vm = session._vm
+    sliders = zip(session.score.sliders, vm.slider_values(), strict=True)
     return replace(
         known,
-        section=session.score.sections[section].name,
-        stems=tuple(_stem(pack, number, works) for number in numbers),
-        volume_db=round(20 * math.log10(session.volume_q15 / UNITY_Q15), 1),
+        section=section_of(session),
+        stems=tuple(_stem(pack, number, works) for number in stems_of(session)),
+        volume_db=round(20 * math.log10(vm.volume_q15 / UNITY_Q15), 1),
         sliders={slider.name: round(value / 32768, 4) for slider, value in sliders},
     )
 

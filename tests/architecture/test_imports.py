@@ -130,6 +130,7 @@ TOP_LEVEL: dict[str, tuple[tuple[str, ...], set[str]]] = {
             "amos.log_ring",
             "amos.session.input_allowance",
             "amos.session.seed_root",
+            "amos.session.sounding",
         ),
         set(),
     ),

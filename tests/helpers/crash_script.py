@@ -4,7 +4,6 @@ Couriers send again what they have no receipt for, and operators repeat a comman
 the whole script runs again on a ledger that was killed, and comes to the same end.
 """
 
-import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -30,6 +29,7 @@ from amos_ledger.opt_outs import add_opt_outs
 from amos_ledger.placing_sites import SitesWanted, place
 from amos_ledger.rulings import rule, ruling_on
 from amos_ledger.settle_period import settle_period
+from amos_ledger.store.failures import DATABASE_ERRORS
 
 NOON = 1_793_534_400
 LATER = NOON + 3600
@@ -41,7 +41,7 @@ came, unlike segments, cost a closing nothing."""
 
 COMMANDS = ("pack", "ruling", "opt-outs", "loss", "pool", "closing", "closing of a pool", "revocation")
 CLOSINGS = ("closing", "closing of a pool")
-COMMANDS_SAY = (LedgerError, OSError, sqlite3.Error)
+COMMANDS_SAY = (LedgerError, OSError, *DATABASE_ERRORS)
 """What a command may end with (`one_line_errors` makes a sentence of it). The ledger at work raises nothing at all."""
 
 Tell = Callable[[Any], None]

@@ -128,23 +128,6 @@ class Session:
         """Whether an operator has paused the music; silence is delivered meanwhile, and nothing is counted."""
         return self._vm.paused
 
-    def sounding(self) -> "tuple[int, list[int]]":
-        """(index of the section, stems that sound, each once), as far as has reached the output."""
-        stems = []
-        for row in self._meter.open_rows():
-            if row[0] not in stems:
-                stems.append(row[0])
-        return self.performance.section, stems
-
-    @property
-    def volume_q15(self) -> int:
-        """The operator's gain."""
-        return self._vm.volume_q15
-
-    def slider_values(self) -> "list[int]":
-        """In Q15, in the order of the score's sliders, where the VM is."""
-        return self._vm.slider_values()
-
     @property
     def refusal(self) -> "str | None":
         """Why a stem stays silent, for the status: the latest whose blob is not what the manifest says."""

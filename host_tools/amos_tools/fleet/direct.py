@@ -9,7 +9,7 @@ import typer
 
 from amos import crypto
 from amos.crypto.key_text import key_of_hex
-from amos.protocol.directive import WEEKDAYS_VERSION
+from amos.protocol.directive import WEEKDAYS_VERSION, Position
 from amos.protocol.directive_host import sign_directive
 from amos.protocol.limits import MANIFEST_BYTES_MAX
 from amos_cli.config import Config
@@ -33,6 +33,9 @@ from amos_tools.fleet.options import (
 )
 from amos_tools.fleet.pause_hours import hours_of
 from amos_tools.fleet.wanted import Changes, next_directive, place_of, position_of, volume_of
+from amos_tools.script.moods import mood_positions
+from amos_tools.script.parse import read_source
+from amos_tools.script.problems import ScriptError
 
 NO_WEEKDAYS = "it knows no weekdays yet: update it, or give hours without"
 _OF_VERSION_1 = "hours: expected no further fields"
@@ -53,6 +56,10 @@ def direct(
     tier: Annotated[int | None, typer.Option(min=0, max=254, help="User tier.")] = None,
     volume: Percent = None,
     slider: Annotated[list[str] | None, typer.Option(metavar="NAME=PERCENT", help="Where a slider stands.")] = None,
+    mood: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Where the sliders of a script's mood stand.")
+    ] = None,
+    script: Annotated[Path | None, typer.Option(metavar="FILE", help="The script that has the mood.")] = None,
     pause: Annotated[
         list[str] | None,
         typer.Option(
@@ -86,7 +93,7 @@ def direct(
         values = {
             **({} if tier is None else {"tier": tier}),
             **({} if volume is None else {"volume_q15": volume_of(volume)}),
-            **({} if not slider else {"sliders": sorted(map(position_of, slider), key=lambda each: each.name)}),
+            **sliders_of(slider or [], mood, script),
             **({} if not pause else {"pause": [hours_of(text) for text in pause]}),
             **pack_values(pack, pack_place, pack_from),
         }
@@ -101,6 +108,21 @@ def direct(
                 publish(desk, member, changes, seed)
             desk.wait(lambda: all(_is_heard(member) for member in members), wait_s)
     _tell(members, as_json)
+
+
+def sliders_of(slider: list[str], mood: str | None, script: Path | None) -> dict[str, Any]:
+    """The field of a directive that says where sliders stand: those of the mood, but for what `slider` names."""
+    if (mood is None) != (script is None):
+        raise FleetError("--mood: expected it with --script, the script that has the mood")
+    found = [position_of(text) for text in slider]
+    if mood is not None and script is not None:
+        named = {each.name for each in found}
+        try:
+            positions = mood_positions(read_source(script), mood, name=script.name)
+        except ScriptError as error:
+            raise FleetError(f"--mood: {error}") from None
+        found += [Position(name=name, position_q15=at) for name, at in positions.items() if name not in named]
+    return {"sliders": sorted(found, key=lambda each: each.name)} if found else {}
 
 
 def publish(desk: Desk, member: Member, changes: Changes, seed: bytes) -> None:

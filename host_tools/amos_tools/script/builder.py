@@ -221,7 +221,7 @@ class Builder(Transformer[Token, Any]):
         return tree.BlockList(self._span(parts[0]), tuple(parts[1:]))
 
     def daypart(self, parts: Parts) -> tree.Daypart:
-        keyword, name, days, start, end, _priority, priority, *settings = parts
+        keyword, name, days, start, end, _priority, priority, *rest = parts
         return tree.Daypart(
             self._span(keyword),
             None if name is None else self._text(name),
@@ -229,11 +229,17 @@ class Builder(Transformer[Token, Any]):
             self._text(start),
             self._text(end),
             None if priority is None else self._text(priority),
-            tuple(settings),
+            tuple(part for part in rest if isinstance(part, tree.Setting)),
+            tuple(self._text(part) for part in rest if isinstance(part, Token) and part.type == "STRING"),
         )
 
+    def mood(self, parts: Parts) -> tree.Mood:
+        return tree.Mood(self._span(parts[0]), self._text(parts[1]), tuple(parts[2:]))
+
     def setting(self, parts: Parts) -> tree.Setting:
-        return tree.Setting(self._text(parts[1]), parts[2])
+        return tree.Setting(self._text(parts[-2]), parts[-1])
+
+    preset = setting
 
     def days(self, parts: Parts) -> tuple[tree.Days, ...]:
         return tuple(parts)

@@ -6,10 +6,10 @@ from amos.score.rules import MINUTES_OF_DAY
 from amos.score.score import DAYPARTS_MAX, Daypart, Slider
 from amos_cli.names import nearest
 from amos_tools.script import tree
+from amos_tools.script.moods import moods_of, position_of
 from amos_tools.script.problems import Problems
 from amos_tools.script.program import Program
 from amos_tools.script.times import days_mask, minute_of, next_days
-from amos_tools.script.units import Q15
 
 PRIORITIES = ("low", "normal", "high", "special")
 
@@ -37,24 +37,35 @@ class _Row:
 
 def dayparts(program: Program, sliders: list[Slider], problems: Problems) -> list[Daypart]:
     """Rows of the score, those of the highest priority first; among equals the later line holds."""
-    index = {slider.name: number for number, slider in enumerate(sliders)}
     rows: list[_Row] = []
+    moods = moods_of(program, sliders, problems)
     for order, statement in enumerate(program.dayparts):
         priority = _priority(statement.priority, problems)
         spans = _spans(statement, problems)
-        for setting in statement.settings:
-            found = _position(setting, program, sliders, index, problems)
-            if found is not None and spans is not None:
-                for days, start, end in spans:
-                    row = Daypart(
-                        days=days, from_minute=start, until_minute=end, slider=found[0], position_q15=found[1]
-                    )
-                    rows.append(_Row(row, priority, order, statement))
+        found = [position_of(setting, program, sliders, problems) for setting in statement.settings]
+        positions = [position for position in found if position is not None]
+        positions += _in_moods(statement, moods, {slider for slider, _ in positions}, program, problems)
+        for slider, position in positions:
+            for days, start, end in spans or ():
+                row = Daypart(days=days, from_minute=start, until_minute=end, slider=slider, position_q15=position)
+                rows.append(_Row(row, priority, order, statement))
     if len(rows) > DAYPARTS_MAX:
         problems.error(program.dayparts[-1].span, f"a script has at most {DAYPARTS_MAX} settings of dayparts")
         return []
     _warn_overlaps(rows, problems)
     return [item.row for item in sorted(rows, key=lambda item: (-item.priority, -item.order))]
+
+
+def _in_moods(
+    statement: tree.Daypart, moods: dict[str, dict[int, int]], taken: set[int], program: Program, problems: Problems
+) -> list[tuple[int, int]]:
+    """What the moods of a daypart set, but for the sliders `taken`; the later of its moods counts more."""
+    found: dict[int, int] = {}
+    for name in statement.moods:
+        if name.value not in moods and not program.broken_lines:
+            problems.unknown(name.span, "mood", name.value, moods)
+        found |= moods.get(name.value, {})
+    return [(slider, position) for slider, position in found.items() if slider not in taken]
 
 
 def daypart_facts(program: Program, problems: Problems) -> tuple[DaypartFacts, ...]:
@@ -97,24 +108,6 @@ def _spans(statement: tree.Daypart, problems: Problems) -> list[tuple[int, int, 
         return [(days, start, end)]
     evening = [(days, start, MINUTES_OF_DAY)]
     return [*evening, (next_days(days), 0, end)] if end else evening
-
-
-def _position(
-    setting: tree.Setting, program: Program, sliders: list[Slider], index: dict[str, int], problems: Problems
-) -> tuple[int, int] | None:
-    """(slider, position) of a setting, or None with an error noted."""
-    name, value = setting.slider, setting.value
-    if name.value not in index:
-        if name.value not in program.sliders and ("slider", name.value) not in program.broken:
-            problems.unknown(name.span, "slider", name.value, program.sliders)
-        return None
-    declared = program.sliders[name.value]
-    lo, hi = declared.lo.value, declared.hi.value
-    if not lo <= value.value <= hi:
-        limits = f"{float(lo):g} to {float(hi):g}"
-        problems.error(value.span, f"`{name.value}` has no such value", expected=[limits])
-        return None
-    return index[name.value], round((value.value - lo) / (hi - lo) * Q15)
 
 
 def _warn_overlaps(rows: list[_Row], problems: Problems) -> None:

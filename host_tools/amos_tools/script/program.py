@@ -37,6 +37,7 @@ class Program:
     avoid: tree.Avoid | None = None
     relax: tree.Relax | None = None
     blocked: list[tree.Option] = field(default_factory=list)
+    moods: dict[str, tree.Mood] = field(default_factory=dict)
     dayparts: list[tree.Daypart] = field(default_factory=list)
     announces: dict[str, tree.Announce] = field(default_factory=dict)
     reactions: dict[str, tree.On] = field(default_factory=dict)
@@ -49,7 +50,7 @@ class Program:
 
 _Once = TypeVar("_Once", tree.Experience, tree.Clock, tree.Mix, tree.Avoid, tree.Relax, tree.Next, tree.On, tree.Phrase)
 _Named = TypeVar("_Named", tree.Pool, tree.Slider)
-_Titled = TypeVar("_Titled", tree.Announce, tree.Render)
+_Titled = TypeVar("_Titled", tree.Announce, tree.Render, tree.Mood)
 
 
 def gather(statements: list[tree.Statement], problems: Problems) -> Program:
@@ -103,6 +104,8 @@ class _Gatherer:
                 program.exclusive.append(statement)
             case tree.BlockList():
                 program.blocked.extend(statement.items)
+            case tree.Mood():
+                self._titled("mood", program.moods, statement)
             case tree.Daypart():
                 program.dayparts.append(statement)
             case tree.Announce():

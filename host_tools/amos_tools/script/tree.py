@@ -208,6 +208,15 @@ class Setting:
 
 
 @dataclass(frozen=True, slots=True)
+class Mood:
+    """Where sliders stand together."""
+
+    span: Span
+    name: Text
+    settings: tuple[Setting, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Daypart:
     span: Span
     name: Text | None
@@ -216,6 +225,7 @@ class Daypart:
     end: Text
     priority: Text | None
     settings: tuple[Setting, ...]
+    moods: tuple[Text, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,6 +301,7 @@ Statement = (
     | Play
     | Next
     | Transition
+    | Mood
     | Daypart
     | Announce
     | On

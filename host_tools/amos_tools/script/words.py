@@ -4,7 +4,7 @@ from amos_tools.stems import ROLES
 
 STATEMENTS = (
     "experience", "clock", "pool", "slider", "avoid", "relax", "block", "mix", "section", "play", "next",
-    "transition", "daypart", "announce", "on", "render", "exclusive", "phrase",
+    "transition", "mood", "daypart", "announce", "on", "render", "exclusive", "phrase",
 )  # fmt: skip
 
 _WORDS = (
@@ -33,7 +33,8 @@ _UNITS = {
 TERMINALS: dict[str, tuple[str, ...]] = {**{word.upper(): (word,) for word in _WORDS}, **_UNITS}
 """Terminal name to its spellings, the usual one first."""
 
-RESERVED = frozenset(spelling for spellings in TERMINALS.values() for spelling in spellings)
+RESERVED = frozenset(spelling for spellings in TERMINALS.values() for spelling in spellings) - {"mood"}
+"""`mood` stands nowhere that a name does, and is a good one for a slider."""
 
 PUNCTUATION = {
     "LESSTHAN": "<", "MORETHAN": ">", "EQUAL": "=", "COMMA": ",", "DOT": ".", "SLASH": "/", "STAR": "*", "PLUS": "+",
