@@ -149,9 +149,10 @@ def a_share_changed(patch: Patch) -> None:
 def a_title_changed(patch: Patch) -> None:
     texts = rights.RightsHistory.texts
 
-    def lying(self: Any, stem_ids: Any) -> Any:
-        titles, *others = texts(self, stem_ids)
-        return ['"Another"' for _title in titles], *others
+    def lying(self: Any, stem_ids: Any) -> bytes:
+        title_artist_code = texts(self, stem_ids).split(b"\0")
+        title_artist_code[::3] = [b'"Another"' for _title in title_artist_code[::3]]
+        return b"\0".join(title_artist_code)
 
     patch.setattr(rights.RightsHistory, "texts", lying)
 
