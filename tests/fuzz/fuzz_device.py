@@ -40,6 +40,7 @@ class Settings:
     board, voices, tier, holidays = "linux", 8, 0, ""
     ledger_key = crypto.public_key(LEDGER)
     pace, out, block_frames = "free", "null", BLOCK_FRAMES
+    open_output = None
 
 
 class MemoryPack:

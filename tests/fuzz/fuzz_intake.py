@@ -159,6 +159,7 @@ class Intake:
         """Empty what intake remembers of layouts and topics: it fills up over many rounds, and has bounds."""
         for scalars in (segment_parse._HEAD, segment_parse._TAIL):
             scalars._layouts.clear()
+        segment_parse._BLANKS.clear()
         segment_parse._frame.cache_clear()
         reading._parse_topic.cache_clear()
 

@@ -1,6 +1,7 @@
 """What is added up while a period is settled or verified waits in memory for some thousand keys, and then on disk; and
 days and sites are those of the last time that the segments were read."""
 
+import gc
 import tracemalloc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -40,6 +41,7 @@ def usage_of(device_id: bytes) -> Any:
 
 
 def peak_bytes(work: Callable[[int], None], keys: int) -> int:
+    gc.collect()  # what earlier tests left, whose ends take memory too
     tracemalloc.start()
     try:
         work(keys)

@@ -16,6 +16,7 @@ from amos_cli.config import Config
 from amos_cli.instants import unix_s_of
 from amos_cli.key_files import read_key
 from amos_cli.output import AsJson, Exit, UsageError, print_json
+from amos_cli.paths import file_option
 from amos_mqtt.broker import broker_of
 from amos_tools.fleet.desk import Desk
 from amos_tools.fleet.errors import FleetError
@@ -59,7 +60,7 @@ def direct(
     mood: Annotated[
         str | None, typer.Option(metavar="NAME", help="Where the sliders of a script's mood stand.")
     ] = None,
-    script: Annotated[Path | None, typer.Option(metavar="FILE", help="The script that has the mood.")] = None,
+    script: Annotated[Path | None, file_option("--script", help="The script that has the mood.")] = None,
     pause: Annotated[
         list[str] | None,
         typer.Option(
