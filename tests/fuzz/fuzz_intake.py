@@ -17,6 +17,7 @@ from array import array
 from pathlib import Path
 from typing import Any
 
+import ledger_check
 from ledger_check import Check, Seen
 
 from amos import crypto
@@ -156,12 +157,14 @@ class Intake:
 
     @staticmethod
     def forget() -> None:
-        """Empty what intake remembers of layouts and topics: it fills up over many rounds, and has bounds."""
+        """Empty what intake remembers of layouts and topics, and the checks here of logs: it fills up over many rounds,
+        and has bounds."""
         for scalars in (segment_parse._HEAD, segment_parse._TAIL):
             scalars._layouts.clear()
         segment_parse._BLANKS.clear()
         segment_parse._frame.cache_clear()
         reading._parse_topic.cache_clear()
+        ledger_check.forget()
 
     def case(self) -> str:
         if not self._outcomes:

@@ -84,6 +84,12 @@ def _read_receipt(segment: bytes, receipt: bytes, public_key: bytes) -> tuple[in
     return index, size, root, signed.is_by(public_key, root)
 
 
+def forget() -> None:
+    """Empty what is remembered of logs, receipts and notes that were read."""
+    for read in (_read_log, _read_receipt, read_note):
+        read.cache_clear()
+
+
 class Check:
     """One look at the ledger of `folder`, whose database is `database` (its own file when None)."""
 
