@@ -14,6 +14,8 @@ from amos.protocol.transfer import (
     CARRIES,
     INCOME,
     POOLS,
+    REFUND,
+    SOURCE,
     Transfer,
     derived_reference,
     pools_of,
@@ -27,6 +29,7 @@ from amos_ledger.folder import Folder
 from amos_ledger.heads import checked_store
 from amos_ledger.registry import publish
 from amos_ledger.settlement.accounts import AccountOverdrawn, Accounts, payees_of
+from amos_ledger.settlement.money import decimal
 from amos_ledger.settlement.references import AlreadyMade, OutOfTurn, References
 from amos_ledger.settlement.rights import decode_catalogue
 from amos_ledger.store.failures import DATABASE_ERRORS
@@ -35,6 +38,10 @@ from amos_ledger.store.store import Store
 
 class TransferRefused(LedgerError):
     """A transfer that the accounts cannot take."""
+
+
+class SourcePaidLess(TransferRefused):
+    """A refund of more than its source paid."""
 
 
 class Repeated(TransferRefused):
@@ -107,11 +114,27 @@ def _check_names(store: Store, moved: Transfer, found: Accounts) -> None:
         raise TransferRefused(f"payee: expected one that a catalogue names, found {min(unknown)}")
 
 
+def _check_source(moved: Transfer, found: Accounts) -> None:
+    """What goes back to a source, it paid, for whatever pool and period. Accounts do not refuse more: logs of earlier
+    versions may hold it. Raises `SourcePaidLess`."""
+    if moved.kind != REFUND:
+        return
+    left_micro = {name: -micro for name, micro in found.balances.items() if name.startswith(SOURCE) and micro < 0}
+    most_micro = left_micro.pop(moved.credit, 0)
+    if most_micro < moved.amount_micro:
+        others = ", ".join(f"{name} {decimal(micro)}" for name, micro in sorted(left_micro.items()))
+        raise SourcePaidLess(
+            f"{moved.credit}: expected at most {decimal(most_micro)} {moved.currency}, what is left of what it paid,"
+            f" found {decimal(moved.amount_micro)}" + (f"; left of others: {others}" if others else "")
+        )
+
+
 def transfer(folder: Folder, order: Order) -> tuple[int, Transfer]:
     """Move what the order says; (leaf index, transfer).
 
-    Raises `TransferRefused`, of which a `Repeated` says that the log has this transfer, `PeriodClosed` for income of a
-    period that is closed, put in or taken back, `StorageFailed`.
+    Raises `TransferRefused`, of which a `Repeated` says that the log has this transfer and a `SourcePaidLess` that the
+    source of a refund paid less, `PeriodClosed` for income of a period that is closed, put in or taken back,
+    `StorageFailed`.
     """
     try:
         with checked_store(folder) as store:
@@ -145,6 +168,7 @@ def _append(folder: Folder, store: Store, order: Order) -> tuple[int, Transfer]:
         _check_period(store, moved)
         found.check(moved)
         _check_names(store, moved, found)
+        _check_source(moved, found)
         key = store.rotations.line(LEDGER, store.public_key).present
         entry = sign_transfer(moved, key_id(key), partial(folder.sign_by, key))
         return store.transfers.append(moved.number, entry), moved

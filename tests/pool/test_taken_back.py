@@ -256,7 +256,7 @@ def test_pools_hold_what_was_put_in_less_what_was_taken(
     made: World, tmp_path_factory: pytest.TempPathFactory, moves: list[tuple[str, str, int]]
 ) -> None:
     world = copied(made, tmp_path_factory.mktemp("law") / "ledger")
-    there = {COMMUNAL: 100, HOTEL: 0}
+    there, from_sync = {COMMUNAL: 100, HOTEL: 0}, 0
     other = {COMMUNAL: HOTEL, HOTEL: COMMUNAL}
     for number, (step, pool, amount) in enumerate(moves):
         facts = {"amount_micro": amount * MICRO, "period": "2025-09", "reference": str(number), "reason": "x"}
@@ -266,11 +266,12 @@ def test_pools_hold_what_was_put_in_less_what_was_taken(
             "over": ("correction", f"pool/{pool}", f"pool/{other[pool]}", -1),
         }[step]
         order = Order(kind, "EUR", debit, credit, **facts)
-        if sign < 0 and amount > there[pool]:
+        if (sign < 0 and amount > there[pool]) or (step == "back" and amount > from_sync):
             with pytest.raises(TransferRefused, match="expected at most"):
                 transfer(world.folder, order)
             continue
         transfer(world.folder, order)
+        from_sync += {"in": amount, "back": -amount, "over": 0}[step]
         there[pool] += sign * amount
         there[other[pool]] += amount if step == "over" else 0
     for pool, amount in there.items():
