@@ -199,24 +199,42 @@ def balance(
     payee: Annotated[str | None, typer.Argument(metavar="[PAYEE]", help="Only this one's accounts.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Print what is on the accounts; all of them together are 0."""
+    """Print what is on the accounts, all of them together 0, and what waits in each pool for its period's closing."""
     with _refused(as_json):
         parse_currency(currency)
         if payee is not None:
             _payee("payee", payee)
         folder = Folder(ledger)
         with folder.open_store() as store:
-            found = accounts_at(store, currency, store.size()).balances
+            accounts = accounts_at(store, currency, store.size())
+    found = accounts.balances
     own = None if payee is None else {prefix + payee for prefix in OF_PAYEE.values()}
     shown = {name: found[name] for name in sorted(found) if (found[name] and own is None) or name in (own or ())}
+    waiting = sorted(accounts.incomes.items()) if payee is None else []
     if as_json:
-        return print_json({"currency": currency, "balances_micro": shown})
+        facts: dict[str, object] = {"currency": currency, "balances_micro": shown}
+        if payee is None:
+            names = ("pool", "period", "amount_micro")
+            facts["open_incomes"] = [dict(zip(names, (*of, micro), strict=True)) for of, micro in waiting]
+        return print_json(facts)
     table = Table(title=f"Accounts in {currency}")
     table.add_column("account")
     table.add_column(f"balance, {currency}", justify="right")
     for name, micro in shown.items():
         table.add_row(name, signed_decimal(micro))
     print_table(table)
+    if waiting:
+        print_table(_waiting_table(currency, waiting))
+
+
+def _waiting_table(currency: str, waiting: list[tuple[tuple[str, str], int]]) -> Table:
+    table = Table(title="Income of open periods")
+    for name in ("pool", "period"):
+        table.add_column(name)
+    table.add_column(f"income, {currency}", justify="right")
+    for of, micro in waiting:
+        table.add_row(*of, signed_decimal(micro))
+    return table
 
 
 _COMMANDS: dict[str, Callable[..., None]] = {
