@@ -383,9 +383,8 @@ def migrate(database: Database, version: int, now_ms: int) -> int:
     """The version to which a store of `version` could be brought, durably; the same when no step leads on."""
     while version in _STEPS:
         with database.transaction():
-            row = database.one("SELECT schema_version FROM ledger")
-            assert row is not None
-            if row[0] == version:  # else another process was here between
+            ((present,),) = database.locked("SELECT schema_version FROM ledger")
+            if present == version:  # else another process was here between
                 _STEPS[version](database, now_ms)
                 database.run("UPDATE ledger SET schema_version = ?", (version + 1,))
         version += 1
