@@ -16,7 +16,7 @@ from amos_ledger.after_loss import next_steps
 from amos_ledger.command import LedgerFolder, one_line_errors, utc
 from amos_ledger.folder import Folder
 from amos_ledger.heads import Heads
-from amos_ledger.records import DeviceTotals, Totals
+from amos_ledger.totals import DeviceTotals, Totals
 
 
 def status(

@@ -16,8 +16,8 @@ from typing import Any
 from amos_ledger.errors import LedgerError
 from amos_ledger.folder import Folder
 from amos_ledger.limits import DISK_FREE_BYTES_MIN, TURN_S_MAX
-from amos_ledger.records import Backlog
 from amos_ledger.store.failures import DATABASE_ERRORS
+from amos_ledger.totals import Backlog
 from amos_metrics.server import serving
 
 _PREFIX = "amos_ledger_"

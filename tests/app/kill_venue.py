@@ -25,7 +25,7 @@ from amos.protocol.segment import Usage
 from amos.protocol.usage_reader import open_usage
 from amos_ledger import registry
 from amos_ledger.folder import Folder, init_folder
-from amos_ledger.records import Totals
+from amos_ledger.totals import Totals
 from amos_tools.demo.broker import start_broker
 from amos_tools.demo.processes import Processes, amos_command, wait_until
 from amos_tools.device.run import micropython_environment

@@ -14,7 +14,7 @@ from noise_pack import RATE_HZ
 from amos.edges.sector_device import FileSectorDevice
 from amos.journal.journal import Journal
 from amos.protocol.segment import FIRST_PREVIOUS, FLAG_POWER_LOSS, SEAL_POWER_LOSS, Usage
-from amos_ledger.records import Totals
+from amos_ledger.totals import Totals
 
 SAMPLE = Plan(seed=249, kills=10, life_s=1.0, free_share=0.5, service_life_s=2)
 WHOLE = Plan(seed=6, kills=200, life_s=3.0, free_share=0.2, service_life_s=6)

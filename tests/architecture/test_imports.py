@@ -307,7 +307,7 @@ RULES = (
     *(
         rule(
             f"amos_ledger.watch.{name}",
-            *("amos_ledger.records", "amos_ledger.watch.conditions", "amos.protocol.printable_host"),
+            *("amos_ledger.totals", "amos_ledger.watch.conditions", "amos.protocol.printable_host"),
             outside=PURE_HOST,
             pure=True,
         )
@@ -327,6 +327,7 @@ RULES = (
         "amos.edges.private_host",
         "amos.edges.durable_host",
         *VALUES_OF_THE_LEDGER,
+        "amos_ledger.totals",
         *("amos_ledger.intake.ordinary", "amos_ledger.intake.reading", "amos_ledger.intake.segment_parse"),
         "amos_ledger.settlement.rollup",
         *("amos_ledger.log", "amos_ledger.errors", "amos.protocol"),

@@ -14,7 +14,7 @@ from databases import only_sqlite
 from typer.testing import CliRunner, Result
 
 from amos_ledger.cli import app
-from amos_ledger.records import Watched
+from amos_ledger.totals import Watched
 from amos_ledger.watch.alerts import Alerts, News
 from amos_ledger.watch.channels import Mail, Webhook, sentences
 from amos_ledger.watch.conditions import KINDS, Rules, conditions

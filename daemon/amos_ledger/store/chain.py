@@ -9,17 +9,7 @@ from amos.protocol.segment import Usage
 from amos_ledger.intake.reading import Reading
 from amos_ledger.limits import EVIDENCE_SEGMENTS_MAX, PAYLOADS_CACHED_MAX
 from amos_ledger.log.leaf import Leaf
-from amos_ledger.records import (
-    Accepted,
-    DatedPlay,
-    Decided,
-    Device,
-    DeviceKey,
-    Held,
-    Sealed,
-    Waiting,
-    severed,
-)
+from amos_ledger.records import Accepted, DatedPlay, Decided, Device, DeviceKey, Held, Sealed, Waiting, severed
 from amos_ledger.store.anchors import Anchors
 from amos_ledger.store.database import Database, Row, greater, marks
 from amos_ledger.store.entries import Log

@@ -1,8 +1,8 @@
 """What the database says of its devices, for people: totals, and what is odd about their play."""
 
 from amos.protocol.segment import TIER_RENDERER
-from amos_ledger.records import DeviceTotals, Flagged, Oddity, with_places
 from amos_ledger.store.database import Database
+from amos_ledger.totals import DeviceTotals, Flagged, Oddity, with_places
 
 _DEVICES = """
 SELECT device_id, name, site, tier, quarantine, predecessor, retired_unix_s,

@@ -18,7 +18,7 @@ from amos.protocol.revocation import revoked_device
 from amos_ledger.errors import EntryDamaged, NotALedger, OlderSchema, PeriodClosed, StorageFailed
 from amos_ledger.log import tree
 from amos_ledger.log.leaf import Leaf
-from amos_ledger.records import Backlog, ClosedPeriod, Oddity, Totals, Watched, verdict_name
+from amos_ledger.records import ClosedPeriod, verdict_name
 from amos_ledger.store.chain import Chain
 from amos_ledger.store.comparison import Comparison
 from amos_ledger.store.courses import Courses
@@ -36,6 +36,7 @@ from amos_ledger.store.rollups import Rollups
 from amos_ledger.store.rotations import Rotations
 from amos_ledger.store.schema import SCHEMA, SCHEMA_VERSION
 from amos_ledger.store.transfers import Transfers
+from amos_ledger.totals import Backlog, Oddity, Totals, Watched
 
 PERIOD_LETTERS = len("2026-11")
 """With which the title of a closing begins."""

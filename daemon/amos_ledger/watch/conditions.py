@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from amos.protocol.printable_host import printable
-from amos_ledger.records import Watched
+from amos_ledger.totals import Watched
 
 SILENT, LEASE, QUARANTINE, SLOW = "silent", "lease", "quarantine", "slow"
 KINDS = (SILENT, LEASE, QUARANTINE, SLOW)

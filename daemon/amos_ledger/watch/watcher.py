@@ -5,8 +5,8 @@ from pathlib import Path
 
 from amos_ledger.errors import LedgerError
 from amos_ledger.folder import Folder
-from amos_ledger.records import Watched
 from amos_ledger.store.failures import DATABASE_ERRORS
+from amos_ledger.totals import Watched
 from amos_ledger.watch.channels import Channel
 from amos_ledger.watch.conditions import Rules, conditions
 from amos_ledger.watch.state_file import locked, read_state, write_state
