@@ -11,6 +11,7 @@ import numpy as np
 import soundfile as sf
 from listing import list_all
 from player_key import give_key
+from statement_bytes import statement_bytes
 
 from amos import crypto
 from amos.app import Player
@@ -143,5 +144,5 @@ def test_the_way_of_a_stem(tmp_path: Path) -> None:
 
     # 12. Anyone can check it, from what the ledger publishes and three pinned keys.
     keys = Keys(folder.public_key, publisher_public, operator_public)
-    verified = Audit(Published(folder.path / "audit"), keys).check(settled.statements["ada"].read_bytes())
+    verified = Audit(Published(folder.path / "audit"), keys).check(statement_bytes(settled.statements["ada"]))
     assert (verified.payee, verified.amount_micro) == ("ada", 700_000_000)

@@ -41,6 +41,7 @@ from amos_ledger.settlement.statement import (
     USAGE_PROOFS_MAX,
     Proof,
     UsageProof,
+    compressed,
     file_bytes,
     statement,
 )
@@ -103,6 +104,8 @@ def _write(
     written = {}
     for payee, data in _statements(folder, store, closed, daily):
         name = f"{place}/{payee}.json"
+        if not (public.root / name).is_file():  # earlier versions put it there: payees know that place
+            name, data = f"{name}.gz", compressed(data)
         public.write(name, data)
         written[payee] = public.root / name
     public.write(f"closings/{closed.result.closing.title()}.cose", closed.entry)

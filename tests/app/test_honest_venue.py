@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from honest_venue import BEGIN_MS, OPERATOR, PUBLISHER, Plan, Venue, make_packs
+from statement_bytes import statement_bytes
 from virtual_machine import Machine
 
 from amos import crypto
@@ -60,10 +61,10 @@ def check_published(venue: Venue) -> None:
     keys = Keys(venue.folder.public_key, crypto.public_key(PUBLISHER), crypto.public_key(OPERATOR), None)
     for period in periods_of(venue):
         settle_period(venue.folder, period, 1_000_000_000, "EUR")
-    statements = sorted((venue.folder.public / "statements").rglob("a.json"))
+    statements = sorted((venue.folder.public / "statements").rglob("a.json.gz"))
     assert statements
     for statement in statements:
-        assert Audit(Published(venue.folder.path / "audit"), keys).check(statement.read_bytes())
+        assert Audit(Published(venue.folder.path / "audit"), keys).check(statement_bytes(statement))
 
 
 def check_replayed(venue: Venue) -> int:

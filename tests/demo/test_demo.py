@@ -80,7 +80,7 @@ def check(facts: dict[str, Any], *runs: int) -> None:
         assert player["segments"] == player["receipted"] == player["trimmed"] == segments
     first, second = facts["months"]
     between = facts["between"]
-    statements = [path for month in facts["months"] for path in Path(month["statements"]).glob("*.json")]
+    statements = [path for month in facts["months"] for path in Path(month["statements"]).glob("*.json.gz")]
     page = facts["page"]
     assert page["refused"] == "" and is_checking_page(Path(page["file"]))
     assert page["verified"] == (0 if page["left_out"] else len(statements))

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 from five_stems import ANNS, BOBS, CELLS, SPLITS
 from plain_period import PlainPeriod, file_bytes
+from statement_bytes import statement_bytes
 
+from amos_ledger.settlement.statement import compressed
 from amos_tools import toolchain
 from amos_tools.demo import browser
 from amos_tools.demo.page import PageAnswers, verify_in_page
@@ -26,8 +28,8 @@ def settled(tmp_path_factory: pytest.TempPathFactory) -> tuple[Workdir, Path, li
     keys.write_text(json.dumps({"ledger": period.public_key.hex()}))
     paths = []
     for payee in sorted(period.cores):
-        paths.append(work.statements / f"{payee}.json")
-        paths[-1].write_bytes(file_bytes(period.statement(payee)))
+        paths.append(work.statements / f"{payee}.json.gz")
+        paths[-1].write_bytes(compressed(file_bytes(period.statement(payee))))
     return work, keys, paths
 
 
@@ -57,7 +59,7 @@ def test_the_page_verifies_each_statement_and_names_a_changed_one(
 ) -> None:
     work, keys, statements = settled
     program, _driver, variables = chromium
-    data = statements[-1].read_bytes()
+    data = statement_bytes(statements[-1])
     (tmp_path / "changed.json").write_bytes(data.replace(b'"amount_micro":', b'"amount_micro":1', 1))
     together = work, keys, [*statements, tmp_path / "changed.json", statements[0]]
     answers = asked_of(together, (program, variables), monkeypatch)

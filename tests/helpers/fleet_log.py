@@ -4,6 +4,8 @@ import re
 import sys
 from pathlib import Path
 
+from statement_bytes import statement_bytes
+
 from amos_ledger import registry
 from amos_ledger.folder import Folder
 from amos_ledger.rebuilding import rebuild_folder
@@ -38,7 +40,9 @@ def check(folder: Folder) -> None:
     """Verify the statement of the one payee."""
     keys = Keys(folder.public_key, folder.trust.publisher_key, folder.trust.operator_key)
     audit = Audit(Published(folder.path / folder.trust.audit), keys)
-    assert audit.check((folder.public / "statements/2026-11-EUR/ada.json").read_bytes()).amount_micro == 1_000_000_000
+    assert (
+        audit.check(statement_bytes(folder.public / "statements/2026-11-EUR/ada.json.gz")).amount_micro == 1_000_000_000
+    )
 
 
 def rebuild(folder: Folder) -> None:

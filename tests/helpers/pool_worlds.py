@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 from settled_world import OPERATOR, World, unix_s
+from statement_bytes import statement_bytes
 
 from amos_ledger.folder import Folder
 from amos_ledger.placing_sites import Placed, SitesWanted, place
@@ -67,9 +68,9 @@ def ms_of(settled: Settled) -> int:
 def verify_all(world: World) -> int:
     """Every statement, in the light and in full; how many."""
     audit = Audit(Published(world.path / "audit"), world.keys)
-    statements = sorted((world.path / "public/statements").rglob("*.json"))
+    statements = sorted((world.path / "public/statements").rglob("*.json.gz"))
     for path in statements:
-        data = path.read_bytes()
+        data = statement_bytes(path)
         check_statement(data, world.keys.ledger, world.keys.origin)
         audit.check(data)
     return len(statements)

@@ -26,6 +26,7 @@ from amos_ledger.registry import add_pack, enrol
 from amos_tools.verify.audit import Audit, Verified
 from amos_tools.verify.keys import Keys
 from amos_tools.verify.published import Published
+from amos_tools.verify.statement_file import read_statement_file
 from signed_usage import columns, sign_usage
 
 OPERATOR, PUBLISHER = b"o" * 32, b"p" * 32
@@ -173,14 +174,14 @@ class World:
 
     def statement(self, payee: str, period: str = "2026-11") -> Path:
         """In euros, of the communal pool."""
-        return self.folder.public / "statements" / f"{period}-EUR" / f"{payee}.json"
+        return self.folder.public / "statements" / f"{period}-EUR" / f"{payee}.json.gz"
 
     def verify(self, payee: str = "ann", period: str = "2026-11", folder: Path | None = None) -> Verified:
         """Verify a statement against the audit folder, or a copy of it."""
         file = self.statement(payee, period)
         if folder is not None and (folder / "statements").is_dir():
             file = folder / "statements" / file.parent.name / file.name
-        data = file.read_bytes()
+        data = read_statement_file(file)
         return Audit(Published(folder or self.folder.path / "audit"), self.keys).check(data)
 
     def copy(self, target: Path) -> Path:

@@ -13,6 +13,7 @@ import nacl.signing
 import pytest
 from audited import audited
 from every_kind import NOON, rotate_operator
+from statement_bytes import statement_bytes
 from typer.testing import CliRunner
 
 from amos.crypto import key_id, public_key, sign, verify
@@ -156,9 +157,9 @@ def test_closings_statements_and_proofs_follow_the_line(world: Any, tmp_path: Pa
         assert any("the ledger's key followed through entry" in line for line in audit.checked)
         for settled in (before, later):
             for path in settled.statements.values():
-                assert audit.check(path.read_bytes()).payee
+                assert audit.check(statement_bytes(path)).payee
                 if settled is before or pinned != world.folder.public_key:  # a key that came after the file
-                    assert check_statement(path.read_bytes(), pinned, ORIGIN).payee, "by itself"
+                    assert check_statement(statement_bytes(path), pinned, ORIGIN).payee, "by itself"
     with pytest.raises(Difference, match="ledger: expected a key of the log's line"):
         Audit(published, Keys(public_key(b"s" * 32), world.publisher.public, world.operator.public, ORIGIN))
     with world.folder.open_store() as store:

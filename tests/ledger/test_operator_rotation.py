@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from audited import audited
 from every_kind import NOON, rotate_operator
+from statement_bytes import statement_bytes
 from typer.testing import CliRunner
 
 from amos.crypto import sign
@@ -197,7 +198,7 @@ def test_the_verifier_follows_the_line_from_any_of_its_keys(world: Any) -> None:
     world.take(second, second.seal())
     settled = settle_period(world.folder, "2026-11", 10**9, "EUR")
     published = Published(audited(world.folder))
-    data = settled.statements["ada"].read_bytes()
+    data = statement_bytes(settled.statements["ada"])
     for pinned in (first, world.operator):
         keys = Keys(world.folder.public_key, world.publisher.public, pinned.public, ORIGIN)
         verified = Audit(published, keys).check(data)
@@ -232,7 +233,7 @@ def test_a_lying_ledger_is_found_by_verifier_and_scrub(world: Any, lie: str) -> 
     }[lie]
     append(world, entry)
     with pytest.raises(Difference, match=r"of the same line|number: expected 2|old_key: expected"):
-        Audit(Published(audited(world.folder)), keys).check(settled.statements["ada"].read_bytes())
+        Audit(Published(audited(world.folder)), keys).check(statement_bytes(settled.statements["ada"]))
     assert any(finding.where == "log" for finding in scrub(world.folder))
     world.ledger.close()
     with pytest.raises(NotRebuilt):

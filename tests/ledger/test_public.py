@@ -145,6 +145,6 @@ def test_the_names_of_published_files_and_of_their_folders_are_flushed(world: An
 
     monkeypatch.setattr(os, "fsync", noting)
     root = world.folder.public
-    Public(world.folder).write("statements/2026-11-EUR/ann.json", b"{}")
-    written = [root, root / "statements", root / "statements/2026-11-EUR", root / "statements/2026-11-EUR/ann.json"]
+    Public(world.folder).write("statements/2026-11-EUR/ann.json.gz", b"{}")
+    written = [root, root / "statements", root / "statements/2026-11-EUR", root / "statements/2026-11-EUR/ann.json.gz"]
     assert {path.stat().st_ino for path in written} <= flushed

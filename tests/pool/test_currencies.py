@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from settled_world import PUBLISHER, RATES, STEMS, World, catalogue_bytes, manifest_bytes, signer, unix_s
+from statement_bytes import statement_bytes
 from typer.testing import CliRunner
 
 from amos.crypto import key_id, public_key
@@ -91,14 +92,14 @@ def closings(world: World) -> list[tuple[int, Closing]]:
 
 
 def statements(world: World) -> list[Path]:
-    return sorted((world.path / "public" / "statements").rglob("*.json"))
+    return sorted((world.path / "public" / "statements").rglob("*.json.gz"))
 
 
 def test_every_statement_holds(closed: World) -> None:
     audit = Audit(Published(closed.path / "audit"), closed.keys)
     for path in statements(closed):
-        check_statement(path.read_bytes(), closed.keys.ledger, closed.keys.origin)
-        audit.check(path.read_bytes())
+        check_statement(statement_bytes(path), closed.keys.ledger, closed.keys.origin)
+        audit.check(statement_bytes(path))
     titles = {path.parent.name for path in statements(closed)}
     assert titles == {
         *("2025-09-EUR", "2025-09-USD", "2025-09-JPY", "2025-10-EUR", "2025-10-USD", "2025-10-JPY"),
@@ -109,7 +110,7 @@ def test_every_statement_holds(closed: World) -> None:
 def test_the_sum_of_all_closings_is_all_that_was_received(closed: World) -> None:
     given: Counter[str] = Counter()
     for path in statements(closed):
-        core = json.loads(path.read_bytes())["core"]
+        core = json.loads(statement_bytes(path))["core"]
         given[core["currency"]] += core["amount_micro"]
     carried: Counter[str] = Counter()
     for _index, closing in closings(closed):
@@ -133,7 +134,7 @@ def test_each_segment_is_in_one_closing_of_each_currency(closed: World) -> None:
 
 def test_balances_run_from_period_to_period_in_each_currency(closed: World) -> None:
     for currency in INCOMES:
-        cores = [json.loads(path.read_bytes())["core"] for path in statements(closed) if path.name == "ann.json"]
+        cores = [json.loads(statement_bytes(path))["core"] for path in statements(closed) if path.name == "ann.json.gz"]
         mine = sorted((core["period"], core["balance"]) for core in cores if core["currency"] == currency)
         (_september, before), (_october, after) = mine
         assert after["payable"]["opening_micro"] == before["payable"]["closing_micro"]
@@ -195,7 +196,7 @@ def test_a_further_closing_that_the_ledger_may_not_make_is_found(
         publish(world.folder, store)
     audit = Audit(Published(world.path / "audit"), world.keys)
     with pytest.raises(Difference, match=said):
-        audit.check(statements(world)[0].read_bytes())
+        audit.check(statement_bytes(statements(world)[0]))
 
 
 PERIODS = ("2025-09", "2025-10")
@@ -270,7 +271,7 @@ def test_in_any_order_what_was_received_is_divided_once(
     world.path, world.folder = path, folder
     audit = Audit(Published(path / "audit"), world.keys)
     for statement in statements(world):
-        audit.check(statement.read_bytes())
+        audit.check(statement_bytes(statement))
     assert scrub(folder) == []
 
 
@@ -286,9 +287,9 @@ def test_the_copies_of_a_further_currency_are_beside_those_of_the_first(closed: 
     for currency, title in (("EUR", "2025-09-EUR"), ("USD", "2025-09-USD")):
         said = settle(closed, "2025-09", currency, "--out", tmp_path, "--json")
         (mine,) = (item for item in json.loads(said)["payees"] if item["payee"] == "ann")
-        copied = tmp_path / title / "ann.json"
+        copied = tmp_path / title / "ann.json.gz"
         assert mine["statement"] == str(copied)
-        assert copied.read_bytes() == (closed.path / "public" / "statements" / title / "ann.json").read_bytes()
+        assert copied.read_bytes() == (closed.path / "public" / "statements" / title / "ann.json.gz").read_bytes()
     keys = ["--ledger-key", closed.folder.public_key.hex()]
     done = CliRunner().invoke(app, ["verify", str(tmp_path), *keys])
     assert done.exit_code == Exit.FINE, done.output

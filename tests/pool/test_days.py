@@ -11,6 +11,7 @@ import pytest
 from browser import browsing
 from selenium.webdriver import Chrome
 from settled_world import World
+from statement_bytes import statement_bytes
 from typer.testing import CliRunner, Result
 
 from amos_ledger.settlement.statement import compact_bytes
@@ -34,7 +35,7 @@ def play(days: list[list[Any]], venues: list[list[Any]], more: list[int]) -> dic
 @pytest.fixture
 def statement(settled: World, tmp_path: Path) -> Path:
     """With many lines, odd titles, and days of all but the last of them. Showing checks nothing."""
-    whole = json.loads(settled.statement("ann").read_bytes())
+    whole = json.loads(statement_bytes(settled.statement("ann")))
     [line, *_rest] = whole["core"]["lines"]
     whole["core"]["lines"] = [
         line | {"title": TITLES[at % 4], "isrc": "DEA123456789", "stem": f"{at:032x}"} for at in range(20)
@@ -78,7 +79,7 @@ def test_a_spreadsheet_has_a_row_for_each_day_and_venue_and_no_formula(statement
 
 
 def test_the_picture_has_a_column_for_each_day_and_a_row_for_each_stem(statement: Path) -> None:
-    whole = json.loads(statement.read_bytes())
+    whole = json.loads(statement_bytes(statement))
     picture = ElementTree.fromstring(days_svg(whole["core"], whole["detail"]))
     name = "{http://www.w3.org/2000/svg}"
     bars = [item for item in picture.iter(f"{name}rect") if item.find(f"{name}title") is not None]

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from pool_worlds import HOTEL, SEPTEMBER, income, play, put, settle, verify_all, world_of_two_sites
 from settled_world import World
+from statement_bytes import statement_bytes
 from typer.testing import CliRunner
 
 from amos.protocol.closing import COMMUNAL
@@ -34,8 +35,8 @@ def played(path: Path, pools: bool) -> World:
 def told(world: World) -> dict[str, tuple[str, str, str]]:
     """Folder → what its statements say of period, pool and currency."""
     found = {}
-    for path in sorted((world.path / "public/statements").glob("*/*.json")):
-        core: dict[str, Any] = json.loads(path.read_bytes())["core"]
+    for path in sorted((world.path / "public/statements").glob("*/*.json.gz")):
+        core: dict[str, Any] = json.loads(statement_bytes(path))["core"]
         said = core["period"], core["pool"].get("name", COMMUNAL), core["currency"]
         assert found.setdefault(path.parent.name, said) == said
     return found
@@ -81,11 +82,11 @@ def test_what_an_earlier_version_wrote_stays_in_its_place(tmp_path: Path) -> Non
     settle(world, COMMUNAL)
     statements = world.path / "public/statements"
     (statements / "2025-09-EUR").rename(statements / "2025-09")
-    before = (statements / "2025-09/ann.json").read_bytes()
-    (statements / "2025-09/ann.json").unlink()
+    before = (statements / "2025-09/ann.json.gz").read_bytes()
+    (statements / "2025-09/ann.json.gz").unlink()
     assert settle(world, COMMUNAL).folder == statements / "2025-09"
     settle(world, COMMUNAL, currency="USD")
-    assert (statements / "2025-09/ann.json").read_bytes() == before
+    assert (statements / "2025-09/ann.json.gz").read_bytes() == before
     assert {path.name for path in statements.iterdir()} == {"2025-09", "2025-09-USD"}
 
 
@@ -94,8 +95,10 @@ def test_a_statement_that_also_lies_where_it_was_before_counts_once(tmp_path: Pa
     world = played(tmp_path / "ledger", pools=False)
     settle(world, COMMUNAL)
     statements = world.path / "public/statements"
-    stems = {line["stem"] for line in json.loads((statements / "2025-09-EUR/ann.json").read_bytes())["core"]["lines"]}
+    stems = {
+        line["stem"] for line in json.loads(statement_bytes(statements / "2025-09-EUR/ann.json.gz"))["core"]["lines"]
+    }
     before = history("ann", statements), frozen_of(stems, statements)
     (statements / "2025-09").mkdir()
-    (statements / "2025-09/ann.json").write_bytes((statements / "2025-09-EUR/ann.json").read_bytes())
+    (statements / "2025-09/ann.json.gz").write_bytes((statements / "2025-09-EUR/ann.json.gz").read_bytes())
     assert (history("ann", statements), frozen_of(stems, statements)) == before

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from settled_world import World
+from statement_bytes import statement_bytes
 from typer.testing import CliRunner, Result
 
 from amos_cli.output import Exit
@@ -36,7 +37,7 @@ def test_months_add_up(settled: World, payee: str) -> None:
             == known
             == sum(month[f"{name}_micro"] for name in ("payable", "frozen_late", "held"))
         )
-        core = json.loads(settled.statement(payee, month["period"]).read_bytes())["core"]
+        core = json.loads(statement_bytes(settled.statement(payee, month["period"])))["core"]
         assert month["earned_micro"] == core["amount_micro"]
         assert month["follows"]
 
@@ -58,8 +59,8 @@ def test_statements_that_a_payee_keeps(settled: World, tmp_path: Path) -> None:
 
 def test_a_balance_that_does_not_follow_is_told(settled: World, tmp_path: Path) -> None:
     shutil.copytree(settled.folder.public / "statements", tmp_path / "kept")
-    path = tmp_path / "kept" / "2026-11-EUR" / "ann.json"
-    data = path.read_bytes()
+    path = tmp_path / "kept" / "2026-11-EUR" / "ann.json.gz"
+    data = statement_bytes(path)
     opening = json.loads(data)["core"]["balance"]["held"]["closing_micro"]
     path.write_bytes(
         data.replace(b'"held":{"closing_micro":%d' % opening, b'"held":{"closing_micro":%d' % (opening + 1))

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from pool_worlds import HOTEL, MICRO, MIDDLE, SEPTEMBER, copied, income, play, put, settle, world_of_two_sites
 from settled_world import OPERATOR, PUBLISHER, World, signer
+from statement_bytes import statement_bytes
 
 from amos.crypto import key_id, public_key
 from amos.protocol.closing import COMMUNAL, sign_closing
@@ -49,7 +50,7 @@ def world(made: World, tmp_path: Path) -> World:
 
 def found(world: World, title: str = "2025-09-hotels-EUR") -> str:
     """What the full check of a statement says no to."""
-    data = next((world.path / "public/statements" / title).glob("*.json")).read_bytes()
+    data = statement_bytes(next((world.path / "public/statements" / title).glob("*.json.gz")))
     with pytest.raises(VerifyError) as refused:
         Audit(Published(world.path / "audit"), world.keys).check(data)
     return str(refused.value)
@@ -216,7 +217,7 @@ def test_money_of_a_pool_that_is_not_open_is_found(world: World, debit: str, cre
 def test_a_statement_with_another_pool_is_no_statement(world: World) -> None:
     path = next(iter(settle(world, HOTEL).statements.values()))
     for field, value in (("name", COMMUNAL), ("carry_account", "carry/EUR"), ("segments", 2)):
-        whole = json.loads(path.read_bytes())
+        whole = json.loads(statement_bytes(path))
         whole["core"]["pool"][field] = value
         data = (json.dumps(whole, sort_keys=True, separators=(",", ":"), ensure_ascii=False) + "\n").encode()
         with pytest.raises(Difference, match=rf"^core\.pool\.{field}: "):

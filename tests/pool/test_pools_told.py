@@ -27,6 +27,7 @@ from pool_worlds import (
     world_of_two_sites,
 )
 from settled_world import OPERATOR, World, unix_s
+from statement_bytes import statement_bytes
 from typer.testing import CliRunner
 
 from amos.protocol.closing import COMMUNAL
@@ -75,8 +76,8 @@ def test_all_of_it_verifies_and_says_which_pool(closed: World) -> None:
     assert verify_all(closed) >= 8
     schema = Draft202012Validator(SCHEMA)
     named = Counter[str]()
-    for path in sorted((closed.path / "public/statements").rglob("*.json")):
-        whole = json.loads(path.read_bytes())
+    for path in sorted((closed.path / "public/statements").rglob("*.json.gz")):
+        whole = json.loads(statement_bytes(path))
         schema.validate(whole)
         named[whole["core"]["pool"]["name"]] += 1
     assert set(named) == {COMMUNAL, HOTEL}
@@ -98,7 +99,7 @@ def test_a_payee_sees_each_pool_and_balances_that_run_through_all(closed: World)
 
 
 def test_it_is_shown_with_its_pool(closed: World, tmp_path: Path) -> None:
-    statement = closed.path / "public/statements/2025-09-hotels-EUR/ann.json"
+    statement = closed.path / "public/statements/2025-09-hotels-EUR/ann.json.gz"
     words = ["pool", "show", str(statement), "--csv", str(tmp_path), "--html", str(tmp_path / "ann.html")]
     done = CliRunner().invoke(app, words)
     assert done.exit_code == 0 and "pool hotels" in " ".join(done.output.split())
@@ -152,7 +153,7 @@ def test_a_segment_is_proved_in_its_pools_closing(closed: World, number: int, se
 
 def test_it_is_rebuilt_from_its_log_as_it_was(closed: World, tmp_path: Path) -> None:
     folder = Folder(Path(shutil.copytree(closed.path, tmp_path / "ledger")))
-    statements = {path: path.read_bytes() for path in (folder.public / "statements").rglob("*.json")}
+    statements = {path: path.read_bytes() for path in (folder.public / "statements").rglob("*.json.gz")}
     with folder.open_store() as store:
         before = [(index, since_s, said.encode()) for index, since_s, said in store.placings.said()]
     rebuild_folder(folder, 0)
@@ -166,7 +167,7 @@ def test_it_is_rebuilt_from_its_log_as_it_was(closed: World, tmp_path: Path) -> 
         (COMMUNAL, "2025-10", "EUR"),
     ):
         settle_period(folder, period, None, currency, pool)
-    assert {path: path.read_bytes() for path in (folder.public / "statements").rglob("*.json")} == statements
+    assert {path: path.read_bytes() for path in (folder.public / "statements").rglob("*.json.gz")} == statements
 
 
 def command(*words: object, code: int = Exit.FINE) -> Any:

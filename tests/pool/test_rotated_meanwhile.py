@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from settled_world import OPERATOR, PUBLISHER, World, unix_s
+from statement_bytes import statement_bytes
 
 from amos.crypto import public_key
 from amos_ledger import rotating, settle_period, transferring
@@ -46,11 +47,11 @@ def all_hold(world: World, first: bytes) -> None:
     """Every statement, by itself and against the log, by the key that was pinned first."""
     keys = Keys(first, public_key(PUBLISHER), public_key(OPERATOR), world.keys.origin)
     audit = Audit(Published(world.path / "audit"), keys)
-    statements = sorted((world.path / "public" / "statements").rglob("*.json"))
+    statements = sorted((world.path / "public" / "statements").rglob("*.json.gz"))
     assert statements
     for path in statements:
-        check_statement(path.read_bytes(), first, keys.origin)
-        audit.check(path.read_bytes())
+        check_statement(statement_bytes(path), first, keys.origin)
+        audit.check(statement_bytes(path))
     assert scrub(Folder(world.path)) == []
 
 

@@ -8,12 +8,15 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 from settled_world import World
+from statement_bytes import statement_bytes
 
 SCHEMA = json.loads((files("amos_tools.pool") / "statement.schema.json").read_bytes())
 
 
 def statements(world: World) -> list[Any]:
-    return [json.loads(path.read_bytes()) for path in sorted((world.folder.public / "statements").glob("*/*.json"))]
+    return [
+        json.loads(statement_bytes(path)) for path in sorted((world.folder.public / "statements").glob("*/*.json.gz"))
+    ]
 
 
 def test_the_schema_is_one() -> None:

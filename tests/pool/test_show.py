@@ -12,6 +12,7 @@ from xml.etree import ElementTree
 
 import pytest
 from settled_world import World
+from statement_bytes import statement_bytes
 from typer.testing import CliRunner, Result
 
 from amos_cli.output import Exit
@@ -24,7 +25,7 @@ def show(*words: object) -> Result:
 
 
 def core_of(path: Path) -> Any:
-    return json.loads(path.read_bytes())["core"]
+    return json.loads(statement_bytes(path))["core"]
 
 
 def cells(data: str) -> Iterator[list[str]]:
@@ -72,7 +73,7 @@ def test_csv_has_the_figures_of_the_statement(settled: World, tmp_path: Path) ->
 
 
 def test_csv_is_no_formula(settled: World, tmp_path: Path) -> None:
-    whole = json.loads(settled.statement("ann").read_bytes())
+    whole = json.loads(statement_bytes(settled.statement("ann")))
     evil = '=HYPERLINK("http://x";"a")\r\n"b"'
     for line in whole["core"]["lines"]:
         line["title"] = evil
@@ -171,7 +172,7 @@ def broken(core: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def test_what_is_no_statement_is_named(settled: World, tmp_path: Path) -> None:
-    whole = json.loads(settled.statement("ann").read_bytes())
+    whole = json.loads(statement_bytes(settled.statement("ann")))
     path = tmp_path / "ann.json"
     for core in broken(whole["core"]):
         data = json.dumps(whole | {"core": core}, sort_keys=True, separators=(",", ":"), ensure_ascii=False) + "\n"

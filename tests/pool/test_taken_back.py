@@ -21,6 +21,7 @@ from pool_worlds import (
     world_of_two_sites,
 )
 from settled_world import World
+from statement_bytes import statement_bytes
 from typer.testing import CliRunner
 
 from amos.protocol.closing import COMMUNAL
@@ -198,7 +199,7 @@ def test_what_a_ledger_may_not_take_back_is_found(world: World, changes: dict[st
     """It is in the log, and the ledger's own accounts know nothing of it."""
     world.append(forged(world, **changes))
     settle(world, COMMUNAL)
-    data = next((world.path / "public/statements").glob("*/ann.json")).read_bytes()
+    data = statement_bytes(next((world.path / "public/statements").glob("*/ann.json.gz")))
     with pytest.raises(Difference, match=said):
         Audit(Published(world.path / "audit"), world.keys).check(data)
 
@@ -209,7 +210,7 @@ def test_nothing_is_taken_from_or_put_into_a_closed_pool(world: World, changes: 
     settle(world, COMMUNAL)
     world.append(forged(world, number=3, **changes))
     settle(world, HOTEL)
-    data = (world.path / "public/statements/2025-09-hotels-EUR/bob.json").read_bytes()
+    data = statement_bytes(world.path / "public/statements/2025-09-hotels-EUR/bob.json.gz")
     with pytest.raises(Difference, match=r"transfer\.period: expected one that is not closed, found 2025-09"):
         Audit(Published(world.path / "audit"), world.keys).check(data)
 

@@ -6,6 +6,7 @@ from fractions import Fraction
 
 import pytest
 from settled_world import PUBLISHER, STEMS, World, manifest_bytes
+from statement_bytes import statement_bytes
 
 from amos.crypto import public_key, verify
 from amos.protocol.manifest import open_manifest
@@ -21,7 +22,7 @@ def test_lines_add_up_to_the_statements_frames(november: PeriodUsage, settled: W
         frames[key.rate_hz, key.tier] = frames.get((key.rate_hz, key.tier), 0) + line.frames
     stated: dict[tuple[str, int, str], dict[tuple[int, int], int]] = {}
     for payee in ("ann", "bob", "cy-dee"):
-        core = json.loads(settled.statement(payee).read_bytes())["core"]
+        core = json.loads(statement_bytes(settled.statement(payee)))["core"]
         for line in [*core["lines"], *core["unpaid"]]:
             frames = {}
             for item in line["frames"]:
@@ -35,7 +36,7 @@ def test_lines_add_up_to_the_statements_frames(november: PeriodUsage, settled: W
 
 
 def test_time_adds_up_to_the_pools(november: PeriodUsage, settled: World) -> None:
-    pool = json.loads(settled.statement("ann").read_bytes())["core"]["pool"]
+    pool = json.loads(statement_bytes(settled.statement("ann")))["core"]["pool"]
     earning = [
         (key.rate_hz, line.frames) for key, line in november.lines.items() if key.standing in (PAYABLE, FROZEN_LATE)
     ]

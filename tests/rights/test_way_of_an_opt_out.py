@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 from player_key import give_key
+from statement_bytes import statement_bytes
 
 from amos import crypto
 from amos.app import Player
@@ -117,5 +118,5 @@ def test_the_way_of_an_opt_out(tmp_path: Path) -> None:
 
     # 5. Her statement holds against what the ledger published.
     keys = Keys(folder.public_key, publisher, operator)
-    verified = Audit(Published(folder.path / "audit"), keys).check(settled.statements["ada"].read_bytes())
+    verified = Audit(Published(folder.path / "audit"), keys).check(statement_bytes(settled.statements["ada"]))
     assert (verified.payee, verified.amount_micro) == ("ada", payouts["ada"])

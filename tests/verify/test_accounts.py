@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from settled_world import World
+from statement_bytes import statement_bytes
 from typer.testing import CliRunner
 
 from amos.protocol import transfer as protocol
@@ -28,7 +29,7 @@ def pool(world: World, *words: object) -> str:
 
 
 def balance(world: World, payee: str, period: str) -> Any:
-    return json.loads(world.statement(payee, period).read_bytes())["core"]["balance"]
+    return json.loads(statement_bytes(world.statement(payee, period)))["core"]["balance"]
 
 
 @pytest.fixture
@@ -52,14 +53,14 @@ def test_balances_run_from_period_to_period(moved: World) -> None:
     settle_december(moved)
     for payee in ("ann", "bob", "cy-dee"):
         found = moved.verify(payee, "2026-12")
-        check_statement(moved.statement(payee, "2026-12").read_bytes(), moved.keys.ledger, moved.keys.origin)
+        check_statement(statement_bytes(moved.statement(payee, "2026-12")), moved.keys.ledger, moved.keys.origin)
         before, after = (balance(moved, payee, period) for period in ("2026-11", "2026-12"))
         assert after["payable"]["opening_micro"] == before["payable"]["closing_micro"]
         kinds = [item["kind"] for item in after["transfers"]]
         assert kinds == {"ann": ["correction", "hold"], "bob": ["correction"], "cy-dee": ["payout"]}[payee]
         assert moved.verify(payee).amount_micro + found.amount_micro > 0
     assert balance(moved, "ann", "2026-12")["held"] == {"opening_micro": 0, "closing_micro": 80_000_000}
-    core = json.loads(moved.statement("cy-dee", "2026-12").read_bytes())["core"]
+    core = json.loads(statement_bytes(moved.statement("cy-dee", "2026-12")))["core"]
     assert (core["lines"], core["amount_micro"]) == ([], 0)
 
 

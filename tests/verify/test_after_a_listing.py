@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from settled_world import Player, World
+from statement_bytes import statement_bytes
 
 from amos.crypto import verify
 from amos.protocol.answer import ACCEPTED
@@ -58,14 +59,17 @@ def test_a_month_of_readings_after_a_month_of_lists(tmp_path: Path, dates: Any, 
     trust = world.folder.trust
     keys = Keys(world.folder.public_key, trust.publisher_key, trust.operator_key, trust.origin)
     audit = Audit(Published(world.path / trust.audit), keys)
-    before = {path.stem: path.read_bytes() for path in (world.folder.public / "statements/2026-11").iterdir()}
+    before = {
+        path.name.split(".")[0]: statement_bytes(path)
+        for path in (world.folder.public / "statements/2026-11").iterdir()
+    }
     listed = {payee: audit.check(data).amount_micro for payee, data in before.items()}
     statements = sorted((world.folder.public / "statements/2026-12-EUR").iterdir())
     total = 0
     for path in statements:
-        data = path.read_bytes()
+        data = statement_bytes(path)
         check_statement(data, keys.ledger, keys.origin)
         total += audit.check(data).amount_micro
         balance = json.loads(data)["core"]["balance"]["payable"]
-        assert balance["opening_micro"] == listed.get(path.stem, 0)
+        assert balance["opening_micro"] == listed.get(path.name.split(".")[0], 0)
     assert total == 500 and len(statements) >= 2

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from audited import audited
 from dask_process import DaskProcesses, Losing
+from statement_bytes import statement_bytes
 from typer.testing import CliRunner
 
 from amos_batches.cluster import Cluster
@@ -23,7 +24,7 @@ NOVEMBER = ("2026-11", 1_000_000_000, "EUR")
 
 
 def verified(world: Any, runner: Any) -> Any:
-    return Audit(Published(audited(world.folder)), world.keys, runner).check(world.statement("ann").read_bytes())
+    return Audit(Published(audited(world.folder)), world.keys, runner).check(statement_bytes(world.statement("ann")))
 
 
 def test_with_two_workers_with_one_and_with_none(november: Any, dates: Any, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from report_cells import rows_of
 from settled_world import World, unix_s
+from statement_bytes import statement_bytes
 from typer.testing import CliRunner, Result
 
 from amos.protocol.answer import ACCEPTED
@@ -40,7 +41,7 @@ def settle(world: World) -> None:
 
 
 def detail_of(world: World, payee: str = "ann") -> Any:
-    return json.loads(world.statement(payee).read_bytes())["detail"]
+    return json.loads(statement_bytes(world.statement(payee)))["detail"]
 
 
 def copied(world: World, folder: Path) -> World:
@@ -77,17 +78,17 @@ def test_days_and_sites_are_those_of_the_log(moved: World) -> None:
     assert (first["undated_ms"], second["undated_ms"]) == (1000, 0)
     assert detail["whole"]["sites"] == first["sites"] == 2 and second["sites"] == 1
     assert first["venues"][1][1] == 500
-    of_ann = json.loads(moved.statement("ann").read_bytes())["core"]["lines"][2]
+    of_ann = json.loads(statement_bytes(moved.statement("ann")))["core"]["lines"][2]
     assert (of_ann["devices"], third["sites"]) == (1, 2), "one player, at two sites"
     for payee in ("ann", "bob", "cy-dee"):
         moved.verify(payee)
-        check_statement(moved.statement(payee).read_bytes(), moved.keys.ledger)
+        check_statement(statement_bytes(moved.statement(payee)), moved.keys.ledger)
     assert detail_of(moved, "bob")["whole"]["sites"] == 1, "nothing of bob's was played at the other"
 
 
 def forged(world: World, change: Callable[[Any], None]) -> bytes:
     """As a ledger that lies would sign it."""
-    whole = json.loads(world.statement("ann").read_bytes())
+    whole = json.loads(statement_bytes(world.statement("ann")))
     detail = whole["detail"]
     del detail["signature"]
     change(detail)
@@ -157,7 +158,7 @@ def test_what_does_not_add_up_is_named(moved: World, change: Callable[[Any], Non
 
 
 def test_a_statement_of_before_has_no_detail_and_is_verified(moved: World) -> None:
-    whole = json.loads(moved.statement("ann").read_bytes())
+    whole = json.loads(statement_bytes(moved.statement("ann")))
     del whole["detail"]
     data = json.dumps(whole, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode() + b"\n"
     assert check_statement(data, moved.keys.ledger).payee == "ann"

@@ -13,6 +13,7 @@ from plain_period import PlainPeriod, b64, canonical, file_bytes, hexes
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.wait import WebDriverWait
 from settled_world import World
+from statement_bytes import statement_bytes
 from typer.testing import CliRunner
 
 from amos_cli.output import Exit
@@ -142,13 +143,13 @@ def test_statements_of_a_real_ledger_are_verified(both: Both, november: World, d
     november.play(0, [(0, 44_100), (1, 17)], dates(2026, 12, 3), dates(2026, 12, 4))
     settle_period(november.folder, "2026-12", 450_000_007, "EUR")
     both.pin(november.keys.ledger)
-    statements = sorted((november.folder.public / "statements").glob("*/*.json"))
+    statements = sorted((november.folder.public / "statements").glob("*/*.json.gz"))
     assert len(statements) >= 5
     for path in statements:
-        assert both.agree(path.read_bytes()).state == "yes"
+        assert both.agree(statement_bytes(path)).state == "yes"
     shown = both.page.shows()
     assert "In play, by day (UTC)" in shown and "by pseudonym; 1 site" in shown
-    _every_field_of_the_detail_changed(both, json.loads(statements[0].read_bytes()))
+    _every_field_of_the_detail_changed(both, json.loads(statement_bytes(statements[0])))
 
 
 def _every_field_of_the_detail_changed(both: Both, whole: Any) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from settled_world import World
+from statement_bytes import statement_bytes
 
 from amos.protocol.closing import sign_closing
 from amos_ledger import close_period
@@ -203,7 +204,7 @@ PLANTED = [
 def light(world: World, payee: str = "ann") -> str | None:
     """The field at which the light check says no."""
     try:
-        check_statement(world.statement(payee).read_bytes(), world.keys.ledger, world.keys.origin)
+        check_statement(statement_bytes(world.statement(payee)), world.keys.ledger, world.keys.origin)
     except Difference as error:
         return error.field
     return None

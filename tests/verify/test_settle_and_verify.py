@@ -5,6 +5,7 @@ import sys
 from subprocess import run
 
 import pytest
+from statement_bytes import statement_bytes
 
 from amos.protocol.ledger_limits import PPM
 from amos_ledger import close_period
@@ -42,7 +43,7 @@ def test_a_period_is_settled_and_every_statement_verifies(november) -> None:
         assert abs(paid[payee] * sum(stems) * PPM - share * 1_000_000_000) < sum(stems) * PPM
         verified = november.verify(payee)
         assert (verified.amount_micro, verified.period, verified.currency) == (paid[payee], "2026-11", "EUR")
-    core = json.loads(november.statement("ann").read_bytes())["core"]
+    core = json.loads(statement_bytes(november.statement("ann")))["core"]
     assert sum(line["amount_micro"] for line in core["lines"]) == core["amount_micro"] == paid["ann"]
     assert core["pool"]["segments"] == 6
     assert core["pool"]["segments_by_reception"] == 1
@@ -79,7 +80,7 @@ def test_late_usage_goes_to_the_next_period_and_is_told(november, dates) -> None
     november.play(0, [(0, 500)], dates(2026, 12, 3), dates(2026, 12, 4))
     assert files(november) == old
     settle_period(november.folder, "2026-12", 7, "EUR")
-    core = json.loads(november.statement("cy-dee", "2026-12").read_bytes())["core"]
+    core = json.loads(statement_bytes(november.statement("cy-dee", "2026-12")))["core"]
     assert core["pool"]["segments_late"] == 1
     assert [part["accrual"] for line in core["lines"] for part in line["frames"]] == ["late"]
     assert november.verify("cy-dee", "2026-12").amount_micro == core["amount_micro"]
@@ -90,7 +91,7 @@ def test_a_clock_that_is_years_behind_is_not_believed_even_where_its_month_is_cl
     settle_period(november.folder, "2024-11", 1, "EUR")
     november.play(0, [(3, 12_345)], dates(2024, 11, 20), dates(2026, 11, 20))
     settle_period(november.folder, *NOVEMBER)
-    core = json.loads(november.statement("cy-dee").read_bytes())["core"]
+    core = json.loads(statement_bytes(november.statement("cy-dee")))["core"]
     assert (core["pool"]["segments_late"], core["pool"]["segments_by_reception"]) == (0, 2)
     november.verify("cy-dee")
 

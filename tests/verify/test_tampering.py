@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from plain_period import file_bytes
+from statement_bytes import statement_bytes
 
 from amos.crypto import key_id, public_key
 from amos.protocol.checkpoint_host import Checkpoint, sign_checkpoint
@@ -28,7 +29,7 @@ def settled(november):
 
 def published_files(folder: Path) -> list[Path]:
     """What Ann's statement rests on: everything but the statements of others and what older checkpoints needed."""
-    others = {folder / "statements" / "2026-11-EUR" / f"{payee}.json" for payee in ("bob", "cy-dee")}
+    others = {folder / "statements" / "2026-11-EUR" / f"{payee}.json.gz" for payee in ("bob", "cy-dee")}
     return [path for path in sorted(folder.rglob("*")) if path.is_file() and path not in others]
 
 
@@ -80,7 +81,7 @@ def test_other_pinned_keys_do_not_verify(settled) -> None:
     for name, said in (("ledger", "checkpoint.signature"), ("publisher", "publisher key"), ("operator", "signature")):
         keys = type(settled.keys)(**{**settled.keys.__dict__, name: other})
         with pytest.raises(Difference, match=said):
-            Audit(Published(settled.path / "audit"), keys).check(settled.statement("ann").read_bytes())
+            Audit(Published(settled.path / "audit"), keys).check(statement_bytes(settled.statement("ann")))
     keys = type(settled.keys)(**{**settled.keys.__dict__, "origin": "other.example"})
     with pytest.raises(Difference, match=r"checkpoint\.origin: expected other.example"):
         Audit(Published(settled.path / "audit"), keys)
@@ -99,7 +100,7 @@ def leaves_of(item: object, path: tuple = ()):
 
 
 def test_every_field_of_a_statement_is_compared(settled) -> None:
-    data = settled.statement("ann").read_bytes()
+    data = statement_bytes(settled.statement("ann"))
     audit = Audit(Published(settled.path / "audit"), settled.keys)
     audit.check(data)
     fields = list(leaves_of(json.loads(data)))
@@ -122,7 +123,7 @@ def test_every_field_of_a_statement_is_compared(settled) -> None:
 
 @pytest.mark.parametrize("change", ["added", "removed", "line"])
 def test_fields_and_lines_more_or_less_are_found(settled, change: str) -> None:
-    whole = json.loads(settled.statement("ann").read_bytes())
+    whole = json.loads(statement_bytes(settled.statement("ann")))
     if change == "added":
         whole["core"]["bonus_micro"] = 1
     elif change == "removed":
@@ -136,7 +137,7 @@ def test_fields_and_lines_more_or_less_are_found(settled, change: str) -> None:
 
 @pytest.mark.parametrize("spelling", [{"indent": 2}, {"indent": None}, {"indent": 1, "sort_keys": False}])
 def test_another_spelling_of_the_same_json_is_found(settled, spelling: dict) -> None:
-    whole = json.loads(settled.statement("ann").read_bytes())
+    whole = json.loads(statement_bytes(settled.statement("ann")))
     text = json.dumps({key: whole[key] for key in reversed(whole)}, ensure_ascii=False, **spelling) + "\n"
     with pytest.raises(Difference, match="spelling"):
         Audit(Published(settled.path / "audit"), settled.keys).check(text.encode())
@@ -171,7 +172,7 @@ def test_a_split_view_is_found(settled, tmp_path) -> None:
     (folder / "checkpoint").write_bytes(fake)
     with pytest.raises(Difference, match=f"root of the published entries: expected {'00' * 32}"):
         settled.verify(folder=folder)
-    whole = json.loads(settled.statement("ann").read_bytes())
+    whole = json.loads(statement_bytes(settled.statement("ann")))
     whole["proof"]["checkpoint"] = fake.decode()
     with pytest.raises(Difference, match=r"proof\.(checkpoint\.root|closing\.path, root)"):
         Audit(Published(settled.path / "audit"), settled.keys).check(file_bytes(whole))
@@ -182,7 +183,7 @@ def test_a_statement_from_the_future_of_the_log_is_refused(settled, dates, tmp_p
     settled.play(0, [(0, 5)], dates(2026, 12, 1), dates(2026, 12, 2))
     settle_period(settled.folder, "2026-12", 5, "EUR")
     with pytest.raises(Difference, match=r"proof\.checkpoint\.size: expected at most 14, as published, found 17"):
-        Audit(Published(old), settled.keys).check(settled.statement("ann", "2026-12").read_bytes())
+        Audit(Published(old), settled.keys).check(statement_bytes(settled.statement("ann", "2026-12")))
 
 
 def test_a_checkpoint_kept_holds_while_the_log_grows(settled, dates) -> None:
@@ -194,7 +195,7 @@ def test_a_checkpoint_kept_holds_while_the_log_grows(settled, dates) -> None:
     audit = Audit(Published(settled.path / "audit"), settled.keys)
     audit.check_since(kept)
     assert audit.checked[-1] == "since the checkpoint kept, of 14 entries, entries were only added"
-    assert audit.checked[-1] in audit.check(settled.statement("ann").read_bytes()).checked
+    assert audit.checked[-1] in audit.check(statement_bytes(settled.statement("ann"))).checked
 
 
 @pytest.mark.parametrize("size", [0, 1, 7, 10])
@@ -236,7 +237,7 @@ def test_unreadable_names_the_file(settled, tmp_path) -> None:
 def test_the_sum_of_all_statements_is_the_pool(settled) -> None:
     verified = [settled.verify(payee) for payee in ("ann", "bob", "cy-dee")]
     assert sum(item.amount_micro for item in verified) == 1_000_000_000
-    core = json.loads(settled.statement("ann").read_bytes())["core"]
+    core = json.loads(statement_bytes(settled.statement("ann")))["core"]
     rate = Fraction(core["pool"]["rate_micro_per_ms"])
     assert abs(rate * Fraction(core["earning_ms"]) - core["amount_micro"]) < 1
     assert key_id(settled.keys.ledger) == settled.folder.key_id

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from settled_world import OPERATOR, PUBLISHER, SPLITS, STEMS, Player, World, catalogue_bytes, manifest_bytes, signer
+from statement_bytes import statement_bytes
 from typer.testing import CliRunner
 
 from amos.crypto import key_id, public_key
@@ -63,7 +64,7 @@ def sent(
 
 
 def core(world: World, payee: str) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(world.statement(payee).read_bytes())["core"]
+    found: dict[str, Any] = json.loads(statement_bytes(world.statement(payee)))["core"]
     assert world.verify(payee).amount_micro == found["amount_micro"]
     return found
 

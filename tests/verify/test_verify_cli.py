@@ -6,6 +6,7 @@ import time
 
 import pytest
 import typer
+from statement_bytes import statement_bytes
 from typer.testing import CliRunner, Result
 
 from amos.crypto import public_key
@@ -53,12 +54,16 @@ def test_settle_prints_the_payout_and_verify_says_yes(past, verifier, pinned, tm
     assert "1000.000000" in result.output and "cy-dee" in result.output
     again = run(pool, *SETTLE, "--period", "2026-11", "--ledger", past.path, "--out", out)
     assert again.output == result.output
-    assert sorted(path.name for path in (out / "2026-11-EUR").iterdir()) == ["ann.json", "bob.json", "cy-dee.json"]
+    assert sorted(path.name for path in (out / "2026-11-EUR").iterdir()) == [
+        "ann.json.gz",
+        "bob.json.gz",
+        "cy-dee.json.gz",
+    ]
     for words in ([past.statement("ann")], [past.folder.public / "statements" / "2026-11-EUR"]):
         checked = run(verifier, *words, "--keys", pinned)
         assert checked.exit_code == 0, checked.output
         assert checked.output.startswith("yes: ann earns ")
-    elsewhere = run(verifier, out / "2026-11-EUR" / "bob.json", "--keys", pinned, "--published", past.path / "audit")
+    elsewhere = run(verifier, out / "2026-11-EUR" / "bob.json.gz", "--keys", pinned, "--published", past.path / "audit")
     assert elsewhere.output.startswith("yes: bob earns ")
 
 
@@ -142,10 +147,10 @@ def test_show_refuses_in_one_line(tmp_path, text: str) -> None:
 def test_verify_says_no_and_where(past, verifier, pinned) -> None:
     settle_period(past.folder, "2026-11", 10**9, "EUR")
     path = past.statement("ann")
-    whole = json.loads(path.read_bytes())
+    whole = json.loads(statement_bytes(path))
     amount = whole["core"]["amount_micro"]
     path.write_bytes(
-        path.read_bytes().replace(f'"amount_micro":{amount}'.encode(), f'"amount_micro":{amount + 1}'.encode())
+        statement_bytes(path).replace(f'"amount_micro":{amount}'.encode(), f'"amount_micro":{amount + 1}'.encode())
     )
     alone = run(verifier, path, "--keys", pinned)
     assert (alone.exit_code, alone.stderr.startswith(f"no: {path}: core.amount: expected ")) == (1, True)
@@ -161,7 +166,7 @@ def test_verify_without_what_it_needs(past, verifier, pinned, tmp_path) -> None:
     settle_period(past.folder, "2026-11", 10**9, "EUR")
     statement = past.statement("ann")
     copy = tmp_path / "copy.json"
-    copy.write_bytes(statement.read_bytes())
+    copy.write_bytes(statement_bytes(statement))
     bad_keys = tmp_path / "bad.json"
     bad_keys.write_text("{")
     short = ["--ledger-key", "00", "--publisher-key", "00" * 32, "--operator-key", "00" * 32]

@@ -15,6 +15,7 @@ from amos_tools.bench.ledger_fleet import NOON, Fleet
 from amos_tools.verify.audit import Audit
 from amos_tools.verify.keys import Keys
 from amos_tools.verify.published import Published
+from amos_tools.verify.statement_file import read_statement_file
 
 SEGMENTS, ROWS, BATCH, A_PLAYER = 4096, 100, 256, 128
 TAKEN_S = NOON + 30 * 86_400
@@ -56,8 +57,8 @@ def _settled(path: Path, count: int) -> Fleet:
 def _verify(fleet: Fleet, runner: Runner) -> object:
     folder = fleet.folder
     keys = Keys(folder.public_key, folder.trust.publisher_key, folder.trust.operator_key)
-    statement = folder.public / "statements" / "2026-11-EUR" / "ada.json"
-    return Audit(Published(folder.path / folder.trust.audit), keys, runner).check(statement.read_bytes())
+    statement = folder.public / "statements" / "2026-11-EUR" / "ada.json.gz"
+    return Audit(Published(folder.path / folder.trust.audit), keys, runner).check(read_statement_file(statement))
 
 
 def _gains(works: dict[str, Work]) -> list[Figure]:

@@ -17,6 +17,7 @@ from amos_tools.bench.settle_close import bytes_at_most
 from amos_tools.verify.audit import Audit
 from amos_tools.verify.keys import Keys
 from amos_tools.verify.published import Published
+from amos_tools.verify.statement_file import read_statement_file
 
 ROWS, BATCH, A_PLAYER = 8, 256, 128
 """Few rows, since memory is measured by segments, and so many of them take long enough as it is."""
@@ -43,7 +44,7 @@ def settle(folder: Folder) -> None:
 def verify(folder: Folder) -> None:
     """Recompute the month, and verify its statement."""
     keys = Keys(folder.public_key, folder.trust.publisher_key, folder.trust.operator_key)
-    statement = (folder.public / f"statements/{PERIOD}-EUR/ada.json").read_bytes()
+    statement = read_statement_file(folder.public / f"statements/{PERIOD}-EUR/ada.json.gz")
     Audit(Published(folder.path / folder.trust.audit), keys).check(statement)
 
 

@@ -11,7 +11,7 @@ import json
 import sys
 import time
 from collections.abc import Iterator
-from hashlib import sha256
+from hashlib import sha256, sha512
 
 from amos_ledger.readings_work import PlayedSums
 from amos_ledger.settlement.detail import Of, Play, detail
@@ -21,6 +21,7 @@ from amos_ledger.settlement.metered_statement import Counts, MeteredProof, state
 from amos_ledger.settlement.played import Key, Played
 from amos_ledger.settlement.rights import RightsHistory
 from amos_ledger.settlement.rights_columns import Said, WorkSaid
+from amos_ledger.settlement.statement import compressed
 from amos_ledger.settlement.venues import PSEUDONYM, Venues
 from amos_tools.bench.settle_close import bytes_at_most
 
@@ -76,9 +77,10 @@ def _works(stems: int, payees: int) -> Iterator[WorkSaid]:
 
 
 def _statement(result: MeteredResult, number: int) -> bytes:
-    """The file of that payee, with paths as long as those of a large log. The first one's has so many lines."""
+    """The file of that payee, as it is written, with paths as long as those of a large log. The first one's has so many
+    lines."""
     rows = result.stem_rows(number)
-    path, entry = [bytes(32)] * PATH_HASHES, result.closing.encode() + bytes(120)
+    path, entry = _hashes(PATH_HASHES), result.closing.encode() + b"".join(_hashes(4))
     proof = MeteredProof(
         "checkpoint\n" * 20,
         (0, entry, path),
@@ -91,17 +93,22 @@ def _statement(result: MeteredResult, number: int) -> bytes:
     core = result.core_bytes(number)
     whole, lines = statement_file(core, proof), result.lines_of(number)
     told = detail(json.loads(core), len(whole), lines, _play_of, Venues(PSEUDONYM, bytes(32)), _sign)
-    return with_detail(whole, core, told)
+    return compressed(with_detail(whole, core, told))
 
 
 def _play_of(of: Of) -> Play:
-    """A minute or more on each day, at each of many sites."""
-    ticks = RATE_HZ * (60 + of[0][0])
-    return Play({FIRST_DAY + day: ticks for day in range(DAYS)}, {f"site-{site}": ticks for site in range(DAYS)})
+    """A minute or more on each day, at each of many sites, seldom the same: what repeats would take less room."""
+    ticks = [RATE_HZ * (60 + of[0][number % 16]) + number for number in range(DAYS)]
+    days = {FIRST_DAY + day: of_day for day, of_day in enumerate(ticks)}
+    return Play(days, {f"site-{site}": of_site for site, of_site in enumerate(ticks)})
 
 
-def _sign(_message: bytes) -> bytes:
-    return bytes(64)
+def _hashes(count: int) -> list[bytes]:
+    return [sha256(b"hash %d" % number).digest() for number in range(count)]
+
+
+def _sign(message: bytes) -> bytes:
+    return sha512(message).digest()
 
 
 if __name__ == "__main__":

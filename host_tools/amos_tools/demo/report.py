@@ -44,7 +44,7 @@ def print_report(facts: dict[str, Any], work: Workdir) -> None:
     print_table(_payout_table(facts["settlement"]))
     print(f"{facts['seconds']} s in all; everything is in {work.root}")
     print(f"  listen      {_shown(work, work.audio)}/*.wav")
-    print(f"  statements  {_shown(work, Path(facts['settlement']['statements']))}/*.json")
+    print(f"  statements  {_shown(work, Path(facts['settlement']['statements']))}/*.json.gz")
     page = _shown(work, Path(facts["page"]["file"]))
     print(f"  check       {page}: open it in a browser, and drop a statement in")
     print(f"  logs        {_shown(work, work.logs)}/*.log")

@@ -21,6 +21,7 @@ from amos_tools.demo.processes import POLL_S, DemoError, Process, Processes, amo
 from amos_tools.demo.report import player_facts
 from amos_tools.demo.withdrawal import Between, between_months, play_of
 from amos_tools.demo.workdir import Workdir
+from amos_tools.verify.statement_file import statement_files
 
 RECEIPT_WAIT_S = 60
 """Without work of anyone: more than the courier waits between two tries."""
@@ -69,7 +70,7 @@ def run_demo(work: Workdir, options: Options, say: Say) -> dict[str, Any]:
         _play(work, max(options.minutes // SECOND_PART, 1), content, players, say)
         months.append(_settle(work, options))
     verified = all([_verify(work, content, settled) for settled in months])
-    told = [path for settled in months for path in sorted(Path(settled["statements"]).glob("*.json"))]
+    told = [path for settled in months for path in statement_files(Path(settled["statements"]))]
     page = verify_in_page(work, content.keys_file, told)
     audited = _audit(work, content, played_in, len(players))
     facts = {

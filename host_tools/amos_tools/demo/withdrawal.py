@@ -7,6 +7,7 @@ from typing import Any
 
 from amos_tools.demo.processes import run_amos
 from amos_tools.demo.workdir import PUBLISHER, Workdir
+from amos_tools.verify.statement_file import read_statement_file, statement_files
 
 CORRECTED = "1.00"
 FROZEN = ("earned_micro", "frozen_late_micro")
@@ -47,7 +48,9 @@ def between_months(work: Workdir, settled: dict[str, Any]) -> Between:
 def _withdrawn(work: Workdir, settled: dict[str, Any]) -> dict[str, Any]:
     """The stem whose line earned least: any would do."""
     lines = [
-        line for item in settled["payees"] for line in json.loads(Path(item["statement"]).read_bytes())["core"]["lines"]
+        line
+        for item in settled["payees"]
+        for line in json.loads(read_statement_file(Path(item["statement"])))["core"]["lines"]
     ]
     line = min(lines, key=lambda item: (item["amount_micro"], item["stem"]))
     told = json.loads(run_amos("vault", "optout", str(work.vault), line["stem"], f"--ledger={work.ledger}", "--json"))
@@ -59,8 +62,8 @@ def _withdrawn(work: Workdir, settled: dict[str, Any]) -> dict[str, Any]:
 def play_of(statements: Path, stem_id: str) -> dict[str, Any]:
     """What a month's statements, which lie there, say of the stem: milliseconds that earn, and that do not."""
     earning, unpaid = 0, 0
-    for path in sorted(statements.glob("*.json")):
-        core = json.loads(path.read_bytes())["core"]
+    for path in statement_files(statements):
+        core = json.loads(read_statement_file(path))["core"]
         found = [(kind, line) for kind in ("lines", "unpaid") for line in core[kind] if line["stem"] == stem_id]
         if found:  # all payees of a stem are told the same
             earning = sum(_ms(line) for kind, line in found if kind == "lines")

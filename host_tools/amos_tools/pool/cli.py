@@ -32,8 +32,8 @@ from amos_tools.pool.simulate import simulate_command
 from amos_tools.pool.tables import payout_table
 from amos_tools.pool.venues_cli import register as register_venues
 from amos_tools.verify.errors import VerifyError
-from amos_tools.verify.published import read_file
-from amos_tools.verify.reader import STATEMENT_BYTES_MAX, read_core
+from amos_tools.verify.reader import read_core
+from amos_tools.verify.statement_file import read_statement_file
 
 app = typer.Typer(help="Divide a period's income by time in play.", no_args_is_help=True)
 app.command("simulate")(simulate_command)
@@ -221,7 +221,7 @@ def _is_proof(path: Path) -> bool:
 
 def _is_statement(path: Path) -> bool:
     try:
-        read_core(read_file(path, STATEMENT_BYTES_MAX))
+        read_core(read_statement_file(path))
     except VerifyError:
         return False
     return True

@@ -16,8 +16,7 @@ from amos_tools.pool.read_core import NotAStatement, each_once
 from amos_tools.pool.statement_told import Core
 from amos_tools.verify.errors import VerifyError
 from amos_tools.verify.light_formats import base64_bytes, unverified
-from amos_tools.verify.published import read_file
-from amos_tools.verify.reader import STATEMENT_BYTES_MAX
+from amos_tools.verify.statement_file import read_statement_file, statement_files
 
 LATE = "frozen_late"
 
@@ -51,7 +50,7 @@ def frozen_of(stems: Collection[str], folder: Path) -> list[Frozen]:
     """Of these stems (ids in hexadecimal), by the statements in the folder (in folders of it, or in itself), in the
     order of stem, payee and currency. Raises `NotAStatement`."""
     found: dict[tuple[str, str, str], Frozen] = {}
-    for path, core in each_once([*folder.glob("*/*.json"), *folder.glob("*.json")]):
+    for path, core in each_once([*statement_files(folder, "*"), *statement_files(folder)]):
         lines = list(_lines(core, stems))
         if not lines:
             continue
@@ -76,7 +75,7 @@ def _lines(core: Core, stems: Collection[str]) -> Iterator[dict[str, Any]]:
 
 def _root(path: Path) -> Root:
     label = "proof.closing.entry"
-    closing = json.loads(read_file(path, STATEMENT_BYTES_MAX))["proof"]["closing"]
+    closing = json.loads(read_statement_file(path))["proof"]["closing"]
     try:
         entry = base64_bytes(label, closing["entry"])
         said = Closing.decode(unverified(label, entry, "amos-statement+cose"))

@@ -9,6 +9,7 @@ from amos.protocol.transfer import is_name
 from amos_cli.output import UsageError
 from amos_tools.pool.read_core import each_once, read_place_of
 from amos_tools.pool.statement_told import FORMATS, Core, accounts_of, pool_of
+from amos_tools.verify.statement_file import statement_files
 
 
 class NoStatements(Exception):
@@ -43,10 +44,10 @@ def history(payee: str, folder: Path) -> list[Month]:
     """In the order of periods, and in one of closings. Raises `UsageError`, `NoStatements`, `NotAStatement`."""
     if not is_name(payee):
         raise UsageError(f"payee: expected 1 to 64 of the letters a-z, digits, - and _, found {printable(payee)!r}")
-    files = [*folder.glob(f"*/{payee}.json"), *folder.glob(f"{payee}.json")]
+    files = [*statement_files(folder, "*", payee), *statement_files(folder, payee=payee)]
     cores = [(read_place_of(path), core, path) for path, core in each_once(files) if core["payee"] == payee]
     if not cores:
-        raise NoStatements(f"{folder}: expected statements of {payee} (PERIOD-CURRENCY/{payee}.json), found none")
+        raise NoStatements(f"{folder}: expected statements of {payee} (PERIOD-CURRENCY/{payee}.json.gz), found none")
     months: list[Month] = []
     closing: dict[str, int | None] = {}
     for _leaf, core, path in sorted(cores, key=lambda item: item[0]):

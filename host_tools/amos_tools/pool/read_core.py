@@ -9,8 +9,8 @@ from amos_tools.pool.statement_days import Detail
 from amos_tools.pool.statement_told import Core
 from amos_tools.verify.errors import VerifyError
 from amos_tools.verify.light import read_detail, speaks_for_itself
-from amos_tools.verify.published import read_file
-from amos_tools.verify.reader import STATEMENT_BYTES_MAX, read_core
+from amos_tools.verify.reader import read_core
+from amos_tools.verify.statement_file import read_statement_file
 
 
 class NotAStatement(Exception):
@@ -24,7 +24,7 @@ OTHER_FIELDS = (LookupError, TypeError, ValueError, AttributeError, ZeroDivision
 def read_core_of(path: Path) -> Core:
     """Raises `NotAStatement`."""
     try:
-        return read_core(read_file(path, STATEMENT_BYTES_MAX))
+        return read_core(read_statement_file(path))
     except VerifyError as error:
         place = "" if str(error).startswith(f"{path}: ") else f"{path}: "
         raise NotAStatement(f"{place}{error}") from None
@@ -44,14 +44,14 @@ def each_once(paths: Iterable[Path]) -> Iterator[tuple[Path, Core]]:
 
 def read_detail_of(path: Path) -> Detail | None:
     """Days and venues, where the statement tells them; its core was read before."""
-    data = read_file(path, STATEMENT_BYTES_MAX)
+    data = read_statement_file(path)
     return read_detail(data) if speaks_for_itself(data) else None
 
 
 def read_place_of(path: Path) -> int:
     """The leaf of the closing on which a statement rests, as it says; -1 where it says none."""
     try:
-        return int(json.loads(read_file(path, STATEMENT_BYTES_MAX))["proof"]["closing"]["index"])
+        return int(json.loads(read_statement_file(path))["proof"]["closing"]["index"])
     except VerifyError as error:
         raise NotAStatement(str(error)) from None
     except OTHER_FIELDS:

@@ -37,7 +37,7 @@ def register(app: typer.Typer) -> None:
 
 
 def show(
-    statement: Annotated[Path, file_argument("STATEMENT", help="A statement's JSON file.")],
+    statement: Annotated[Path, file_argument("STATEMENT", help="A statement's file.")],
     csv: Annotated[
         Path | None,
         typer.Option("--csv", metavar="DIR", help="Write lines, unpaid, days and venues there (.csv)."),
@@ -81,7 +81,7 @@ def history(
     payee: Annotated[str, typer.Argument(metavar="PAYEE", help="As in the catalogue.")],
     ledger: Annotated[Path | None, folder_option(help="The ledger's folder, for the statements that it wrote.")] = None,
     statements: Annotated[
-        Path | None, folder_option(help="A folder of statements: PERIOD/PAYEE.json, or PAYEE.json.")
+        Path | None, folder_option(help="A folder of statements: PERIOD/PAYEE.json.gz, or PAYEE.json.gz.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:

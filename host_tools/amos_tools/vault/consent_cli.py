@@ -27,7 +27,7 @@ LedgerFolder = Annotated[
     Path | None, folder_option("--ledger", help="The ledger's folder, for the statements that it wrote.")
 ]
 Statements = Annotated[
-    Path | None, folder_option("--statements", help="A folder of statements: PERIOD/PAYEE.json, or PAYEE.json.")
+    Path | None, folder_option("--statements", help="A folder of statements: PERIOD/PAYEE.json.gz, or PAYEE.json.gz.")
 ]
 
 

@@ -8,6 +8,8 @@ nothing with the ledger but the words of SPEC.md:
 
     light.py, light_reading.py   what follows from the file and the ledger's key; other `light_…` are their parts
 
+    statement_file.py            the file itself, compressed or plain
+
 The full check:
 
     published.py   the public directory: named, size-capped reads
@@ -21,6 +23,6 @@ The full check:
     metered.py     both trees and the statements that follow (version 4)
     books.py       the accounts as a closing finds them
     recompute.py   roll-up, apportionment and the cores that follow (versions 1 to 3)
-    reader.py      the file of a statement of version 1 to 3, taken apart
+    reader.py      a statement of version 1 to 3, taken apart
     audit.py       the order of the checks; ground.py is what reports take from it
 """

@@ -23,7 +23,7 @@ from amos_tools.verify.light_reading import SEGMENT_BYTES_MAX, check_reading
 from amos_tools.verify.page import checking_page, is_checking_page
 from amos_tools.verify.proof import PROOF_BYTES_MAX, Trusted, check_proof, trusted_by
 from amos_tools.verify.published import Published, read_file
-from amos_tools.verify.reader import STATEMENT_BYTES_MAX
+from amos_tools.verify.statement_file import read_statement_file, statement_files
 
 Key = Annotated[str | None, typer.Option(metavar="HEX", help="Ed25519 public key, 64 hexadecimal digits.")]
 Statements = Annotated[
@@ -127,22 +127,23 @@ def _verify_statements(
     results: list[tuple[Path, Verified]] = []
     for path in files:
         with _no_of(path, as_json):
-            results.append((path, audit.check(read_file(path, STATEMENT_BYTES_MAX))))
+            results.append((path, audit.check(read_statement_file(path))))
     _say_yes(audit, results, as_json)
 
 
 def _is_light(path: Path) -> bool:
+    """Also for a file that cannot be read, of which no further key would tell more."""
     try:
-        return speaks_for_itself(read_file(path, STATEMENT_BYTES_MAX))
+        return speaks_for_itself(read_statement_file(path))
     except Unreadable:
-        return False
+        return path.is_file()
 
 
 def _verify_light(files: list[Path], pinned: LedgerKey, as_json: bool) -> None:
     results: list[tuple[Path, LightVerified]] = []
     for path in files:
         with _no_of(path, as_json):
-            data = read_file(path, STATEMENT_BYTES_MAX)
+            data = read_statement_file(path)
             results.append((path, check_statement(data, pinned.key, pinned.origin)))
     if as_json:
         items = [_facts(path, item, "light") for path, item in results]
@@ -229,9 +230,9 @@ def _files(statements: list[Path]) -> list[Path]:
     for path in statements:
         found = [path]
         if path.is_dir():  # of one period, or of all of them
-            found = sorted(path.glob("*.json")) or sorted(path.glob("*/*.json"))
+            found = statement_files(path) or statement_files(path, "*")
         if not found:
-            raise Unreadable(f"{path}: expected statements (*.json), found none")
+            raise Unreadable(f"{path}: expected statements (*.json.gz or *.json), found none")
         files += found
     return files
 

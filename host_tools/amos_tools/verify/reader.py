@@ -9,9 +9,6 @@ from amos_tools.verify.light import speaks_for_itself
 from amos_tools.verify.light_formats import other_text
 from amos_tools.verify.note import base64_bytes
 
-STATEMENT_BYTES_MAX = 64 * 1024 * 1024
-"""A payee with 100,000 stems in play, at about 400 bytes a line, with room."""
-
 PATH_HASHES_MAX = 64
 
 

@@ -12,8 +12,8 @@ from pathlib import Path
 from string import Template
 
 SCRIPTS = (
-    *("errors.js", "bytes.js", "json.js", "fields.js", "cbor.js", "cose.js", "trees.js", "closing.js", "rows.js"),
-    *("accounts.js", "figures.js", "detail.js", "statement.js", "show.js", "page.js"),
+    *("errors.js", "bytes.js", "gzip.js", "json.js", "fields.js", "cbor.js", "cose.js", "trees.js"),
+    *("closing.js", "rows.js", "accounts.js", "figures.js", "detail.js", "statement.js", "show.js", "page.js"),
 )
 _NOWHERE = {"base-uri": "'none'", "form-action": "'none'"}
 _MARK = b"<title>Check a statement of amos</title>"

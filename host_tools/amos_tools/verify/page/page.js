@@ -35,7 +35,8 @@ async function answerFor(file, key) {
     if (file.size > STATEMENT_BYTES_MAX) {
       throw new Unreadable(`statement: expected at most ${STATEMENT_BYTES_MAX} bytes, found ${file.size}`);
     }
-    const data = new Uint8Array(await file.arrayBuffer());
+    const kept = new Uint8Array(await file.arrayBuffer());
+    const data = isCompressed(kept) ? await decompressed("statement", kept, STATEMENT_BYTES_MAX) : kept;
     const earlier = EARLIER.exec(new TextDecoder().decode(data));
     if (earlier) {
       throw new Unreadable(`a statement of version ${earlier[1]}, which only \`amos verify\` checks`);
