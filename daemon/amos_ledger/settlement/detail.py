@@ -17,7 +17,7 @@ from amos_ledger.settlement.venues import Venues
 FORMAT = "amos-statement-detail/1"
 CONTEXT = b"amos/1/statement-detail\0"
 FILE_BYTES_MAX = 64 * 1024
-"""Of a statement with the days of single lines; those that do not fit are left out, which is said."""
+"""Of a statement with the days of single lines, not compressed; those that do not fit are left out, which is said."""
 
 VENUES_OF_LINE_MAX, VENUES_OF_ALL_MAX = 3, 16
 SILENT_DAYS_MAX = 3
