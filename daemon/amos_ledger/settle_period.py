@@ -104,7 +104,7 @@ def _write(
     written = {}
     for payee, data in _statements(folder, store, closed, daily):
         name = f"{place}/{payee}.json"
-        if not (public.root / name).is_file():  # earlier versions put it there: payees know that place
+        if not (public.root / name).is_file():  # else an earlier version wrote it, and its payee knows it
             name, data = f"{name}.gz", compressed(data)
         public.write(name, data)
         written[payee] = public.root / name

@@ -56,6 +56,7 @@ from amos_tools.verify.light_formats import (
 from amos_tools.verify.light_trees import check_path, check_summed, leaf_hash, summed_leaf
 
 STATEMENT_BYTES_MAX = 64 * 1024 * 1024
+"""A payee with 100,000 stems in play, at about 400 bytes a line, with room."""
 PAYEES_OF_A_STEM_MAX = 32
 _CORE = dict(
     **{"format": str, "period": str, "currency": str, "payee": str, "pool": dict, "amount_micro": int, "amount": str},
