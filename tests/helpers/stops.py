@@ -101,12 +101,18 @@ def library() -> ctypes.CDLL | None:
     return found if found.seccomp_api_get() >= _API_NOTIFIES else None  # asking is what lets it be used
 
 
-def run_stopping(names: Sequence[str], work: Callable[[Tell], None], decide: Decide) -> Ran:
-    """Run it in a process of its own; at each call of these names `decide` says what becomes of it. Names that this
-    machine's processor has no call of are passed over."""
+def talking_ends() -> tuple[socket.socket, socket.socket]:
+    """Two ends by which a process and its child tell each other whole messages."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     for end in (ours, theirs):
         end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 2 * MESSAGE_BYTES_MAX)
+    return ours, theirs
+
+
+def run_stopping(names: Sequence[str], work: Callable[[Tell], None], decide: Decide) -> Ran:
+    """Run it in a process of its own; at each call of these names `decide` says what becomes of it. Names that this
+    machine's processor has no call of are passed over."""
+    ours, theirs = talking_ends()
     child = os.fork()
     if not child:
         ours.close()

@@ -12,7 +12,19 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from stops import DIE, GO_ON, MESSAGE_BYTES_MAX, WAIT_S, Operation, Ran, Stop, Tell, run_stopping, work_and_tell
+from stops import (
+    DIE,
+    GO_ON,
+    MESSAGE_BYTES_MAX,
+    WAIT_S,
+    Operation,
+    Ran,
+    Stop,
+    Tell,
+    run_stopping,
+    talking_ends,
+    work_and_tell,
+)
 
 OPERATIONS = (
     *("write", "pwrite64", "pwritev", "writev", "ftruncate", "truncate", "fallocate"),
@@ -71,9 +83,7 @@ def run(
     strace: Sequence[str], expressions: Sequence[str], work: Callable[[Tell], None], output: Path | None = None
 ) -> Ran:
     """Run it in a process of its own, watched by strace with these expressions (`-e`); strace's output may be kept."""
-    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    for end in (ours, theirs):
-        end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 2 * MESSAGE_BYTES_MAX)
+    ours, theirs = talking_ends()
     child = os.fork()
     if not child:
         ours.close()

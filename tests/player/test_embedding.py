@@ -12,12 +12,10 @@ import numpy as np
 import pytest
 from noise_pack import PUBLISHER, make_pack
 from patience import wait_until
+from sealed_usage import sealed_usage
 
 from amos import crypto
-from amos.journal.journal import Journal
-from amos.protocol.cbor import Pieces
-from amos.protocol.cose import TYP_USAGE, parse_typed
-from amos.protocol.segment import TIER_RENDERER, Usage
+from amos.protocol.segment import TIER_RENDERER
 from amos.score.inputs import INPUT_DISLIKE, INPUT_PAUSE, INPUT_SKIP, INPUT_VOLUME
 from amos_player import Now, Player, PlayerError
 from amos_player import player as player_module
@@ -56,14 +54,7 @@ def test_the_example_of_the_page_runs_as_it_stands(pack: Path, tmp_path: Path) -
 
 
 def test_what_is_told_it_stands_in_its_signed_log(playing: Player, monkeypatch: pytest.MonkeyPatch) -> None:
-    sealed: list[bytes] = []
-    seal = Journal.seal
-
-    def noted(self: Journal, number: int, data: Pieces, delivered_ms: int) -> None:
-        sealed.append(data.join())
-        seal(self, number, data, delivered_ms)
-
-    monkeypatch.setattr(Journal, "seal", noted)
+    sealed = sealed_usage(monkeypatch)
     assert playing.now.state == "playing" and playing.now.section == "loop"
     assert {stem.artist for stem in playing.now.stems} == {"A"} and all(stem.number for stem in playing.now.stems)
     playing.volume(-6)
@@ -72,8 +63,7 @@ def test_what_is_told_it_stands_in_its_signed_log(playing: Player, monkeypatch: 
     playing.pause()
     wait_until(lambda: playing.now.state == "paused" and playing.now.volume_db == -6.0, lambda: playing.now)
     playing.stop()
-    (segment,) = sealed
-    usage = Usage.decode(bytes(parse_typed(segment, TYP_USAGE, 1 << 16).payload))
+    (usage,) = sealed
     assert list(usage.input_kinds) == [INPUT_VOLUME, INPUT_SKIP, INPUT_DISLIKE, INPUT_PAUSE]
     assert [event.kind for event in playing.events()][-1] == "state"
     assert playing.now.state == "stopped" and playing.now.stems == ()

@@ -12,15 +12,21 @@ from typing import Any
 import pytest
 from browser import browsing
 from patience import wait_until
+from sealed_usage import sealed_usage
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from venue_world import VenueWorld
 
-from amos.journal.journal import Journal
-from amos.protocol.cbor import Pieces
-from amos.protocol.cose import TYP_USAGE, parse_typed
-from amos.protocol.segment import Usage
-from amos.score.inputs import INPUT_ANNOUNCE, INPUT_DISLIKE, INPUT_PAUSE, INPUT_SKIP, INPUT_SLIDER, INPUT_VOLUME
+from amos.score.inputs import (
+    INPUT_ANNOUNCE,
+    INPUT_BLOCK_MANY,
+    INPUT_CLOCK,
+    INPUT_DISLIKE,
+    INPUT_PAUSE,
+    INPUT_SKIP,
+    INPUT_SLIDER,
+    INPUT_VOLUME,
+)
 from amos_sync.venue import pages
 from amos_web.sessions import Sessions
 from amos_web.templates import Templates
@@ -123,14 +129,7 @@ def text_of(browser: Chrome) -> str:
 def test_a_walk_on_a_phone_ends_in_the_signed_log(
     phone: Chrome, tmp_path: Path, venue_pack: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sealed: list[bytes] = []
-    seal = Journal.seal
-
-    def noted(self: Journal, number: int, data: Pieces, delivered_ms: int) -> None:
-        sealed.append(data.join())
-        seal(self, number, data, delivered_ms)
-
-    monkeypatch.setattr(Journal, "seal", noted)
+    sealed = sealed_usage(monkeypatch)
     venue = VenueWorld(tmp_path, venue_pack)
     try:
         venue.until(lambda player: player["stems"] and player["stems"][0]["title"])
@@ -152,10 +151,9 @@ def test_a_walk_on_a_phone_ends_in_the_signed_log(
     finally:
         venue.stop()
     inputs: list[tuple[int, int]] = []
-    for segment in sealed:
-        usage = Usage.decode(bytes(parse_typed(segment, TYP_USAGE, 1 << 16).payload))
+    for usage in sealed:
         inputs += zip(usage.input_kinds, usage.input_values, strict=True)
-    given = [row for row in inputs if row[0] not in (4, 10)]  # beside the time of day
+    given = [row for row in inputs if row[0] not in (INPUT_CLOCK, INPUT_BLOCK_MANY)]
     assert given[0] == (INPUT_VOLUME, 11627) and given[1][0] == INPUT_DISLIKE and given[1][1] > 0
     assert given[2:] == [
         (INPUT_SKIP, 0),

@@ -3,6 +3,7 @@
 Only a score that says so loads this.
 """
 
+from amos.compat import const
 from amos.score.chooser import Choice
 from amos.score.expression import ONE, ROLE_VALUES_FROM, evaluate
 from amos.score.memory import NONE
@@ -13,7 +14,7 @@ WHEN = 1
 EXCLUSIVE = 2
 """Why a layer was kept back."""
 
-_NEVER = 1 << 62
+_NEVER = const(1 << 62)
 
 
 def with_ensembles(base):

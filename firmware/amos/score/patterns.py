@@ -3,12 +3,13 @@
 Only a score that has such a layer loads this.
 """
 
+from amos.compat import const
 from amos.score.chooser import Choice, weighted
 from amos.score.memory import NONE
 from amos.score.parts import STROKE_FRAMES_MIN, STROKES_SECOND_MAX, Layer
 from amos.score.slots import Run, Slot
 
-_NEVER = 1 << 62
+_NEVER = const(1 << 62)
 
 
 def gap_frames(layer: Layer, rate_hz: int, tempo_mbpm: int, strokes_between: int = 1) -> int:
