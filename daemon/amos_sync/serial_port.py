@@ -7,6 +7,7 @@ and its `read` would wait for a count. A port that vanishes is `PortGone`, and c
 import errno
 import os
 import select
+import stat
 import termios
 
 import serial
@@ -46,6 +47,8 @@ class SerialPort(DescriptorPort):
 def open_serial(rest: str) -> SerialPort:
     """Open `PATH` or `PATH,BAUD` for this process alone. Raises `PortMissing` or `PortBusy`."""
     path, baud = baud_of(rest)
+    if _is_left_over(path):
+        raise PortMissing(f"serial:{path}: left by a player that ended; start it")
     try:
         line = serial.Serial(path, baud or BAUD, timeout=0, write_timeout=0, exclusive=True)
     except serial.SerialException as error:
@@ -57,6 +60,17 @@ def open_serial(rest: str) -> SerialPort:
     except termios.error as error:  # no OSError: who is at the other end went away while the line was set up
         raise PortMissing(f"serial:{path}: {_reason(error.args[0])}") from error
     return SerialPort(line)
+
+
+def _is_left_over(path: str) -> bool:
+    """Whether `path` is a link to a pty younger than itself: the kernel gave the number of a player that ended to
+    somebody else, whose terminal must not be taken."""
+    try:
+        link, line = os.lstat(path), os.stat(path)
+    except OSError:
+        return False  # opening says what is wrong
+    is_pty = os.path.realpath(path).startswith("/dev/pts/")
+    return is_pty and stat.S_ISLNK(link.st_mode) and link.st_mtime_ns < line.st_ctime_ns
 
 
 def _reason(number: int | None) -> str:

@@ -15,7 +15,7 @@ from amos.protocol.link_name import Name
 from amos.protocol.printable_host import printable
 from amos_cli.output import Exit
 from amos_sync.addresses import player_address
-from amos_sync.errors import PortMissing, SyncError
+from amos_sync.errors import PortBusy, PortMissing, SyncError
 from amos_sync.player_call import TURN_S, Steps, hold
 from amos_sync.ports import open_port
 
@@ -33,7 +33,7 @@ class UnreachableError(DeviceError):
 
 
 def converse(address: str, steps: Callable[[CourierLink], Steps], wait_s: float) -> object:
-    """The result of a conversation; waits up to `wait_s` for the port to appear. Raises `DeviceError`, and
+    """The result of a conversation; waits up to `wait_s` for the port to appear and be free. Raises `DeviceError`, and
     `SettingError` for an address that is none."""
     address = player_address(address)
     deadline = time.monotonic() + wait_s
@@ -41,7 +41,7 @@ def converse(address: str, steps: Callable[[CourierLink], Steps], wait_s: float)
         try:
             port = open_port(address)
             break
-        except PortMissing as error:
+        except (PortMissing, PortBusy) as error:
             if time.monotonic() > deadline:
                 raise UnreachableError(str(error)) from None
             time.sleep(TURN_S)
