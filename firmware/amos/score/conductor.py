@@ -18,6 +18,7 @@ class Conductor:
 
     `paused`: it has gone silent, until `resume`.
     leaving   whether that is the last one, for the pack gives way
+    visits    of each section, those that count for what may follow
     """
 
     def __init__(self, score: Score, stage: Stage, sliders: Sliders, plan: PlanRun):
@@ -40,8 +41,7 @@ class Conductor:
         # Asked to go on after a pause.
         self._resume_frame = NEVER
         self.leaving = False
-        # Visits of each section, of those that count for what may follow.
-        self._visits = [0] * len(score.sections)
+        self.visits = [0] * len(score.sections)
 
     def leave(self) -> None:
         """The pack gives way: the section that plays is the last."""
@@ -153,7 +153,7 @@ class Conductor:
         allowed = []
         nexts = []
         counted = []
-        visits = self._visits[self.section]
+        visits = self.visits[self.section]
         for item in self._score.sections[self.section].nexts:
             if skipping and item.section == self.section:
                 continue
@@ -167,7 +167,7 @@ class Conductor:
             return self.section
         chosen = weighted(allowed if sum(allowed) else weights, self._stage.draw(SECTION_LANE, 1))
         if counted[chosen]:
-            self._visits[self.section] = 0
+            self.visits[self.section] = 0
         return nexts[chosen]
 
     def _go(self, after: int, beat: int, frame: int, playing: list, restart: bool = False) -> None:
@@ -220,7 +220,7 @@ class Conductor:
         shortest, count = section.lengths()
         bars = shortest + (section.step_bars or 1) * below(self._stage.draw(SECTION_LANE, 0), count)
         self.section = index
-        self._visits[index] += 1
+        self.visits[index] += 1
         if self._score.beats is not None and self._stage.clock.frame(beat) < frame:
             bars += 1  # of this one there is only a part
         self._end_beat = beat + bars * self._score.beats_per_bar

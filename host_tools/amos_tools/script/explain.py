@@ -10,12 +10,13 @@ from amos.score.ensemble import EXCLUSIVE
 from amos.score.expression import CONST, ROLE_VALUES_FROM, SLIDER
 from amos.score.memory import NONE
 from amos.score.score import Layer, Score, decode_score
-from amos.score.vm import Vm
 from amos.sound.events import Level, Section, Start, Stop
 from amos.sound.glide import Glide
 from amos_tools.script.changes import changes_text
 from amos_tools.script.compile import Compiled
+from amos_tools.script.explain_rests import WatchedVm, rest_lines
 from amos_tools.script.expressions import sliders_of
+from amos_tools.script.times import moment
 from amos_tools.simulate.inputs import TimedInput, in_order
 from amos_tools.simulate.run import SimStem
 from amos_tools.stems import ROLES
@@ -50,15 +51,20 @@ class Placed:
         self.level = Glide(self.start.level_q15)
 
 
+def watched_vm(play: Play) -> WatchedVm:
+    """The VM of a session, at its first frame."""
+    return WatchedVm(decode_score(play.compiled.score), play.stems, play.seed)
+
+
 def placements(
-    play: Play, until_frame: int, on_choice: Callable[[Choice], None] = lambda choice: None
+    play: Play, until_frame: int, on_choice: Callable[[Choice], None] = lambda choice: None, vm: WatchedVm | None = None
 ) -> Iterator[Placed]:
     """Every placement that begins before `until_frame`, once it has ended or time is up; `on_choice` gets all choices.
 
-    Raises `InputRefused`.
+    `vm`: the session's at its first frame, for who wants to look at it afterwards. Raises `InputRefused`.
     """
-    score = decode_score(play.compiled.score)
-    vm = Vm(score, [stem.frames for stem in play.stems], [stem.gain_q15 for stem in play.stems], play.seed)
+    vm = vm or watched_vm(play)
+    score = vm.score
     pending = in_order(play.inputs)
     given = 0
     choices: list[Choice] = []
@@ -102,7 +108,8 @@ def placements(
 def explain_at(play: Play, frame: int) -> str:
     """What sounds at `frame`, and why."""
     compiled = play.compiled
-    score = decode_score(compiled.score)
+    vm = watched_vm(play)
+    score = vm.score
     latest: dict[int, Choice] = {}  # of each layer of the section that plays
 
     def note(choice: Choice) -> None:
@@ -111,12 +118,21 @@ def explain_at(play: Play, frame: int) -> str:
                 del latest[one]
         latest[choice.layer] = choice
 
-    told = [placed for placed in placements(play, frame + 1, note) if placed.start.frame <= frame < placed.end]
+    told: list[Placed] = []
+    played: dict[tuple[int, int], list[str]] = {}  # in each visit, of each layer
+    for placed in placements(play, frame + 1, note, vm):
+        if placed.start.frame <= frame < placed.end:
+            told.append(placed)
+        if placed.choice is not None and placed.choice.visit == vm.visit:
+            played.setdefault((vm.visit, placed.choice.layer), []).append(_played(placed, compiled))
     told.sort(key=lambda placed: placed.number)
-    stories = [_story(placed, compiled, score, frame) for placed in told]
+    stories = [_story(placed, compiled, score, frame, vm) for placed in told]
     if not told:
         stories.append(f"nothing sounds at {moment(frame, compiled.rate_hz)}")
     stories += [_kept_back(choice, compiled, score) for _, choice in sorted(latest.items()) if choice.kept_back]
+    stories += vm.told(
+        compiled, frame, {layer: titles for (visit, layer), titles in played.items() if visit == vm.visit}
+    )
     return "\n\n".join(stories)
 
 
@@ -124,18 +140,18 @@ def explain_placement(play: Play, number: int, hours_max: int) -> str | None:
     """The story of placement `number`, or None if there is none within `hours_max`."""
     for placed in placements(play, hours_max * 3600 * play.compiled.rate_hz):
         if placed.number == number:
-            return _story(placed, play.compiled, decode_score(play.compiled.score), placed.end)
+            return _story(placed, play.compiled, decode_score(play.compiled.score), placed.end, None)
     return None
 
 
-def moment(frame: int, rate_hz: int) -> str:
-    """A frame as hours, minutes and seconds."""
-    ms = frame * 1000 // rate_hz
-    return f"{ms // 3_600_000}:{ms // 60_000 % 60:02}:{ms // 1000 % 60:02}.{ms % 1000:03}"
+def _played(placed: Placed, compiled: Compiled) -> str:
+    rate = compiled.rate_hz
+    title = compiled.stems[placed.start.stem].title
+    return f"“{title}” from {moment(placed.start.frame, rate)} to {moment(placed.end, rate)}"
 
 
-def _story(placed: Placed, compiled: Compiled, score: Score, frame: int) -> str:
-    """Why it plays; its gain at `frame`, where that moves."""
+def _story(placed: Placed, compiled: Compiled, score: Score, frame: int, vm: WatchedVm | None) -> str:
+    """Why it plays; its gain at `frame`, where that moves. `vm`: at that frame, if it is there."""
     start, rate = placed.start, compiled.rate_hz
     stem = compiled.stems[start.stem]
     gain_db = _decibels(start.gain_q15 * start.level_q15 >> 15)
@@ -155,11 +171,13 @@ def _story(placed: Placed, compiled: Compiled, score: Score, frame: int) -> str:
         downbeat = start.frame - start.offset + score.pickups[start.stem]
         lines.append(f"  downbeat    {moment(downbeat, rate)}")
     struck = [] if layer.strokes is None else [_struck(layer)]
+    until = vm.until_frame(choice.layer) if vm is not None and vm.visit == choice.visit else None
     lines += [
         f"  where       section {compiled.sections[choice.section]} (visit {choice.visit + 1}), "
         f"play {ROLES[layer.role]} from {compiled.pools[choice.pool]}",
         *_gain(placed, layer, score, frame),
         *struck,
+        *rest_lines(layer, score, until),
         f"  pool        {len(pool.stems)} stems, of which {_standing(choice, pool.stems)} stood for choice",
         *([f"  changes     {changes_text(stem)}"] if changes_text(stem) else []),
         *([f"  theme       {_theme(choice, compiled)}"] if choice.theme >= 0 else []),

@@ -61,3 +61,9 @@ def clock_of(text: str) -> int | None:
     holiday = match[1] == "holiday"
     weekday = 0 if holiday else DAY_NAMES.index(match[1])
     return clock_value(weekday, holiday, int(match[2]) * 3600 + int(match[3]) * 60)
+
+
+def moment(frame: int, rate_hz: int) -> str:
+    """A frame as hours, minutes and seconds."""
+    ms = frame * 1000 // rate_hz
+    return f"{ms // 3_600_000}:{ms // 60_000 % 60:02}:{ms // 1000 % 60:02}.{ms % 1000:03}"
