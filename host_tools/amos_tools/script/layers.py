@@ -12,13 +12,14 @@ from amos_tools.script.changes import Phrasing
 from amos_tools.script.conditions import role_exists
 from amos_tools.script.ensembles import Ensembles
 from amos_tools.script.expressions import Expressions
+from amos_tools.script.log_size import warn_log
 from amos_tools.script.loops import rings_out, script_beats
 from amos_tools.script.loudness import Gains
 from amos_tools.script.patterns import WORDS, Patterns
 from amos_tools.script.phrases import Phrases
 from amos_tools.script.pickups import Pickups
 from amos_tools.script.pools import Pools
-from amos_tools.script.problems import Problems
+from amos_tools.script.problems import Problems, Span
 from amos_tools.script.program import Block, Program, options_once
 from amos_tools.script.themes import Themes
 from amos_tools.script.units import Q15, ClockFacts, length_frames, whole
@@ -54,6 +55,7 @@ class Layers:
         self._patterns = Patterns(clock, problems)
         self._gains = Gains(program, clock, expressions, problems)
         self._pickups = Pickups(clock, problems)
+        self._pattern_spans: dict[int, Span] = {}  # in the latest section, of each lane
         self.uses: list[PoolUse] = []
 
     def of(self, block: Block, bars: tuple[int, int], themes: Sequence[int]) -> list[Layer]:
@@ -62,6 +64,7 @@ class Layers:
         phrase = self._pools.phrase = self._phrasing.of(block.section)
         asked: dict[int, int] = {}
         lanes: set[int] = set()
+        self._pattern_spans = {}
         for number, play in enumerate(block.plays):
             if number == LAYERS_MAX:
                 self._problems.error(play.span, f"a section has at most {LAYERS_MAX} layers")
@@ -73,6 +76,7 @@ class Layers:
                 if layer.themed:
                     self._themes.check_layer(play, layer, themes, self._pools.all_of(play))
                 if layer.strokes is not None:
+                    self._pattern_spans[layer.lane] = play.pool.span
                     self._patterns.check(play, layer, self._pools.of(play) or [])
                     continue
                 asked[layer.pool] = asked.get(layer.pool, 0) + layer.count_max
@@ -91,6 +95,7 @@ class Layers:
     def check_section(self, block: Block, section: ScoreSection) -> None:
         """Note what the layers of a section ask for together."""
         self._patterns.check_section(section, block.section.name.span)
+        warn_log(section, self._pattern_spans, self._clock, self._problems)
 
     def step_bars(self, block: Block, bars: tuple[int, int]) -> int | None:
         """Bars of which the section's length is a multiple, so that the phrases of its loops end with it."""

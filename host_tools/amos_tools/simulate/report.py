@@ -9,6 +9,7 @@ from rich.table import Table
 from amos.score.score import Score
 from amos_cli.table import print_table
 from amos_tools.pack.working import Working
+from amos_tools.script.log_size import DAY_S, DAYS_MIN, day_bytes, day_text, journal_days, journals_text
 from amos_tools.simulate.loudness import REST_LU, REST_S_MIN, HeardRests
 from amos_tools.simulate.reach import never_played
 from amos_tools.simulate.run import SimStem
@@ -37,6 +38,7 @@ def as_json(score: Score, stems: Sequence[SimStem], tally: Tally) -> dict[str, A
         "longest_rest": {"start_frame": tally.longest_rest.start, **played(tally.longest_rest.frames)},
         "relaxed": tally.relaxed,
         "repeats": sum(stem.repeats for stem in tally.by_stem),
+        "log": _log(tally, rate),
         "voices": {
             "budget": score.voices,
             "most": tally.voices_most,
@@ -128,11 +130,19 @@ def lines(report: dict[str, Any]) -> list[str]:
         f"rests    {report['silent']['ms']:,} ms in which no stem plays; the longest {rest['ms']:,} ms"
         + (f", at {_clock(rest['start_frame'] // report['rate_hz'])}" if rest["ms"] else ""),
         *_heard(report),
+        f"log      {day_text(report['log']['rows_a_day'])}, as this was"
+        + (f"; {journals_text(rows)}" if journal_days(rows := report["log"]["rows_a_day"]) < DAYS_MIN else ""),
         f"repeats  {report['repeats']} times a stem follows itself in its role",
         f"relaxed  {relaxed or 'no rule'}",
         *([f"never    {len(never)} stems were not played: {_named(never)}"] if never else []),
         *([f"         {len(out)} can never play: {_named(out)}"] if (out := report["unreachable"]) else []),
     ]
+
+
+def _log(tally: Tally, rate_hz: int) -> dict[str, int]:
+    """What a player that goes on like this notes in a day."""
+    rows = sum(stem.plays for stem in tally.by_stem) * DAY_S * rate_hz // max(1, tally.frames)
+    return {"rows_a_day": rows, "bytes_a_day": day_bytes(rows)}
 
 
 def _heard(report: dict[str, Any]) -> list[str]:
