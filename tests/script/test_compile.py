@@ -64,6 +64,8 @@ def test_only_stems_with_opt_in_are_reached() -> None:
         ("B major", False),
         ("A minor", False),
         ("E# major", True),
+        ("G dorian", True),
+        ("A locrian", False),
     ],
 )
 def test_key_fits_the_same_relative_near_or_unpitched(key: str | None, fits: bool) -> None:

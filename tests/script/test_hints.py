@@ -15,7 +15,7 @@ MISTAKES = [
     ("clock 48000", "clock 48 kHz", "in Hz, without a unit"),
     ("clock 48000", "clock 48k", "in Hz, without a unit"),
     ("tempo 84", "tempo 84 bpm", "beats a minute, without a unit"),
-    ("key D minor", "key Dm", "such as `D minor`"),
+    ("key D minor", "key dm", "such as `D minor`"),
     ("key D minor", "key d minor", "such as `D minor`"),
     ("key D minor", "key B flat major", "`Bb major`"),
     ("meter 4/4", "4/4", "`meter` stands before it"),

@@ -72,6 +72,7 @@ def test_the_grammar_has_every_word() -> None:
         "name",
         "number",
         "note",
+        "camelot",
         "time",
         "comment",
         "newline",

@@ -12,6 +12,7 @@ from script_samples import BEAT_FRAMES, starter_stems
 from amos.score.score import decode_score
 from amos.score.vm import Vm
 from amos.sound.events import Section, Start
+from amos_tools.keys import MODE_NAMES
 from amos_tools.script import compile_script
 from amos_tools.script.words import terminal_rules
 
@@ -22,7 +23,7 @@ HOURS = 8
 NOT_MUSIC = {"Ship's Bell"}
 
 EITHER: tuple[set[tuple[str, str]], ...] = (
-    {("note", "MAJOR"), ("note", "MINOR")},
+    {("note", kind) for kind in ("SHORT_KEY", "CAMELOT", *map(str.upper, MODE_NAMES))},
     {("seed", "DEVICE"), ("seed", "NUMBER")},
     {("amount", "H"), ("amount", "MIN"), ("amount", "S")},
     {("swap", "BEAT"), ("swap", "BAR"), ("swap", "END")},

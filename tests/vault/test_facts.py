@@ -40,6 +40,8 @@ BAD_FIELDS = [
     ("role", "Pads", errors.UnknownRole, "Pads"),
     ("key", "H minor", errors.UnknownKey, "H minor"),
     ("key", "d minor", errors.UnknownKey, "d minor"),
+    ("key", "13A", errors.UnknownKey, "13A"),
+    ("key", "D minorr", errors.UnknownKey, "D minorr"),
     ("tempo", "fast", errors.TempoOutOfRange, "fast"),
     ("tempo", "19.9", errors.TempoOutOfRange, "19.9"),
     ("tempo", "401", errors.TempoOutOfRange, "401"),
@@ -64,6 +66,11 @@ def test_a_wrong_field_is_refused_by_name(
     assert caught.value.field == field
     assert found in caught.value.found
     assert caught.value.expected
+
+
+@pytest.mark.parametrize(("text", "kept"), [("8a", "A minor"), ("F#m", "F# minor"), ("D Dorian", "D dorian")])
+def test_a_key_is_kept_in_one_spelling(good: dict[str, str], text: str, kept: str) -> None:
+    assert parse_facts("harbour.wav", good | {"key": text}).key == kept
 
 
 def test_good_facts_come_through(good: dict[str, str]) -> None:

@@ -3,8 +3,9 @@
     plan = can_conform(stem, tempo_mbpm, key)    None: it cannot be brought there
     samples = conform(samples, plan, rate_hz)    float32 of shape (plan.frames(...), channels)
 
-A stem may also run at half or double tempo, and be in the key's relative. What has no tempo or no key needs none. The
-work is Signalsmith Stretch's (MIT), seeded: the same samples and plan give the same bytes on one machine.
+A stem may also run at half or double tempo, and be in another mode with the key's notes, as its relative is. What has
+no tempo or no key needs none. The work is Signalsmith Stretch's (MIT), seeded: the same samples and plan give the same
+bytes on one machine.
 """
 
 import importlib.util
@@ -13,6 +14,7 @@ from fractions import Fraction
 
 import numpy as np
 
+from amos_tools.keys import scale_of, transposed
 from amos_tools.pack.errors import ConformingUnavailable
 from amos_tools.stems import BEATS_TOLERANCE_INVERSE, StemFacts
 from amos_tools.vault.audio import FloatFrames
@@ -28,10 +30,6 @@ CONFORM_VERSION = 2
 _SEED = 1
 _MARGIN_S = 1
 _PEAK = 0.999
-_PITCHES = ("C", "Db", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
-_NATURALS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
-_ACCIDENTALS = {"": 0, "#": 1, "b": -1}
-_RELATIVE_MAJOR = {"major": 0, "minor": 3}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +65,7 @@ def can_conform(stem: StemFacts, tempo_mbpm: int | None, key: str | None) -> Pla
         length=length,
         semitones=semitones,
         tempo_mbpm=None if tempo is None else _rounded(tempo),
-        key=stem.key if not semitones else _transposed(stem.key, semitones, key),
+        key=transposed(stem.key, semitones, key) if semitones and stem.key and key else stem.key,
         beats=stem.beats if is_loop(stem) else None,
     )
 
@@ -144,29 +142,11 @@ def _semitones_for(stem: StemFacts, key: str | None) -> int | None:
     """How far up (down if negative) the stem's scale is from the key's, at most 3; None if it is further."""
     if key is None or stem.key is None:
         return 0
-    wanted, found = _scale(key), _scale(stem.key)
+    wanted, found = scale_of(key), scale_of(stem.key)
     if wanted is None or found is None:
         return None
     semitones = (wanted - found + 6) % 12 - 6
     return semitones if abs(semitones) <= SEMITONES_MAX else None
-
-
-def _scale(key: str) -> int | None:
-    """Pitch class of the major scale whose notes a key has; None if `key` is not a key."""
-    tonic, _, mode = key.partition(" ")
-    if tonic[:1] not in _NATURALS or tonic[1:] not in _ACCIDENTALS or mode not in _RELATIVE_MAJOR:
-        return None
-    return (_NATURALS[tonic[0]] + _ACCIDENTALS[tonic[1:]] + _RELATIVE_MAJOR[mode]) % 12
-
-
-def _transposed(key: str | None, semitones: int, wanted: str | None) -> str | None:
-    """The stem's key after transposition: spelt as the script's where it is that one."""
-    if key is None or wanted is None:
-        return key
-    tonic, _, mode = key.partition(" ")
-    if mode == wanted.partition(" ")[2]:
-        return wanted
-    return f"{_PITCHES[(_NATURALS[tonic[0]] + _ACCIDENTALS[tonic[1:]] + semitones) % 12]} {mode}"
 
 
 def _rounded(value: Fraction) -> int:

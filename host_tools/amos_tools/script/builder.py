@@ -6,6 +6,7 @@ from typing import Any
 from lark import Token, Transformer
 
 from amos_cli.names import nfc
+from amos_tools.keys import parse_key
 from amos_tools.script import tree
 from amos_tools.script.problems import Span
 
@@ -56,8 +57,8 @@ class Builder(Transformer[Token, Any]):
         return tree.Range(lo, hi, self._over(lo.span, hi.span))
 
     def note(self, parts: Parts) -> tree.Text:
-        tonic, mode = parts
-        return tree.Text(f"{tonic} {mode}", self._over(self._span(tonic), self._span(mode)))
+        span = self._over(self._span(parts[0]), self._span(parts[-1]))
+        return tree.Text(parse_key(" ".join(parts)) or "", span)
 
     def experience(self, parts: Parts) -> tree.Experience:
         keyword, name, _seed, value = parts

@@ -86,6 +86,8 @@ def _shown(token: Token, before: Token | None) -> str:
         return _number(str(token))
     if token.type == "TIME":
         return str(token).zfill(5)
+    if token.type == "CAMELOT":
+        return str(token).upper()
     if token.type in _SINGULAR:
         one, many = _SINGULAR[token.type]
         return one if before is not None and before.type == "NUMBER" and _number(str(before)) == "1" else many

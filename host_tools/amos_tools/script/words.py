@@ -1,5 +1,6 @@
 """The words of the language: each is a terminal of the grammar, and none can name a pool, slider or section."""
 
+from amos_tools.keys import MODE_NAMES
 from amos_tools.stems import ROLES
 
 STATEMENTS = (
@@ -9,13 +10,13 @@ STATEMENTS = (
 
 _WORDS = (
     *STATEMENTS,
-    "seed", "device", "tempo", "meter", "key", "major", "minor", "stems", "where", "and", "or", "not", "role", "artist",
+    "seed", "device", "tempo", "meter", "key", "stems", "where", "and", "or", "not", "role", "artist",
     "title", "tag", "fits", "start", "scope", "slew", "target", "peak", "voices", "duck", "from", "count", "every",
     "chance", "gain", "enter", "bar", "beat", "end", "fade", "when", "any", "at", "power", "linear", "via", "stem",
     "keep", "plays", "hours", "set", "exact", "weight", "swap", "length", "hit", "cue", "tail", "for", "priority",
     "themes", "themed", "sounds", "changes", "over",
     "pattern", "euclid", "rotate", "division", "swing",
-    "to", "once", "until", "after", "visits",
+    "to", "once", "until", "after", "visits", *MODE_NAMES,
 )  # fmt: skip
 
 _UNITS = {
@@ -33,8 +34,8 @@ _UNITS = {
 TERMINALS: dict[str, tuple[str, ...]] = {**{word.upper(): (word,) for word in _WORDS}, **_UNITS}
 """Terminal name to its spellings, the usual one first."""
 
-RESERVED = frozenset(spelling for spellings in TERMINALS.values() for spelling in spellings) - {"mood"}
-"""`mood` stands nowhere that a name does, and is a good one for a slider."""
+RESERVED = frozenset(spelling for spellings in TERMINALS.values() for spelling in spellings) - {"mood", *MODE_NAMES[2:]}
+"""`mood` stands nowhere that a name does, and is a good one for a slider; nor do modes but `major` and `minor`."""
 
 PUNCTUATION = {
     "LESSTHAN": "<", "MORETHAN": ">", "EQUAL": "=", "COMMA": ",", "DOT": ".", "SLASH": "/", "STAR": "*", "PLUS": "+",
@@ -46,6 +47,8 @@ KINDS = {
     "NUMBER": "a number",
     "STRING": 'text in "quotes"',
     "NOTE": "a note (A to G, # or b)",
+    "SHORT_KEY": "a short key (Am)",
+    "CAMELOT": "a Camelot code (8A)",
     "TIME": "a time of day (07:00)",
     "DAY": "a day (mon to sun, holiday or daily)",
     "COMPARE": "a comparison",

@@ -166,7 +166,7 @@ class UnknownRole(VaultError):
 
 
 class UnknownKey(VaultError):
-    """A key not of the form `D minor`."""
+    """A key in none of the spellings of `amos_tools.keys`."""
 
 
 class TempoOutOfRange(VaultError):

@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from amos_cli.names import hint, nfc
 from amos_tools.chords import parse_changes
+from amos_tools.keys import KEY_EXPECTED, parse_key
 from amos_tools.pickups import COLUMNS, PICKUP_EXPECTED, pickup_seconds
 from amos_tools.stems import NO_CREDITS, PPM, ROLES, Credits, Split, StemFacts
 from amos_tools.vault import errors
@@ -31,7 +32,6 @@ _NEARLY_A_FIELD = 0.8
 """`tempi` and `splitt` are typing errors; `theme` and `style` are tags."""
 
 _SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
-_KEY = re.compile(r"[A-G][#b]? (major|minor)")
 _TEMPO = re.compile(r"[0-9]{1,4}([.,][0-9]{1,6})?")
 _PPM = re.compile(r"[0-9]{1,7}")
 
@@ -201,9 +201,10 @@ def _opt_in(file: str, text: str) -> bool:
 def _key(file: str, text: str) -> str | None:
     if not text:
         return None
-    if not _KEY.fullmatch(text):
-        raise errors.UnknownKey(file, "key", "a key such as 'D minor' or 'F# major', or nothing", text)
-    return text
+    key = parse_key(text)
+    if key is None:
+        raise errors.UnknownKey(file, "key", f"{KEY_EXPECTED}, or nothing", text)
+    return key
 
 
 def _tempo(file: str, text: str) -> int | None:

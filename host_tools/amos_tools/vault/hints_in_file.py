@@ -8,6 +8,7 @@ import struct
 from dataclasses import dataclass
 from pathlib import Path
 
+from amos_tools.keys import MODE_NAMES, parse_key
 from amos_tools.render.marks import METADATA_BYTES_MAX, chunks
 
 _ACID = struct.Struct("<IHHfIHHf")
@@ -15,7 +16,10 @@ _ACID_ONE_SHOT = 1
 _SMPL_LOOPS_AT = 28
 _IXML = re.compile(rb"<(TEMPO|BPM|KEY|BEATS)>\s*([^<]{1,32}?)\s*</", re.IGNORECASE)
 _TEMPO_NAMED = re.compile(r"(?<![\d.])(\d{2,3}(?:\.\d{1,3})?)[ _-]?bpm|bpm[ _-]?(\d{2,3}(?:\.\d{1,3})?)", re.IGNORECASE)
-_KEY_NAMED = re.compile(r"(?<![A-Za-z0-9#])([A-G](?:#|b)?)[ _-]?(minor|major|min|maj|m)(?![A-Za-z0-9])", re.IGNORECASE)
+_KEY_NAMED = re.compile(
+    rf"(?<![A-Za-z0-9#])([A-G](?:#|b)?)[ _-]?({'|'.join(MODE_NAMES)}|min|maj|m)(?![A-Za-z0-9])", re.IGNORECASE
+)
+_CAMELOT_NAMED = re.compile(r"(?<![A-Za-z0-9#.])(?:1[0-2]|[1-9])[AB](?![A-Za-z0-9])")
 _BEATS_NAMED = re.compile(r"(?<!\d)([1-9]\d{0,2})[ _-]?beats?(?![a-z])", re.IGNORECASE)
 _ROLE_WORDS = {
     "beats": ("kick", "drum", "drums", "beat", "beats", "snare", "kit", "break", "groove", "bd"),
@@ -58,7 +62,9 @@ def guesses_of_name(path: Path) -> list[Guess]:
     if tempo := _TEMPO_NAMED.search(path.stem):
         found.append(Guess("tempo", f"{float(tempo[1] or tempo[2]):g}", "its name", 0.9))
     if key := _KEY_NAMED.search(path.stem):
-        found.append(Guess("key", _key(key[1], key[2]), "its name", 0.8))
+        found.append(Guess("key", _key(key), "its name", 0.8))
+    elif code := _CAMELOT_NAMED.search(path.stem):
+        found.append(Guess("key", parse_key(code[0]) or "", "its name", 0.7))
     named = path.stem
     if beats := _BEATS_NAMED.search(named):
         numbered = beats.start() == 0  # "12_beats" may well be the twelfth file of a kit
@@ -102,8 +108,9 @@ def _ixml(content: bytes) -> list[Guess]:
     for name, data in _IXML.findall(content):
         field, text = name.decode().lower(), data.decode("ascii", "replace")
         if field == "key":
-            key = _KEY_NAMED.search(text)
-            found += [Guess("key", _key(key[1], key[2]), "iXML", 0.85)] if key else []
+            named = _KEY_NAMED.search(text)
+            key = _key(named) if named else parse_key(text)
+            found += [Guess("key", key, "iXML", 0.85)] if key else []
         elif field == "beats":
             found += [Guess("beats", str(int(text)), "iXML", 0.85)] if re.fullmatch(r"[1-9]\d{0,3}", text) else []
         elif re.fullmatch(r"\d{2,3}(\.\d{1,6})?", text) and 20 <= float(text) <= 400:
@@ -111,10 +118,8 @@ def _ixml(content: bytes) -> list[Guess]:
     return found
 
 
-def _key(tonic: str, mode: str) -> str:
-    return (
-        f"{tonic[0].upper()}{tonic[1:].lower()} {'major' if mode.lower().startswith('maj') or mode == 'M' else 'minor'}"
-    )
+def _key(named: re.Match[str]) -> str:
+    return parse_key(f"{named[1].capitalize()} {named[2]}") or ""
 
 
 _READERS = {b"acid": _acid, b"smpl": _smpl, b"iXML": _ixml}
