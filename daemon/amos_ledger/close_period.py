@@ -116,9 +116,9 @@ def close_period(
 def result_from_log(
     store: Store, title: str, watched: Watched | None = None, by_day: ByDay | None = None
 ) -> ClosedNow | None:
-    """The closing of that title worked out from the log, the first of a period by the period's name; None when it is
-    open. What is `watched` is kept, and `by_day` is given what sounded, as by `close_period`. Raises
-    `LedgerInconsistent` if that gives another closing than the log has."""
+    """The closing of that title worked out from the log; None when there is none. What is `watched` is kept, and
+    `by_day` is given what sounded, as by `close_period`. Raises `LedgerInconsistent` if that gives another closing than
+    the log has."""
     found = next((item for item in store.closings() if item.title == title), None)
     if found is None:
         return None

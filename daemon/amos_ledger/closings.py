@@ -1,7 +1,7 @@
 """The closings in a ledger's log: what they are called, and which pool is closed for which period in which currency."""
 
 from amos.crypto import verify
-from amos.protocol.closing import COMMUNAL, VERSION_LISTED, Closing, open_closing
+from amos.protocol.closing import COMMUNAL, Closing, open_closing
 from amos.protocol.rotation import LEDGER
 from amos_ledger.accounts import incomes_of
 from amos_ledger.errors import PoolRefused
@@ -28,19 +28,8 @@ def statements_in(store: Store, period: str, currency: str, pool: str = COMMUNAL
     """The name of the folder for the statements of the pool's closing of the period in this currency, also of one to
     come."""
     named = closing_in(store, period, currency, pool)
-    return _statements_name(period, pool, currency) if named is None else statements_of(named)
-
-
-def statements_of(closing: Closing) -> str:
-    """The same of a closing that there is. One that lists its leaves is the only one of its period, whose name its
-    folder has."""
-    if closing.version <= VERSION_LISTED:
-        return closing.period
-    return _statements_name(closing.period, _pool_of(closing), closing.currency)
-
-
-def _statements_name(period: str, pool: str, currency: str) -> str:
-    """By nothing else, so that it is the same in whatever order pools and currencies are settled."""
+    if named is not None:
+        return named.title()
     return f"{period}-{currency}" if pool == COMMUNAL else f"{period}-{pool}-{currency}"
 
 

@@ -259,8 +259,7 @@ class Receipted(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ClosedPeriod:
-    """A closed period: `entry` is the signed closing at `leaf_index` of the log. `title` as `Closing.title` has it:
-    that of a period's first closing is the period, of one in a further currency both."""
+    """A closed period: `entry` is the signed closing at `leaf_index` of the log, `title` as `Closing.title` has it."""
 
     title: str
     leaf_index: int

@@ -25,7 +25,7 @@ from amos.protocol.merkle import leaf_hash
 from amos.protocol.rotation import LEDGER
 from amos_ledger.audit import follow_now
 from amos_ledger.close_period import ClosedNow, close_period
-from amos_ledger.closings import statements_of, waiting_pools
+from amos_ledger.closings import waiting_pools
 from amos_ledger.detail_work import DailySums
 from amos_ledger.errors import StorageFailed
 from amos_ledger.folder import Folder
@@ -93,9 +93,9 @@ def _nobody(_step: str) -> None:
 
 
 def _place_of_statements(public: Public, closing: Closing) -> str:
-    """Where earlier versions put them, by the closing's title, if they did: payees know that place."""
-    before = f"statements/{closing.title()}"
-    return before if (public.root / before).is_dir() else f"statements/{statements_of(closing)}"
+    """Where earlier versions put them if they did: payees know that place."""
+    before = f"statements/{closing.earlier_title()}"
+    return before if (public.root / before).is_dir() else f"statements/{closing.title()}"
 
 
 def _write(

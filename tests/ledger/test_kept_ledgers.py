@@ -15,9 +15,11 @@ from pathlib import Path
 import pytest
 from audited import audited
 from go_log import GoLog
+from statement_bytes import statement_bytes
 
 from amos.crypto import public_key
 from amos.protocol.answer import DUPLICATE
+from amos.protocol.closing import VERSION_LISTED
 from amos.protocol.cose import TYP_USAGE, parse_typed
 from amos.protocol.envelope_host import wrap
 from amos.protocol.errors import ProtocolError
@@ -26,6 +28,7 @@ from amos.protocol.receipt import parse_receipt
 from amos.protocol.signing import sign_receipt
 from amos.protocol.topics import USAGE, device_topic
 from amos_ledger import registry
+from amos_ledger.closings import opened
 from amos_ledger.folder import Folder, init_folder
 from amos_ledger.intake.reading import Message
 from amos_ledger.ledger import Ledger
@@ -43,11 +46,11 @@ from amos_tools.verify.published import Published
 KEPT = Path(__file__).parent / "kept"
 OPERATOR, PUBLISHER = b"o" * 32, b"p" * 32
 SEGMENTS = 6
-LOG_SIZES = {2: 13, 3: 14, 4: 14, 5: 14, 6: 14, 7: 14, 8: 14}
+LOG_SIZES = {2: 13, 3: 14, 4: 14, 5: 14, 6: 14, 7: 14, 8: 14, 9: 14}
 """The genesis, two enrolments, the segments, the closing, documents; since version 3 a batch entry."""
 
 
-@pytest.fixture(params=[2, 3, 4, 5, 6, 7, 8])
+@pytest.fixture(params=[2, 3, 4, 5, 6, 7, 8, 9])
 def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Folder:
     shutil.unpack_archive(KEPT / f"schema_{request.param}.tar.gz", tmp_path)
     return Folder(tmp_path / "ledger")
@@ -115,17 +118,34 @@ def without_detail(data: bytes) -> bytes:
     return compact_bytes(whole)
 
 
+def settled_files(folder: Folder) -> dict[str, bytes]:
+    """Statements by name, as they are in their files; and the closing, which is called otherwise since schema 9."""
+    found = {}
+    for name, data in published_files(folder).items():
+        if name.startswith("statements/"):
+            found[name.removesuffix(".gz")] = without_detail(gzip.decompress(data) if name.endswith(".gz") else data)
+        elif name.startswith("closings/"):
+            found["closing"] = data
+    return found
+
+
 def test_settling_again_gives_the_bytes_that_were_published(folder: Folder) -> None:
-    before = published_files(folder)
-    made_anew = [name for name in before if name.startswith(("statements/", "closings/"))]
-    assert len(made_anew) == 4
-    for name in made_anew:
-        (folder.public / name).unlink()
+    before = settled_files(folder)
+    assert len(before) == 4
+    for path in (*folder.public.glob("statements/*/*"), *folder.public.glob("closings/*")):
+        path.unlink()
     settle_period(folder, "2026-11", 10**9, "EUR")
-    after = published_files(folder)
-    for name in made_anew:
-        made = after[name] if name.startswith("closings/") else gzip.decompress(after[f"{name}.gz"])
-        assert without_detail(made) == without_detail(before[name])
+    assert settled_files(folder) == before
+
+
+def test_its_closing_is_called_as_one_of_today(folder: Folder) -> None:
+    with folder.open_store() as store:
+        (closing,) = store.closings()
+        listed = opened(store, closing.leaf_index, closing.entry).version <= VERSION_LISTED
+        assert closing.title == ("2026-11" if listed else "2026-11-EUR")
+        assert store.closed_periods() == {"2026-11"}
+    settle_period(folder, "2026-11", 10**9, "EUR")
+    assert scrub(folder) == []
 
 
 def test_a_plain_statement_that_is_there_stays_the_only_one_of_its_payee(folder: Folder) -> None:
@@ -138,7 +158,7 @@ def test_its_statements_verify(folder: Folder) -> None:
     keys = Keys(folder.public_key, public_key(PUBLISHER), public_key(OPERATOR), folder.trust.origin)
     audit = Audit(Published(audited(folder)), keys)
     statements = sorted((folder.public / "statements").glob("2026-11*/*"))
-    amounts = [audit.check(path.read_bytes()).amount_micro for path in statements]
+    amounts = [audit.check(statement_bytes(path)).amount_micro for path in statements]
     assert len(amounts) == 3 and sum(amounts) == 10**9
 
 

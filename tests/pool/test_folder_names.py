@@ -1,4 +1,5 @@
-"""Where statements lie depends on period, pool and currency alone: in whatever order they are settled."""
+"""Where closings and statements lie, and what they are called, depends on period, pool and currency alone: in whatever
+order they are settled."""
 
 import json
 from itertools import permutations
@@ -13,6 +14,7 @@ from typer.testing import CliRunner
 
 from amos.protocol.closing import COMMUNAL
 from amos.protocol.licence_pool import OPEN
+from amos_ledger.closings import opened
 from amos_tools.cli import app
 from amos_tools.pool.frozen import frozen_of
 from amos_tools.pool.history import history
@@ -42,6 +44,15 @@ def told(world: World) -> dict[str, tuple[str, str, str]]:
     return found
 
 
+def titles(world: World) -> list[set[str]]:
+    """Of all closings: as the store has them, as the log gives them, and as their files are called in each folder."""
+    with world.folder.open_store() as store:
+        known = store.closings()
+        said = {opened(store, at.leaf_index, at.entry).title() for at in known}
+    folders = (world.path / "public/closings", world.path / "audit/closings")
+    return [{at.title for at in known}, said, *({path.stem for path in folder.iterdir()} for folder in folders)]
+
+
 @pytest.mark.parametrize("order", list(permutations(WANTED)))
 def test_with_pools_in_any_order(tmp_path: Path, order: list[tuple[str, str]]) -> None:
     world = played(tmp_path / "ledger", pools=True)
@@ -52,6 +63,7 @@ def test_with_pools_in_any_order(tmp_path: Path, order: list[tuple[str, str]]) -
         "2025-09-USD": ("2025-09", COMMUNAL, "USD"),
         "2025-09-hotels-EUR": ("2025-09", HOTEL, "EUR"),
     }
+    assert titles(world) == [{"2025-09-EUR", "2025-09-USD", "2025-09-hotels-EUR"}] * 4
     verify_all(world)
 
 
@@ -64,6 +76,7 @@ def test_without_pools_in_any_order_of_currencies(tmp_path: Path, order: list[st
         "2025-09-EUR": ("2025-09", COMMUNAL, "EUR"),
         "2025-09-USD": ("2025-09", COMMUNAL, "USD"),
     }
+    assert titles(world) == [{"2025-09-EUR", "2025-09-USD"}] * 4
 
 
 def test_copies_have_the_same_names(tmp_path: Path) -> None:

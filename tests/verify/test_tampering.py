@@ -76,6 +76,15 @@ def test_every_file_that_is_missing_cut_or_grown_is_found(settled, tmp_path, cut
         path.write_bytes(data)
 
 
+def test_a_mirror_of_before_has_the_closing_under_its_earlier_name(settled, tmp_path) -> None:
+    folder = settled.copy(tmp_path / "mirror")
+    path = (folder / "closings/2026-11-EUR.cose").rename(folder / "closings/2026-11.cose")
+    assert settled.verify(folder=folder).payee == "ann"
+    path.write_bytes(path.read_bytes() + b"\n")
+    with pytest.raises(Difference, match=r"closings/2026-11\.cose"):
+        settled.verify(folder=folder)
+
+
 def test_other_pinned_keys_do_not_verify(settled) -> None:
     other = public_key(b"x" * 32)
     for name, said in (("ledger", "checkpoint.signature"), ("publisher", "publisher key"), ("operator", "signature")):

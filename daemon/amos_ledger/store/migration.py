@@ -30,6 +30,7 @@ from amos_ledger.store.entries import Log
 from amos_ledger.store.quarantines import Quarantines
 from amos_ledger.store.rotations import Rotations
 from amos_ledger.store.sessions import Sessions
+from amos_ledger.store.titles import to_9
 from amos_ledger.store.usage_by_leaf import to_8
 
 _TO_3 = """
@@ -373,7 +374,9 @@ def _to_7(database: Database, now_ms: int) -> None:
     database.run_script(_TO_7)
 
 
-_STEPS: dict[int, Callable[[Database, int], None]] = {2: _to_3, 3: _to_4, 4: _to_5, 5: _to_6, 6: _to_7, 7: to_8}
+Step = Callable[[Database, int], None]
+
+_STEPS: dict[int, Step] = {2: _to_3, 3: _to_4, 4: _to_5, 5: _to_6, 6: _to_7, 7: to_8, 8: to_9}
 """Version → what makes the next one of it."""
 
 MIGRATED_FROM = frozenset(_STEPS)

@@ -1,6 +1,6 @@
 """The tables of `ledger.sqlite`; DESIGN.md says what each is for."""
 
-SCHEMA_VERSION = 8
+SCHEMA_VERSION = 9
 
 SCHEMA = """
 CREATE TABLE ledger (

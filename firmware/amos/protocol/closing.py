@@ -139,10 +139,18 @@ class Closing(Record):
         return None
 
     def title(self) -> str:
-        """What tells it from every other closing, and names its file: its period, the pool if that is not the communal
-        one, and the currency with a pool or if it is a further one."""
-        pool = "" if self.pool in (None, COMMUNAL) else "-" + str(self.pool)
+        """What tells it from every other closing, and names its file and the folder of its statements: its period, the
+        pool if that is not the communal one, and the currency, in whatever order pools and currencies are settled. One
+        that lists its leaves is the only one of its period."""
+        return self.period if self.version <= VERSION_LISTED else self.period + self._of_pool() + "-" + self.currency
+
+    def earlier_title(self) -> str:
+        """As ledgers of earlier store schemas named it: a period's first closing, if communal, by the period alone."""
+        pool = self._of_pool()
         return self.period + pool + ("-" + self.currency if pool or self.readings_of is not None else "")
+
+    def _of_pool(self) -> str:
+        return "" if self.pool in (None, COMMUNAL) else "-" + str(self.pool)
 
     def ranges(self) -> "list[tuple[int, int]]":
         """Settled leaf indexes as (first, count), ascending; none since version 4."""

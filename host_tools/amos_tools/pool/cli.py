@@ -13,7 +13,7 @@ from amos_cli.output import AsJson, UsageError, print_json, refusals
 from amos_cli.paths import file_option, folder_option
 from amos_cli.table import print_table
 from amos_ledger.cli_quarantine import device_id_of
-from amos_ledger.closings import statements_in, statements_of
+from amos_ledger.closings import statements_in
 from amos_ledger.errors import BrokerUnusable, LedgerError
 from amos_ledger.folder import Folder
 from amos_ledger.outside import ask_outside
@@ -207,7 +207,7 @@ def _copy(settled: Settled, out: Path | None, force: bool) -> dict[str, Path]:
     """Statements by payee, where the caller will look for them."""
     if out is None:
         return dict(settled.statements)
-    out = out / statements_of(settled.closed.result.closing)
+    out = out / settled.closed.result.closing.title()
     copies = {payee: out / path.name for payee, path in settled.statements.items()}
     for payee, path in settled.statements.items():
         write_output(copies[payee], path.read_bytes(), force, _is_statement)
