@@ -10,11 +10,11 @@ from typing import Generic, TypeVar
 
 Item = TypeVar("Item")
 
-GATHER_S = 2.0
+GATHER_S = 4.0
 """The longest that a message waits for others. Its courier complains after a minute."""
 
 BURST = 8
-"""Commits that nothing waits for, after a rest of 16 seconds: an operator or a courier with a few requests in turn."""
+"""Commits that nothing waits for, after a rest of 32 seconds: an operator or a courier with a few requests in turn."""
 
 ENOUGH = 16
 """A courier with a backlog has up to 64 segments of each device under way, so that it is not slowed down."""

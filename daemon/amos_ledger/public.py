@@ -4,7 +4,8 @@ It proves that the log only grows and that an entry is in it, and has no entry: 
 
 Contract: a file appears whole and durable under its name or not at all. Files come in this order: documents, tiles,
 checkpoint; so the tiles of a checkpoint are there before it. What stands under a name never changes, but for the
-checkpoints and the opt-out list; so after a crash, writing what is missing is recovery enough. Raises `OSError` when
+checkpoints and the opt-out list; so after a crash, writing what is missing is recovery enough. The checkpoint alone is
+not waited for: a power cut may leave an earlier one, and what it lacks is in the database. Raises `OSError` when
 the disk refuses. One process at a time calls it (`Folder.publishing`).
 """
 
@@ -66,7 +67,7 @@ class Public:
         self._tiles.publish(store, (tile for tile in tiles_between(begun, size) if tile.level is not None), read)
         at("tiles written")
         if old != head:
-            self.write(CHECKPOINT, note)
+            self._place.replace(CHECKPOINT, note)
             self._known = head, note
             self._contained = head
         return head

@@ -116,15 +116,15 @@ def test_dying_while_a_file_is_written(world: Any, fatal: str) -> None:
     batch = [device.seal() for _ in range(3)]
 
     def work(die: Any) -> None:
-        whole = FolderPlace.write
+        whole = FolderPlace._put
 
-        def torn(self: FolderPlace, name: str, data: bytes) -> None:
+        def torn(self: FolderPlace, put: Any, name: str, data: bytes) -> None:
             if name == fatal:
                 (self.path / name).with_name(f".{name.rpartition('/')[2]}.new").write_bytes(data[: len(data) // 2])
                 die()
-            whole(self, name, data)
+            whole(self, put, name, data)
 
-        FolderPlace.write = torn  # type: ignore[method-assign]
+        FolderPlace._put = torn  # type: ignore[method-assign]
         Ledger(Folder(world.path)).take([device.message(segment) for segment in batch], NOON)
 
     die_in_child(work)

@@ -29,7 +29,7 @@ def test_a_steady_trickle_shares_its_commits() -> None:
     arrivals = [1, 0, 0, 0] * 600  # one a second, ten minutes
     commits, _waiting = _commits(arrivals)
     assert len(commits) <= 600 / GATHER_S + 2 * BURST
-    assert len(commits[-1][1]) == 2
+    assert len(commits[-1][1]) == GATHER_S
 
 
 def test_a_backlog_is_worth_its_commits() -> None:

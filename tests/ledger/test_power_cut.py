@@ -81,7 +81,8 @@ def test_the_model_is_the_disk(strace: list[str], fresh: Callable[[], Witness], 
         disk.do(call)
     assert wrong(made, disk.state(EVERYTHING)) == []
     synced = disk.state(NOTHING)
-    assert wrong(made, {name: synced.get(name) for name in made}) == [], "what is there in the end is synced"
+    unsynced = wrong(made, {name: synced.get(name) for name in made})
+    assert unsynced in ([], [CHECKPOINT]), "what is there in the end is synced, but for the name of the checkpoint"
 
 
 def without_syncs_of_the_database(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,8 +12,9 @@ _CACHE_KIB = 16 << 10
 """Of pages, while intake is served. A batch of 256 devices touches some 3,300 pages of a ledger of a million segments,
 and SQLite's own 2 MiB are 500, with which it reads each five times (`amos bench ledger-large` prints what is read)."""
 
-_PAGE_BYTES = 1024
-"""Of a new file. A segment touches some 25 pages of small rows; with SQLite's usual 4 KiB twice as much is written."""
+_PAGE_BYTES = 2048
+"""Of a new file. A segment touches some 25 pages of small rows: with SQLite's usual 4 KiB a quiet ledger writes half as
+much again, and 1 KiB costs a busy one a tenth of its CPU."""
 
 _LOG_BYTES = 16 << 20
 """Of the write-ahead log before its pages go into the file. Those at the ends of tables are written by commit after

@@ -19,6 +19,12 @@ def write_whole(path: "str | os.PathLike[str]", data: bytes, mode: int = 0o644) 
     Contract: when this returns, the data and its name survive a power cut. After a crash, or when it raises OSError,
     the name has all of what it had before or all of `data`; a crash may leave a staged `.NAME.….new` beside it.
     """
+    replace_whole(path, data, mode)
+    sync_folder(path)
+
+
+def replace_whole(path: "str | os.PathLike[str]", data: bytes, mode: int = 0o644) -> None:
+    """As `write_whole`, but when this returns, a power cut may still leave the name with what it had before."""
     folder, name = os.path.split(os.path.abspath(path))
     staged = os.path.join(folder, f".{name[:80]}.{os.urandom(6).hex()}.new")
     descriptor = os.open(staged, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -36,4 +42,3 @@ def write_whole(path: "str | os.PathLike[str]", data: bytes, mode: int = 0o644) 
         with suppress(OSError):
             os.unlink(staged)
         raise
-    sync_folder(path)
