@@ -23,7 +23,8 @@ from amos_ledger.cli_trust import cosign, prove
 from amos_ledger.cli_watch import alerts, snooze, watch
 from amos_ledger.cli_work import Database, checked_database, work
 from amos_ledger.command import LedgerFolder, one_line_errors, utc
-from amos_ledger.folder import AUDIT, OPEN_AUDIT, Folder, init_folder
+from amos_ledger.folder import Folder, init_folder
+from amos_ledger.folder_files import AUDIT, OPEN_AUDIT
 from amos_ledger.heads import checked_store
 from amos_ledger.opt_outs import add_opt_outs, read_opt_outs
 

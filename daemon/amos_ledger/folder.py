@@ -15,14 +15,12 @@ import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from amos.crypto import key_id, public_key, sign, verify
-from amos.crypto.key_text import key_of_hex
 from amos.edges.durable_host import write_whole
 from amos.protocol.checkpoint_host import check_origin
-from amos.protocol.errors import MessageError, ProtocolError
+from amos.protocol.errors import ProtocolError
 from amos.protocol.key_line_host import KeyLine, LinesOfLog, open_head
 from amos.protocol.limits import APPOINTMENT_BYTES_MAX, ROTATIONS_MAX
 from amos.protocol.printable_host import printable
@@ -37,17 +35,25 @@ from amos_ledger.errors import (
     OlderSchema,
     StorageFailed,
 )
+from amos_ledger.folder_files import (
+    AUDIT,
+    DATABASE,
+    KEY,
+    NEXT_KEY,
+    STORE_NAME,
+    TRUST,
+    Trust,
+    read_place,
+    read_seed,
+    read_seeds,
+    read_trust,
+)
 from amos_ledger.store.failures import DATABASE_ERRORS
 from amos_ledger.store.place import SqlitePlace, StorePlace
 from amos_ledger.store.postgres_place import PostgresPlace
 from amos_ledger.store.store import Store
 from amos_places.named import place_at
 from amos_places.place import Place
-
-STORE_NAME = "ledger.sqlite"
-_KEY, _TRUST, _DATABASE = "ledger.key", "trust.json", "database"
-_NEXT_KEY = "ledger-{}.key"
-"""After so many rotations."""
 
 _CHECKPOINT = "checkpoint"
 
@@ -63,35 +69,17 @@ _FOLDER_MODE = 0o711
 """Others may pass through to `public`, which a web server of another user serves, and list nothing."""
 
 
-AUDIT = "audit"
-"""Where the audit folder is by default, seen from the ledger's."""
-
-OPEN_AUDIT = "public/audit"
-"""Where it is of a ledger whose entries anybody may read; also of one that was made before there was a choice."""
-
-
-@dataclass(frozen=True)
-class Trust:
-    """Whose signatures count: of enrolments the operator's, of packs and catalogues the publisher's. The operator's key
-    may have given way to another since (`Folder.operator_line`). `audit` is the audit folder, or its URL."""
-
-    origin: str
-    operator_key: bytes
-    publisher_key: bytes
-    audit: str = AUDIT
-
-
 class Folder:
     """An existing ledger's folder; to be `recovered`, one that has its key and whom it trusts. Raises `NotALedger`,
     `KeyUnusable`."""
 
     def __init__(self, path: Path, recovered: bool = False) -> None:
         self.path = path
-        self.place = _read_place(path)
+        self.place = read_place(path)
         if not recovered and self.place == SqlitePlace(self.store_path) and not self.store_path.is_file():
             raise NotALedger(f"{path}: expected a ledger's folder with {STORE_NAME}; make one with `init`")
-        self.trust = _read_trust(path / _TRUST)
-        self._seeds = _read_seeds(path)
+        self.trust = read_trust(path / TRUST)
+        self._seeds = read_seeds(path)
         self._line: KeyLine | None = None
 
     @property
@@ -157,7 +145,7 @@ class Folder:
     def sign_by(self, key: bytes, message: bytes) -> bytes:
         """The signature by this key of the line. Raises `KeyUnusable` when its file is not there."""
         if key not in self._seeds:
-            self._seeds = _read_seeds(self.path)  # another process may have made it
+            self._seeds = read_seeds(self.path)  # another process may have made it
         if key not in self._seeds:
             raise KeyUnusable(f"{self.path}: expected the file of the ledger's key {key.hex()}, found none")
         return sign(self._seeds[key], message)
@@ -189,10 +177,10 @@ class Folder:
 
     def make_next_seed(self) -> bytes:
         """The seed of the key after the one in force, durably in a file of its own; the same again after a crash."""
-        path = self.path / _NEXT_KEY.format(len(self.line.keys))
+        path = self.path / NEXT_KEY.format(len(self.line.keys))
         if not path.exists():
             write_whole(path, secrets.token_bytes(32), 0o600)
-        seed = _read_seed(path)
+        seed = read_seed(path)
         self._seeds = {public_key(seed): seed} | self._seeds
         return seed
 
@@ -218,10 +206,10 @@ class Folder:
         try:
             line = store.rotations.line(LEDGER, store.public_key)
             if line.present not in self._seeds:
-                self._seeds = _read_seeds(self.path)  # another process may have made it
+                self._seeds = read_seeds(self.path)  # another process may have made it
             if store.origin != self.trust.origin or line.present not in self._seeds:
                 raise KeyUnusable(
-                    f"{self.path}: expected the key's file and {_TRUST} to be those of {self.place}, found others; in"
+                    f"{self.path}: expected the key's file and {TRUST} to be those of {self.place}, found others; in"
                     f" force is key {line.present.hex()} of {printable(store.origin)}"
                 )
         except BaseException:
@@ -270,7 +258,7 @@ class Folder:
         line = store.rotations.line(OPERATOR, self.trust.operator_key)
         if self.trust.operator_key != line.keys[0]:
             raise KeyUnusable(
-                f"{self.path / _TRUST}: expected the operator's key with which the log began, {line.keys[0].hex()},"
+                f"{self.path / TRUST}: expected the operator's key with which the log began, {line.keys[0].hex()},"
                 f" found {self.trust.operator_key.hex()}"
             )
         return line
@@ -329,41 +317,33 @@ def init_folder(
     try:
         path.mkdir(_FOLDER_MODE, parents=True, exist_ok=True)
         place = _place_for(path, database)
-        begun = (path / STORE_NAME).exists() or (path / _DATABASE).exists()
-        if begun and (path / _TRUST).exists() and _read_trust(path / _TRUST) != trust:
+        begun = (path / STORE_NAME).exists() or (path / DATABASE).exists()
+        if begun and (path / TRUST).exists() and read_trust(path / TRUST) != trust:
             raise LedgerExists(
                 f"{path}: a ledger with another origin, other keys or another audit folder is here already"
             )
         has_tables = _has_tables(path, place, origin)
         if not has_tables:
             _check_no_remains(path)
-            if not (path / _KEY).exists():
-                write_whole(path / _KEY, secrets.token_bytes(32), 0o600)
+            if not (path / KEY).exists():
+                write_whole(path / KEY, secrets.token_bytes(32), 0o600)
         facts = {"origin": origin, "operator": operator_key.hex(), "publisher": publisher_key.hex(), "audit": audit}
-        if not begun or not (path / _TRUST).exists():
-            write_whole(path / _TRUST, json.dumps(facts, indent=2).encode() + b"\n", 0o600)
+        if not begun or not (path / TRUST).exists():
+            write_whole(path / TRUST, json.dumps(facts, indent=2).encode() + b"\n", 0o600)
         if not has_tables:
-            Store.create(place, origin, public_key(_read_seed(path / _KEY)))
+            Store.create(place, origin, public_key(read_seed(path / KEY)))
         if isinstance(place, PostgresPlace):
-            write_whole(path / _DATABASE, place.url.encode() + b"\n", 0o600)
+            write_whole(path / DATABASE, place.url.encode() + b"\n", 0o600)
     except (OSError, *DATABASE_ERRORS) as error:
         raise StorageFailed(f"{path}: {error}") from None
     return Folder(path)
 
 
-def parse_key(text: str, what: str) -> bytes:
-    """A public key in hex. Raises `KeyUnusable`."""
-    key = key_of_hex(text)
-    if key is None:
-        raise KeyUnusable(f"{what}: expected a public key of 64 hex digits, found {text[:80]!r}")
-    return key
-
-
 def _place_for(path: Path, database: str | None) -> StorePlace:
     """Where a ledger's store is to be, in a folder that may be one already."""
     wanted = SqlitePlace(path / STORE_NAME) if database is None else PostgresPlace(database)
-    other = (path / _DATABASE) if database is None else (path / STORE_NAME)
-    if other.exists() or ((path / _DATABASE).exists() and _read_place(path) != wanted):
+    other = (path / DATABASE) if database is None else (path / STORE_NAME)
+    if other.exists() or ((path / DATABASE).exists() and read_place(path) != wanted):
         raise LedgerExists(f"{path}: a ledger with another database is here already")
     return wanted
 
@@ -381,13 +361,13 @@ def _has_tables(path: Path, place: StorePlace, origin: str) -> bool:
         if not place.empty():
             raise
         return False
-    name = _NEXT_KEY.format(len(line.rotations)) if line.rotations else _KEY
+    name = NEXT_KEY.format(len(line.rotations)) if line.rotations else KEY
     if not (path / name).exists():
         raise LedgerExists(
             f"{place}: a ledger is here already, and the file of its key {line.present.hex()} is not; put the copy of"
             f" {name} into {path}; no key was made"
         )
-    if line.present not in _read_seeds(path):
+    if line.present not in read_seeds(path):
         raise LedgerExists(f"{place}: the ledger of another key is here already")
     return True
 
@@ -395,56 +375,10 @@ def _has_tables(path: Path, place: StorePlace, origin: str) -> bool:
 def _check_no_remains(path: Path) -> None:
     """A ledger whose store is gone is not begun anew: with its key that would be a second history. Raises
     `LedgerExists`."""
-    remains = [path / "public" / _CHECKPOINT, path / AUDIT / _CHECKPOINT, path / _NEXT_KEY.format(1)]
+    remains = [path / "public" / _CHECKPOINT, path / AUDIT / _CHECKPOINT, path / NEXT_KEY.format(1)]
     found = next((file for file in remains if file.exists()), None)
     if found is not None:
         raise LedgerExists(
             f"{path}: expected an empty folder, found {found.relative_to(path)} of a ledger whose store is gone; `amos"
             " ledger recover` makes it again; nothing was made"
         )
-
-
-def _read_seeds(path: Path) -> dict[bytes, bytes]:
-    """Public key → seed, of every key of the ledger's that is here, the latest first. Raises `KeyUnusable`."""
-    numbered = [(number, path / _NEXT_KEY.format(number)) for number in range(1, ROTATIONS_MAX + 1)]
-    files = [file for _number, file in reversed(numbered) if file.exists()]
-    if not files or (path / _KEY).exists():
-        files.append(path / _KEY)
-    seeds = [_read_seed(file) for file in files]
-    return {public_key(seed): seed for seed in seeds}
-
-
-def _read_place(path: Path) -> StorePlace:
-    if not (path / _DATABASE).is_file():
-        return SqlitePlace(path / STORE_NAME)
-    try:
-        return PostgresPlace((path / _DATABASE).read_text().strip())
-    except (OSError, UnicodeDecodeError) as error:
-        raise KeyUnusable(f"{path / _DATABASE}: {error}") from None
-
-
-def _read_seed(path: Path) -> bytes:
-    try:
-        seed = path.read_bytes()
-    except OSError as error:
-        raise KeyUnusable(f"{path}: {error.strerror}") from None
-    if len(seed) != 32:
-        raise KeyUnusable(f"{path}: expected a seed of 32 bytes, found {len(seed)}")
-    return seed
-
-
-def _read_trust(path: Path) -> Trust:
-    try:
-        facts = json.loads(path.read_bytes()[:4096])
-        trust = Trust(
-            str(facts["origin"]),
-            parse_key(str(facts["operator"]), f"{path}: operator"),
-            parse_key(str(facts["publisher"]), f"{path}: publisher"),
-            str(facts.get("audit", OPEN_AUDIT)),
-        )
-        check_origin(trust.origin)
-    except OSError as error:
-        raise KeyUnusable(f"{path}: {error.strerror}") from None
-    except (ValueError, KeyError, TypeError, MessageError):
-        raise KeyUnusable(f"{path}: expected JSON with origin, operator and publisher") from None
-    return trust

@@ -16,7 +16,8 @@ from amos.protocol.ledger_limits import CHECKPOINT_BYTES_MAX
 from amos.protocol.limits import APPOINTMENT_BYTES_MAX
 from amos.protocol.merkle import leaf_hash
 from amos_ledger.errors import LedgerError
-from amos_ledger.folder import AUDIT, ROTATION_NAME
+from amos_ledger.folder import ROTATION_NAME
+from amos_ledger.folder_files import AUDIT
 from amos_ledger.log import tree
 from amos_ledger.log.tiles import BUNDLE_BYTES_MAX, HASH_BYTES, TILE_LEVELS, TILE_WIDTH, Tile, bundle_entries, narrowed
 from amos_ledger.public import CHECKPOINT

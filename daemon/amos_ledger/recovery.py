@@ -34,7 +34,8 @@ from amos.protocol.rotation import LEDGER, open_appointment, read_rotation, spli
 from amos_ledger import opt_outs, rotating
 from amos_ledger.audit import follow_now
 from amos_ledger.errors import RecoveryFailed
-from amos_ledger.folder import ROTATION_NAME, STORE_NAME, Folder
+from amos_ledger.folder import ROTATION_NAME, Folder
+from amos_ledger.folder_files import STORE_NAME
 from amos_ledger.heads import Heads, Standing
 from amos_ledger.ledger import Ledger
 from amos_ledger.log.tiles import Tile, bundle_entries

@@ -9,18 +9,16 @@ import contextlib
 import select
 import socket
 from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
 from typing import TypeVar
 
 from amos.protocol import topics
 from amos.protocol.errors import ProtocolError
 from amos.protocol.printable_host import printable
-from amos_mqtt.broker import Broker
 from amos_mqtt.client import MqttClient
 from amos_mqtt.happenings import Arrival, Down, Happening, Said, Up
 from amos_mqtt.settings import ClientSettings
 from amos_sync.clock import clock_ms, jitter_permille
+from amos_sync.courier_settings import Settings
 from amos_sync.courier_status import OFFLINE, VERSION, CourierStatus
 from amos_sync.device import Device
 from amos_sync.directed_packs import DirectedPacks
@@ -33,13 +31,7 @@ from amos_sync.inbox import Inbox
 from amos_sync.lacking import lacking
 from amos_sync.ledger_line import LedgerLine
 from amos_sync.ledger_words import LedgerWords
-from amos_sync.limits import (
-    COMMIT_WAIT_MS,
-    RESERVE_BYTES,
-    SPOOL_BYTES_MAX,
-    SPOOL_RETRY_MS,
-    UNANSWERED_MAX,
-)
+from amos_sync.limits import COMMIT_WAIT_MS, RESERVE_BYTES, SPOOL_RETRY_MS, UNANSWERED_MAX
 from amos_sync.message import PAYLOAD_BYTES_MAX, Message, read_message, split_message
 from amos_sync.notes import Notes
 from amos_sync.operator_line import OperatorLine
@@ -59,29 +51,6 @@ from amos_sync.tree_heads import TreeHeads
 T = TypeVar("T")
 
 TURN_MS_MAX = 1000
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How to run. `ledger_key` (32 bytes) has the courier check receipts too; the player decides in any case.
-
-    `opt_outs` is a file with the publisher's list, for players to get beside the one that the broker retains.
-    `packs` is the folder or URL of the pack that players should have; `publisher_key` has the courier check it too.
-    `operator_key` has it check directives, and fetch packs from where they say; players decide in any case.
-    `home_assistant` shows players there.
-    """
-
-    site: str
-    addresses: tuple[str, ...]
-    broker: Broker
-    spool: Path
-    ledger_key: bytes | None = None
-    spool_bytes_max: int = SPOOL_BYTES_MAX
-    opt_outs: Path | None = None
-    packs: str | Path | None = None
-    publisher_key: bytes | None = None
-    operator_key: bytes | None = None
-    home_assistant: bool = False
 
 
 class Courier:

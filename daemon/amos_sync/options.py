@@ -7,7 +7,7 @@ from typing import Any
 from amos_cli.keys import public_key_of
 from amos_mqtt.broker import broker_of
 from amos_sync.addresses import packs_address, player_address
-from amos_sync.courier import Settings
+from amos_sync.courier_settings import Settings
 from amos_sync.errors import SettingError
 
 SITE_CHARACTERS_MAX = 64

@@ -17,7 +17,8 @@ from amos.protocol.signing import sign_receipt
 from amos_mqtt.broker import Broker
 from amos_mqtt.happenings import Arrival
 from amos_sync import device as device_module
-from amos_sync.courier import Courier, Settings
+from amos_sync.courier import Courier
+from amos_sync.courier_settings import Settings
 from amos_sync.device import Device
 from amos_sync.message import Message
 from amos_sync.notes import Notes

@@ -15,7 +15,8 @@ from scripted_broker import Conversation, ScriptedBroker
 from amos_ledger.mqtt import MqttEdge
 from amos_mqtt import line as lines
 from amos_mqtt.broker import Broker, BrokerSettingError, Login, TlsFiles, broker_at
-from amos_sync.courier import Courier, Settings
+from amos_sync.courier import Courier
+from amos_sync.courier_settings import Settings
 from amos_sync.notes import Notes
 from amos_tools.demo.broker import free_port
 

@@ -16,7 +16,8 @@ from sync_ledgers import FakeLedger, truthful
 from sync_players import PlayerThread
 
 from amos_mqtt.broker import Broker
-from amos_sync.courier import Courier, Settings
+from amos_sync.courier import Courier
+from amos_sync.courier_settings import Settings
 from amos_sync.report import report
 from amos_tools import toolchain
 

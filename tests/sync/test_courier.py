@@ -29,7 +29,8 @@ from amos.protocol.link_device import DeviceLink
 from amos_mqtt import limits
 from amos_mqtt.broker import Broker
 from amos_sync import outbox
-from amos_sync.courier import Courier, Settings
+from amos_sync.courier import Courier
+from amos_sync.courier_settings import Settings
 from amos_sync.limits import POLL_TOGETHER_MS, UNANSWERED_MAX
 from amos_sync.notes import Notes
 from amos_sync.report import report

@@ -15,8 +15,9 @@ from typer.testing import CliRunner
 from amos_mqtt.broker import broker_at
 from amos_sync import courier_metrics
 from amos_sync.cli import app
-from amos_sync.courier import Courier, Settings
+from amos_sync.courier import Courier
 from amos_sync.courier_metrics import CourierGauges, serving_metrics
+from amos_sync.courier_settings import Settings
 from amos_tools.demo.broker import free_port
 
 

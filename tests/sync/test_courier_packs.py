@@ -17,7 +17,8 @@ from amos import crypto
 from amos_mqtt.broker import Broker
 from amos_sync import limits, pack_cache, session
 from amos_sync.addresses import packs_address
-from amos_sync.courier import Courier, Settings
+from amos_sync.courier import Courier
+from amos_sync.courier_settings import Settings
 from amos_sync.errors import PackSourceError
 from amos_sync.notes import Notes
 from amos_sync.pack_cache import PackCache

@@ -19,7 +19,8 @@ from amos.protocol import topics
 from amos.protocol.directive import Directive, Position
 from amos_cli.output import Exit
 from amos_mqtt.broker import Broker, Login
-from amos_sync.courier import Courier, Settings
+from amos_sync.courier import Courier
+from amos_sync.courier_settings import Settings
 from amos_sync.notes import Notes
 from amos_tools.cli import app
 from amos_tools.fleet.errors import FleetError

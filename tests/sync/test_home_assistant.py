@@ -19,7 +19,8 @@ from amos.protocol.errors import MessageError, ProofError
 from amos.score.inputs import INPUT_VOLUME
 from amos_inputs.words import volume_db
 from amos_mqtt.broker import Login, broker_at
-from amos_sync.courier import Courier, Settings
+from amos_sync.courier import Courier
+from amos_sync.courier_settings import Settings
 from amos_sync.home_assistant import EXPIRE_AFTER_S, STATE_AGAIN_MS, volume_q15
 from amos_sync.notes import Notes
 

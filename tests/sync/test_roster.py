@@ -18,7 +18,8 @@ from sync_players import FakePlayer, PlayerThread, sealed
 
 from amos_mqtt.broker import Broker
 from amos_sync.addresses import player_address
-from amos_sync.courier import Courier, Settings
+from amos_sync.courier import Courier
+from amos_sync.courier_settings import Settings
 from amos_sync.errors import PortMissing, SettingError
 from amos_sync.limits import ROSTER_LOOK_MS
 from amos_sync.notes import Notes

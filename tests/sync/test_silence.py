@@ -15,7 +15,8 @@ from test_courier import SEED_A, SEED_B, Venue
 from amos.protocol.answer import UNKNOWN_PACK
 from amos_mqtt.broker import Broker, Login
 from amos_sync import clock, hindrances, limits, outbox, unanswered
-from amos_sync.courier import Courier, Settings
+from amos_sync.courier import Courier
+from amos_sync.courier_settings import Settings
 from amos_sync.notes import Notes
 from amos_sync.report import report
 from amos_tools.demo.broker import free_port

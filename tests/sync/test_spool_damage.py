@@ -16,7 +16,8 @@ from sync_players import FakePlayer, PlayerThread, sealed
 
 from amos.protocol.envelope_host import wrap
 from amos_mqtt.broker import Broker
-from amos_sync.courier import Courier, Settings
+from amos_sync.courier import Courier
+from amos_sync.courier_settings import Settings
 from amos_sync.errors import SpoolError
 from amos_sync.limits import UNANSWERED_MAX
 from amos_sync.notes import Notes

@@ -20,7 +20,8 @@ from test_operator_line import LINE as OPERATORS_LINE
 from amos import crypto
 from amos.protocol import topics
 from amos_mqtt.broker import Broker
-from amos_sync.courier import Courier, Settings
+from amos_sync.courier import Courier
+from amos_sync.courier_settings import Settings
 from amos_sync.notes import Notes
 from amos_sync.report import reading
 from amos_sync.spool_carried import FROM_STICK

@@ -14,7 +14,8 @@ from test_courier_packs import shelve
 
 from amos import crypto
 from amos_mqtt.broker import Broker
-from amos_sync.courier import Courier, Settings
+from amos_sync.courier import Courier
+from amos_sync.courier_settings import Settings
 from amos_sync.notes import Notes
 from amos_sync.report import reading
 from amos_sync.stick_folder import StickFolder

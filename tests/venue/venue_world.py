@@ -15,7 +15,8 @@ from amos import crypto
 from amos.protocol.segment import TIER_RENDERER
 from amos_mqtt.broker import broker_at
 from amos_player import Player
-from amos_sync.courier import Courier, Settings
+from amos_sync.courier import Courier
+from amos_sync.courier_settings import Settings
 from amos_sync.notes import Notes
 from amos_sync.venue.serve import serving_venue, tokens_of
 from amos_tools.pack import build_pack

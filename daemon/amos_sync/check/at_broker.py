@@ -20,7 +20,7 @@ from amos_mqtt.settings import ClientSettings
 from amos_sync.check.broker_advice import broker_fault
 from amos_sync.check.finding import Finding, fine, wrong
 from amos_sync.clock import clock_fault, clock_ms, wall_ms
-from amos_sync.courier import Settings
+from amos_sync.courier_settings import Settings
 from amos_sync.courier_status import OFFLINE, VERSION, CourierStatus
 from amos_sync.ledger_line import LedgerLine
 from amos_sync.message import PAYLOAD_BYTES_MAX, Message, read_message

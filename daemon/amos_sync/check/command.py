@@ -19,7 +19,7 @@ from amos_sync.check.finding import Finding, fine, wrong
 from amos_sync.check.lines import check_line, check_pattern
 from amos_sync.check.players_here import check_player
 from amos_sync.check.sources import check_metrics, check_opt_outs, check_packs
-from amos_sync.courier import Settings
+from amos_sync.courier_settings import Settings
 from amos_sync.errors import SyncError
 from amos_sync.options import settings_of
 from amos_sync.roster import Roster

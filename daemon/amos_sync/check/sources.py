@@ -12,7 +12,7 @@ from amos.protocol.opt_outs import open_opt_outs
 from amos_metrics.errors import MetricsUnusable
 from amos_metrics.server import serving
 from amos_sync.check.finding import Finding, fine, wrong
-from amos_sync.courier import Settings
+from amos_sync.courier_settings import Settings
 from amos_sync.errors import PackSourceError
 from amos_sync.pack_source import FolderSource, open_source
 

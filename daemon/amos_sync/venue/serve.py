@@ -6,7 +6,8 @@ from pathlib import Path
 
 from amos.edges.private_host import make_private_folders
 from amos_mqtt.address import AddressError, host_and_port
-from amos_sync.courier import Courier, Settings
+from amos_sync.courier import Courier
+from amos_sync.courier_settings import Settings
 from amos_sync.venue.desk import Desk
 from amos_web.errors import TokenError, WebAddressWrong, WebUnusable
 from amos_web.guard import App, Guard

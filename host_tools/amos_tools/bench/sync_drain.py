@@ -18,7 +18,8 @@ from pathlib import Path
 from amos.protocol.envelope_host import wrap
 from amos.protocol.topics import USAGE, device_topic
 from amos_mqtt.broker import Broker
-from amos_sync.courier import Courier, Settings
+from amos_sync.courier import Courier
+from amos_sync.courier_settings import Settings
 from amos_sync.outbox import PULL_STATE, State
 from amos_sync.spool import Spool
 from amos_tools import toolchain

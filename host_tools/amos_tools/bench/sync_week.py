@@ -25,7 +25,8 @@ from unittest.mock import patch
 from amos.protocol.limits import REQUEST_WIDE_BYTES_MAX
 from amos.protocol.link_device import DeviceLink
 from amos_mqtt.broker import Broker
-from amos_sync.courier import Courier, Settings
+from amos_sync.courier import Courier
+from amos_sync.courier_settings import Settings
 from amos_sync.device import Device
 from amos_sync.notes import Notes
 from amos_sync.report import report

@@ -1,0 +1,93 @@
+"""The files of the ledger's folder that say whose it is and where its store is, read and checked."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from amos.crypto import public_key
+from amos.crypto.key_text import key_of_hex
+from amos.protocol.checkpoint_host import check_origin
+from amos.protocol.errors import MessageError
+from amos.protocol.limits import ROTATIONS_MAX
+from amos_ledger.errors import KeyUnusable
+from amos_ledger.store.place import SqlitePlace, StorePlace
+from amos_ledger.store.postgres_place import PostgresPlace
+
+STORE_NAME = "ledger.sqlite"
+KEY, TRUST, DATABASE = "ledger.key", "trust.json", "database"
+NEXT_KEY = "ledger-{}.key"
+"""After so many rotations."""
+
+AUDIT = "audit"
+"""Where the audit folder is by default, seen from the ledger's."""
+
+OPEN_AUDIT = "public/audit"
+"""Where it is of a ledger whose entries anybody may read; also of one that was made before there was a choice."""
+
+
+@dataclass(frozen=True)
+class Trust:
+    """Whose signatures count: of enrolments the operator's, of packs and catalogues the publisher's. The operator's key
+    may have given way to another since (`Folder.operator_line`). `audit` is the audit folder, or its URL."""
+
+    origin: str
+    operator_key: bytes
+    publisher_key: bytes
+    audit: str = AUDIT
+
+
+def parse_key(text: str, what: str) -> bytes:
+    """A public key in hex. Raises `KeyUnusable`."""
+    key = key_of_hex(text)
+    if key is None:
+        raise KeyUnusable(f"{what}: expected a public key of 64 hex digits, found {text[:80]!r}")
+    return key
+
+
+def read_seeds(path: Path) -> dict[bytes, bytes]:
+    """Public key → seed, of every key of the ledger's that is here, the latest first. Raises `KeyUnusable`."""
+    numbered = [(number, path / NEXT_KEY.format(number)) for number in range(1, ROTATIONS_MAX + 1)]
+    files = [file for _number, file in reversed(numbered) if file.exists()]
+    if not files or (path / KEY).exists():
+        files.append(path / KEY)
+    seeds = [read_seed(file) for file in files]
+    return {public_key(seed): seed for seed in seeds}
+
+
+def read_place(path: Path) -> StorePlace:
+    """Where the store of the ledger in this folder is. Raises `KeyUnusable`."""
+    if not (path / DATABASE).is_file():
+        return SqlitePlace(path / STORE_NAME)
+    try:
+        return PostgresPlace((path / DATABASE).read_text().strip())
+    except (OSError, UnicodeDecodeError) as error:
+        raise KeyUnusable(f"{path / DATABASE}: {error}") from None
+
+
+def read_seed(path: Path) -> bytes:
+    """The seed in this file. Raises `KeyUnusable`."""
+    try:
+        seed = path.read_bytes()
+    except OSError as error:
+        raise KeyUnusable(f"{path}: {error.strerror}") from None
+    if len(seed) != 32:
+        raise KeyUnusable(f"{path}: expected a seed of 32 bytes, found {len(seed)}")
+    return seed
+
+
+def read_trust(path: Path) -> Trust:
+    """What this file says. Raises `KeyUnusable`."""
+    try:
+        facts = json.loads(path.read_bytes()[:4096])
+        trust = Trust(
+            str(facts["origin"]),
+            parse_key(str(facts["operator"]), f"{path}: operator"),
+            parse_key(str(facts["publisher"]), f"{path}: publisher"),
+            str(facts.get("audit", OPEN_AUDIT)),
+        )
+        check_origin(trust.origin)
+    except OSError as error:
+        raise KeyUnusable(f"{path}: {error.strerror}") from None
+    except (ValueError, KeyError, TypeError, MessageError):
+        raise KeyUnusable(f"{path}: expected JSON with origin, operator and publisher") from None
+    return trust
