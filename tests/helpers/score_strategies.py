@@ -172,6 +172,13 @@ def score_documents(draw: Any) -> bytes:
         rules_drawn |= {"version": 2, "pickups": longs(*draw(st.lists(pickups, min_size=STEMS, max_size=STEMS)))}
     if loops and "announcements" in rules_drawn:
         rules_drawn["announcements"][1][9] = indexes(2, 3)
+    if draw(st.booleans()):
+        led = st.integers(0, count - 1)
+        rules_drawn |= {"version": 2, "day_sections": indexes(255, 0, 1, draw(led), 127, 2, 1440, draw(led))}
+    if draw(st.booleans()):
+        down = [draw(st.sampled_from([0, 30, 600, 9600])) for _ in range(3)]
+        rows = [127, 0, 1, down[0], down[1], 255, 0, 3, down[1], down[1], 255, 3, 1440, down[2], down[0]]
+        rules_drawn |= {"version": 2, "day_volumes": indexes(*rows)}
     if themes:
         rules_drawn |= {"version": 2, "themes": [{1: indexes(*sorted(theme))} for theme in themes]}
     steps = draw(transitions(count, shortest))

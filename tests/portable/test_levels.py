@@ -2,9 +2,9 @@
 
 from hashlib import sha256
 
+from amos.score.decibels import DECIBELS_Q15, gain_of
 from amos.score.expression import ADD, CONST, MULTIPLY, ONE, SLIDER
 from amos.score.inputs import INPUT_PAUSE, INPUT_SHUFFLE, INPUT_SKIP, INPUT_SLIDER
-from amos.score.levels import DECIBELS_Q15, gain_of
 from amos.sound.events import Level, Section, Start
 from amos.sound.glide import Glide
 from test_score import follow, indexes, layer, section, words

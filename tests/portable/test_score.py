@@ -83,6 +83,8 @@ def score_map(**changes):
         "exclusive": 31,
         "shifts": 32,
         "pickups": 40,
+        "day_sections": 44,
+        "day_volumes": 45,
     }
     result = {
         1: 1,

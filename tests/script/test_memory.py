@@ -64,6 +64,12 @@ def picked_up() -> Compiled:
     return compile_script(EXAMPLE.replace("voices 8", "voices 12"), vault)
 
 
+DAY = f"""{EXAMPLE}
+daypart "evening" 17:00..20:00 section bloom volume -3 dB
+volume 07:00 -18 dB, 10:00 -6 dB, 18:00 -2 dB, 23:30 -12 dB
+"""
+
+
 @pytest.mark.parametrize(
     "compiled",
     [
@@ -73,8 +79,9 @@ def picked_up() -> Compiled:
         struck(),
         compile_script(MOVING, VAULT),
         picked_up(),
+        compile_script(DAY, VAULT),
     ],
-    ids=["example", "starter", "ensemble", "struck", "moving", "pickups"],
+    ids=["example", "starter", "ensemble", "struck", "moving", "pickups", "day"],
 )
 def test_the_estimate_covers_what_is_taken(compiled: Compiled, micropython_armhf: list[str], tmp_path: Path) -> None:
     (tmp_path / "score").write_bytes(compiled.score)

@@ -2,6 +2,7 @@
 
 from amos.compat import const
 from amos.score.chooser import weighted
+from amos.score.day_clock import DayClock
 from amos.score.draw import SECTION_LANE, below
 from amos.score.expression import evaluate
 from amos.score.plan import PlanRun
@@ -21,7 +22,7 @@ class Conductor:
     visits    of each section, those that count for what may follow
     """
 
-    def __init__(self, score: Score, stage: Stage, sliders: Sliders, plan: PlanRun):
+    def __init__(self, score: Score, stage: Stage, sliders: Sliders, plan: PlanRun, day: DayClock):
         self.section = 0
         self.started = False
         self.paused = False
@@ -29,6 +30,7 @@ class Conductor:
         self._stage = stage
         self._sliders = sliders
         self._plan = plan
+        self._day = day
         self._end_beat = 0
         self._end_frame = 0
         # Asked to leave, and waiting for the fade before this section.

@@ -125,6 +125,10 @@ class DayClock:
     def _day(self) -> int:
         return _HOLIDAY_BIT if self._holiday else self._weekday
 
+    def turned(self, volume_q15: int) -> int:
+        """The operator's gain as the day turns it."""
+        return volume_q15
+
     def positions(self, frame: int) -> list:
         """[(slider, position)] that dayparts set at `frame`; the first that covers it holds. Empty without a time."""
         if not self._known:

@@ -85,6 +85,10 @@ SLIDERS_MAX = 32
 TRANSITIONS_MAX = 64
 _REACTIONS_MAX = const(4)
 DAYPARTS_MAX = 128
+DAY_SECTIONS_MAX = 64
+DAY_SECTION_FIELDS = 4
+DAY_VOLUMES_MAX = 128
+DAY_VOLUME_FIELDS = 5
 ANNOUNCEMENTS_MAX = 32
 RENDERS_MAX = 16
 _EDGE_FRAMES_MAX = const(1024)
@@ -119,6 +123,8 @@ class Score(Record):
     exclusive       bits of roles that never sound at once. Version 2
     shifts          where loops join the phrases of layers, for their chords to agree. Version 2
     pickups         of each stem, frames from its beginning to its first downbeat. Version 2
+    day_sections    four numbers each: days, minutes from and until, and the section that these lead to. Version 2
+    day_volumes     five each: days, minutes, and by how many hundredths of a dB all is down there. Version 2
     """
 
     NAME = "score"
@@ -157,6 +163,8 @@ class Score(Record):
         (31, "exclusive", "uints?", ((2 << ROLE_MAX) - 1, EXCLUSIVE_MAX)),
         (32, "shifts", "records?", (StemSet, SHIFTS_MAX)),
         (40, "pickups", "I?", STEMS_MAX),
+        (44, "day_sections", "H?", DAY_SECTIONS_MAX * DAY_SECTION_FIELDS),
+        (45, "day_volumes", "H?", DAY_VOLUMES_MAX * DAY_VOLUME_FIELDS),
     )
 
     version: int
@@ -192,6 +200,8 @@ class Score(Record):
     exclusive: "list[int] | None"
     shifts: "list[StemSet] | None"
     pickups: "array[int] | None"
+    day_sections: "array[int] | None"
+    day_volumes: "array[int] | None"
     sha256: bytes
 
     def fault(self) -> "str | None":
@@ -323,7 +333,11 @@ class Score(Record):
         """Every step between two sections that may happen, with the rule whose fades it takes."""
         found = []
         for before, section in enumerate(self.sections):
-            for after in {item.section for item in section.nexts} or {before}:
+            afters = {item.section for item in section.nexts} or {before}
+            if self.day_sections is not None:
+                afters.add(0)
+                afters.update([self.day_sections[at] for at in range(3, len(self.day_sections), DAY_SECTION_FIELDS)])
+            for after in afters:
                 rule = self.transition(before, after)
                 bridge = rule.bridge(before, after)
                 if bridge < 0:

@@ -4,6 +4,8 @@ Only a score of version 2 loads this, and a board lets go of it once the VM is m
 """
 
 from amos.score.chooser import Chooser
+from amos.score.conductor import Conductor
+from amos.score.day_clock import DayClock
 from amos.score.expression import fault
 from amos.score.parts import FADE_FRAMES_MAX, ROLE_MAX, Layer, ScoreSection, StemSet, is_ascending
 from amos.score.stage import Stage
@@ -36,6 +38,12 @@ def version_2_fault(score: "Score") -> "str | None":
         reason = _section_fault(score, section)
         if reason:
             return "section %s: %s" % (section.name, reason)
+    if has_day_plan(score):
+        from amos.score.day_plan import day_fault
+
+        reason = day_fault(score)
+        if reason:
+            return reason
     return _exclusive_fault(score.exclusive)
 
 
@@ -123,7 +131,7 @@ def shared_voices(section: ScoreSection, everywhere: "Sequence[int] | None") -> 
 
 
 def classes_of(score: "Score"):
-    """The classes of stage and chooser that the score needs: a board loads no other."""
+    """The classes of stage, chooser, conductor and day that the score needs: a board loads no other."""
     stage, chooser = Stage, Chooser
     if score.beats is not None:
         from amos.score.loop_stage import LoopStage
@@ -153,7 +161,16 @@ def classes_of(score: "Score"):
         from amos.score.levels import with_levels
 
         stage = with_levels(stage)
-    return stage, chooser
+    if not has_day_plan(score):
+        return stage, chooser, Conductor, DayClock
+    from amos.score.day_plan import DayConductor, DayPlan
+
+    return stage, chooser, DayConductor, DayPlan
+
+
+def has_day_plan(score: "Score") -> bool:
+    """Whether the day leads to sections, or has a volume."""
+    return score.day_sections is not None or score.day_volumes is not None
 
 
 def has_strokes(score: "Score") -> bool:

@@ -81,7 +81,7 @@ class Vm:
         self.score = score
         self.frame = 0
         seed32 = seed32 if score.seed is None else numbered_seed(score.seed)
-        stage, chooser = _classes_of(score)
+        stage, chooser, conductor, day = _classes_of(score)
         self._chooser = chooser(score, memory)
         self.volume_q15 = volume_q15_of(memory)
         self._turned_q15 = UNITY_Q15
@@ -90,10 +90,10 @@ class Vm:
         self._sliders = Sliders(score.sliders)
         self._daypart_positions = [slider.start_q15 for slider in score.sliders]
         self._inputs = InputQueue(score)
-        self._day = DayClock(score)
+        self._day = day(score)
         self._announcer = Announcer(score, stem_frames, stem_gains_q15, self._chooser.weights_q8)
         self._plan = PlanRun(score, plan, NEVER)
-        self._conductor = Conductor(score, self._stage, self._sliders, self._plan)
+        self._conductor = conductor(score, self._stage, self._sliders, self._plan, self._day)
         self._due_frame = 0  # at which something is decided next: only a decision or an input moves it
 
     @property
@@ -195,9 +195,10 @@ class Vm:
             plan.end_frame = max(plan.end_frame, self._announcer.fade_out(frame, fade, stage.stops))
         stage.decide(frame, self._sliders)
         self._announcer.due(frame, ducks, stage.starts)
-        if self.volume_q15 != self._turned_q15:
-            self._turned_q15 = self.volume_q15
-            events.append(Volume(frame, self.volume_q15))
+        turned = self._day.turned(self.volume_q15)
+        if turned != self._turned_q15:
+            self._turned_q15 = turned
+            events.append(Volume(frame, turned))
         events.extend(ducks)
         events.extend(stage.stops)
         if self.visit != entered:
@@ -302,9 +303,9 @@ class Vm:
 
 
 def _classes_of(score: Score):
-    """The classes of stage and chooser that the score needs: a board loads no other."""
+    """The classes of stage, chooser, conductor and day that the score needs: a board loads no other."""
     if score.version == VERSION_1:
-        return Stage, Chooser
+        return Stage, Chooser, Conductor, DayClock
     from amos.score.version_2 import classes_of
 
     return classes_of(score)

@@ -1,6 +1,6 @@
 """Proofs over the whole score: voices, fades, sections that are never reached, and what a session costs at most."""
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 
 from amos.score.score import Layer, ScoreSection, Transition
 from amos.score.version_2 import shared_voices, themed_voices
@@ -16,13 +16,15 @@ class Budget:
 
     def __init__(
         self, program: Program, sections: list[ScoreSection], transitions: Transitions, clock: ClockFacts,
-        exclusive: Sequence[int], spoken: bool, problems: Problems,
+        exclusive: Sequence[int], led: Set[int], spoken: bool, problems: Problems,
     ):  # fmt: skip
+        """`led`: sections that the day leads to, from wherever it finds itself."""
         self._blocks = list(program.blocks.values())
         self._sections = sections
         self._transitions = transitions
         self._clock = clock
         self._exclusive = exclusive
+        self._led = led
         self._spoken = int(spoken)
         self._problems = problems
         self.voices_worst = 0
@@ -31,7 +33,7 @@ class Budget:
         """Every step that may happen, over bridges too, with the rule whose fades it takes."""
         found = []
         for before, section in enumerate(self._sections):
-            for after in sorted({item.section for item in section.nexts} or {before}):
+            for after in sorted(({item.section for item in section.nexts} or {before}) | self._led):
                 rule, statement = self._transitions.between(before, after)
                 bridge = rule.bridge(before, after)
                 if bridge < 0:

@@ -232,7 +232,22 @@ class Builder(Transformer[Token, Any]):
             None if priority is None else self._text(priority),
             tuple(part for part in rest if isinstance(part, tree.Setting)),
             tuple(self._text(part) for part in rest if isinstance(part, Token) and part.type == "STRING"),
+            tuple(part for part in rest if isinstance(part, tree.Text)),
+            tuple(part for part in rest if isinstance(part, tree.Number)),
         )
+
+    def leads(self, parts: Parts) -> tree.Text:
+        return self._text(parts[1])
+
+    def loud_as(self, parts: Parts) -> tree.Number:
+        return parts[1]  # type: ignore[no-any-return]
+
+    def volume(self, parts: Parts) -> tree.Volume:
+        keyword, days, *points = parts
+        return tree.Volume(self._span(keyword), days or (), tuple(points))
+
+    def point(self, parts: Parts) -> tuple[tree.Text, tree.Number]:
+        return self._text(parts[0]), parts[1]
 
     def mood(self, parts: Parts) -> tree.Mood:
         return tree.Mood(self._span(parts[0]), self._text(parts[1]), tuple(parts[2:]))

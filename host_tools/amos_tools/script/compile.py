@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from amos.protocol.record import U16
 from amos.score.score import (
+    DAY_SECTION_FIELDS,
     HISTORY_MAX,
     VERSION_1,
     Announcement,
@@ -22,6 +23,7 @@ from amos_tools.script.announcements import announcements
 from amos_tools.script.avoidance import AvoidFacts, avoidance, warn_idle_rules, warn_small_pools
 from amos_tools.script.budget import Budget
 from amos_tools.script.changes import Phrasing
+from amos_tools.script.day_plan import day_sections, day_volumes
 from amos_tools.script.dayparts import DaypartFacts, daypart_facts, dayparts
 from amos_tools.script.ensembles import Ensembles
 from amos_tools.script.expressions import Expressions
@@ -126,6 +128,8 @@ class _Checked:
     sections: list[ScoreSection]
     transitions: Transitions
     dayparts: list[Daypart]
+    day_sections: "array[int] | None"
+    day_volumes: "array[int] | None"
     daypart_facts: tuple[DaypartFacts, ...]
     reactions: list[Reaction]
     renders: list[RenderPlan]
@@ -140,8 +144,9 @@ def _compile(
         return None
     spoken = announcements(program, checked.pools, checked.clock, problems)
     speaks = any(row.stem is not None for row in spoken)
+    led = set() if checked.day_sections is None else {0, *checked.day_sections[3::DAY_SECTION_FIELDS]}
     budget = Budget(
-        program, checked.sections, checked.transitions, checked.clock, checked.exclusive or (), speaks, problems
+        program, checked.sections, checked.transitions, checked.clock, checked.exclusive or (), led, speaks, problems
     )
     forced = {hit.section for plan in checked.renders for hit in plan.hits}
     budget.check_all(checked.mix.voices, checked.mix.voices_span, forced)
@@ -179,6 +184,7 @@ def _check(
     table = sections.all()
     transitions = Transitions(program, sections, clock_facts, problems)
     parts = dayparts(program, slider_table, problems)
+    leads, volumes = day_sections(program, sections, problems), day_volumes(program, problems)
     part_facts = () if problems.errors else daypart_facts(program, problems)
     answers = reactions(program, problems)
     plans = renders(program, sections, clock_facts, problems)
@@ -206,6 +212,8 @@ def _check(
         table,
         transitions,
         parts,
+        leads,
+        volumes,
         part_facts,
         answers,
         plans,
@@ -258,6 +266,8 @@ def _score(checked: _Checked, spoken: list[Announcement]) -> Score:
         exclusive=checked.exclusive,
         shifts=checked.shifts,
         pickups=pickups_of(stems, played, clock_facts),
+        day_sections=checked.day_sections,
+        day_volumes=checked.day_volumes,
     )
     score.version = score.version_needed()
     return score

@@ -1,6 +1,7 @@
 """`daypart` lines to rows of the score: where sliders stand at which time of the week."""
 
 from dataclasses import dataclass
+from typing import Protocol
 
 from amos.score.rules import MINUTES_OF_DAY
 from amos.score.score import DAYPARTS_MAX, Daypart, Slider
@@ -18,13 +19,14 @@ PRIORITIES = ("low", "normal", "high", "special")
 class DaypartFacts:
     """A part of the day by its name, or by its times if it has none; `until_minute` may be past midnight.
 
-    `days` are bits, Monday 0 … Sunday 6, holiday 7.
+    `days` are bits, Monday 0 … Sunday 6, holiday 7; `section` is the index of that which it leads to.
     """
 
     name: str
     days: int
     from_minute: int
     until_minute: int
+    section: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +42,8 @@ def dayparts(program: Program, sliders: list[Slider], problems: Problems) -> lis
     rows: list[_Row] = []
     moods = moods_of(program, sliders, problems)
     for order, statement in enumerate(program.dayparts):
-        priority = _priority(statement.priority, problems)
-        spans = _spans(statement, problems)
+        priority = priority_of(statement.priority, problems)
+        spans = spans_of(statement, problems)
         found = [position_of(setting, program, sliders, problems) for setting in statement.settings]
         positions = [position for position in found if position is not None]
         positions += _in_moods(statement, moods, {slider for slider, _ in positions}, program, problems)
@@ -71,16 +73,20 @@ def _in_moods(
 def daypart_facts(program: Program, problems: Problems) -> tuple[DaypartFacts, ...]:
     """The parts of the day as the script has them; those with errors noted are left out."""
     facts = []
+    names = list(program.blocks)
     for part in program.dayparts:
-        spans = _spans(part, problems)
+        spans = spans_of(part, problems)
         if spans is not None:
             (days, start, end), *rest = spans
             name = f"{part.start.value}..{part.end.value}" if part.name is None else part.name.value
-            facts.append(DaypartFacts(name, days, start, end + sum(until for _days, _zero, until in rest)))
+            sections = [names.index(section.value) for section in part.sections if section.value in names]
+            until = end + sum(until for _days, _zero, until in rest)
+            facts.append(DaypartFacts(name, days, start, until, sections[0] if sections else None))
     return tuple(facts)
 
 
-def _priority(word: tree.Text | None, problems: Problems) -> int:
+def priority_of(word: tree.Text | None, problems: Problems) -> int:
+    """Index of a daypart's priority, the lowest first; that of `normal` without one, or 0 with an error noted."""
     if word is None:
         return PRIORITIES.index("normal")
     if word.value in PRIORITIES:
@@ -94,7 +100,7 @@ def _priority(word: tree.Text | None, problems: Problems) -> int:
     return 0
 
 
-def _spans(statement: tree.Daypart, problems: Problems) -> list[tuple[int, int, int]] | None:
+def spans_of(statement: tree.Daypart, problems: Problems) -> list[tuple[int, int, int]] | None:
     """(days, from, until) in minutes; what runs past midnight is two."""
     days = days_mask(statement.days, problems)
     start = minute_of(statement.start, problems)
@@ -119,7 +125,7 @@ def _warn_overlaps(rows: list[_Row], problems: Problems) -> None:
                 continue
             a, b = earlier.row, later.row
             clash = a.slider == b.slider and a.position_q15 != b.position_q15 and a.days & b.days
-            if clash and earlier.priority == later.priority and _overlap(a, b):
+            if clash and earlier.priority == later.priority and overlap(a, b):
                 told.add((earlier.order, later.order))
                 line = earlier.statement.span.line
                 problems.warn(
@@ -129,5 +135,14 @@ def _warn_overlaps(rows: list[_Row], problems: Problems) -> None:
                 )
 
 
-def _overlap(a: Daypart, b: Daypart) -> bool:
+class _Stretch(Protocol):
+    @property
+    def from_minute(self) -> int: ...
+
+    @property
+    def until_minute(self) -> int: ...
+
+
+def overlap(a: _Stretch, b: _Stretch) -> bool:
+    """Whether two stretches of a day have a minute in common."""
     return a.from_minute < b.until_minute and b.from_minute < a.until_minute

@@ -1,13 +1,16 @@
-"""Why a layer rests that plays `once` or `until bar`, and why a section waits for visits or has come after them."""
+"""Why a layer rests that plays `once` or `until bar`, why a section waits or has come, and what the day does."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from amos.score.day_plan import DayPlan
 from amos.score.expression import evaluate
 from amos.score.score import Layer, Score
 from amos.score.slots import Run, Slot
 from amos.score.vm import Vm
+from amos.sound.limiter import UNITY_Q15
 from amos_tools.script.compile import Compiled
 from amos_tools.script.times import moment
 from amos_tools.simulate.run import SimStem
@@ -29,23 +32,31 @@ class WatchedVm(Vm):
         Vm.__init__(self, score, [stem.frames for stem in stems], [stem.gain_q15 for stem in stems], seed)
         self._drawn: _Drawn | None = None  # not yet taken
         self._came: _Drawn | None = None  # how the section that plays was entered, over a bridge too
+        self._led = False  # whether the day led there
 
     def _step(self, frame: int, events: list[Any]) -> None:
         before, visit = self.section, self.visit
         visits = self._conductor.visits[before]
+        world = self._world()
         Vm._step(self, frame, events)
         again = self.visit != visit and self.section == before
         if visits and self._conductor.visits[before] < visits + again:
             self._drawn = _Drawn(before, visits)
         if self.visit != visit:
             self._came, self._drawn = self._drawn, None
+            self._led = self._world() == self.section != world
 
     def told(self, compiled: Compiled, frame: int, played: Mapping[int, Sequence[str]]) -> list[str]:
         """Paragraphs about `frame`, the last that was advanced over: what rests, what waits for visits, and what came.
 
         `played`: what each layer of the section has played in this visit.
         """
-        return [*self._rests(compiled, frame, played), *self._arrival(compiled), *self._steps_that_wait(compiled)]
+        told = [*self._rests(compiled, frame, played), *self._arrival(compiled), *self._steps_that_wait(compiled)]
+        down_db = -20 * math.log10(self._day.turned(UNITY_Q15) / UNITY_Q15)
+        return [*told, *([f"volume: the day turns all down by {down_db:.1f} dB"] if down_db else [])]
+
+    def _world(self) -> int:
+        return self._day.world if isinstance(self._day, DayPlan) else 0
 
     def until_frame(self, layer: int) -> int | None:
         """Where this layer of the section that plays stops before its section does."""
@@ -106,11 +117,12 @@ class WatchedVm(Vm):
             )
 
     def _arrival(self, compiled: Compiled) -> Iterator[str]:
+        head = f"section {compiled.sections[self.section]} (visit {self.visit + 1})\n  why         "
         if self._came is not None:
-            yield (
-                f"section {compiled.sections[self.section]} (visit {self.visit + 1})\n"
-                f"  why         drawn after {_visits(self._came.visits)} of {compiled.sections[self._came.before]}"
-            )
+            yield f"{head}drawn after {_visits(self._came.visits)} of {compiled.sections[self._came.before]}"
+        if self._led:
+            leading = [part.name for part in compiled.dayparts if part.section == self.section]
+            yield head + (f"the day leads here: {', '.join(leading)}" if leading else "no daypart leads elsewhere now")
 
 
 def _visits(count: int) -> str:

@@ -1,7 +1,7 @@
 """What a score takes of a board's memory, before it is sent there."""
 
 from amos.score.score import Score
-from amos.score.version_2 import has_ensembles, has_rests, has_strokes
+from amos.score.version_2 import has_day_plan, has_ensembles, has_rests, has_strokes
 from amos_tools.boards import board_names, load_board
 from amos_tools.script.problems import FIRST, Problems
 
@@ -17,7 +17,7 @@ BOARDS = {
 }
 """Bytes of heap that a board leaves to score and VM; on those of runtime `linux` no score could reach a limit."""
 
-_BASE = 2900
+_BASE = 3200
 _EACH = {"sliders": 160, "pools": 90, "sections": 120, "transitions": 110, "dayparts": 90, "announcements": 130}
 _EACH |= {"reactions": 80, "renders": 120}
 _LAYER = 210
@@ -35,6 +35,7 @@ _LEVELS = 3200
 _LEVEL = 40
 _PICKUPS = 2500
 _RESTS = 2000
+_DAY = 3500
 
 
 def heap_bytes(score: Score) -> int:
@@ -66,6 +67,8 @@ def heap_bytes(score: Score) -> int:
         total += _RESTS
     if has_strokes(score):
         total += _STROKES
+    if has_day_plan(score):
+        total += _DAY + sum(18 * len(rows) for rows in (score.day_sections, score.day_volumes) if rows is not None)
     total += sum(20 * (1 + len(item.more_minutes or ())) for item in score.announcements or ())
     slots = 0
     for section in score.sections:

@@ -39,6 +39,7 @@ class Program:
     blocked: list[tree.Option] = field(default_factory=list)
     moods: dict[str, tree.Mood] = field(default_factory=dict)
     dayparts: list[tree.Daypart] = field(default_factory=list)
+    volumes: list[tree.Volume] = field(default_factory=list)
     announces: dict[str, tree.Announce] = field(default_factory=dict)
     reactions: dict[str, tree.On] = field(default_factory=dict)
     renders: dict[str, tree.Render] = field(default_factory=dict)
@@ -108,6 +109,8 @@ class _Gatherer:
                 self._titled("mood", program.moods, statement)
             case tree.Daypart():
                 program.dayparts.append(statement)
+            case tree.Volume():
+                program.volumes.append(statement)
             case tree.Announce():
                 self._titled("announcement", program.announces, statement)
             case tree.Render():

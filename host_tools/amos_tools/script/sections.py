@@ -54,7 +54,8 @@ class Sections:
 
     def _nexts(self, block: Block) -> list[Next]:
         if block.next is None:
-            if len(self._program.blocks) > 1 and not self._program.broken_lines:
+            led = any(part.sections for part in self._program.dayparts)
+            if len(self._program.blocks) > 1 and not self._program.broken_lines and not led:
                 name = block.section.name
                 self._problems.warn(name.span, f"section `{name.value}` has no `next`, so it never ends")
             return []

@@ -218,6 +218,8 @@ class Mood:
 
 @dataclass(frozen=True, slots=True)
 class Daypart:
+    """Besides settings and moods: the sections that it leads to and its volumes in dB, of each one at most."""
+
     span: Span
     name: Text | None
     days: tuple[Days, ...]
@@ -226,6 +228,17 @@ class Daypart:
     priority: Text | None
     settings: tuple[Setting, ...]
     moods: tuple[Text, ...] = ()
+    sections: tuple[Text, ...] = ()
+    volumes: tuple[Number, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Volume:
+    """A curve over the day: `points` of time and dB."""
+
+    span: Span
+    days: tuple[Days, ...]
+    points: tuple[tuple[Text, Number], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,6 +316,7 @@ Statement = (
     | Transition
     | Mood
     | Daypart
+    | Volume
     | Announce
     | On
     | Render

@@ -5,7 +5,7 @@ from amos_tools.stems import ROLES
 
 STATEMENTS = (
     "experience", "clock", "pool", "slider", "avoid", "relax", "block", "mix", "section", "play", "next",
-    "transition", "mood", "daypart", "announce", "on", "render", "exclusive", "phrase",
+    "transition", "mood", "daypart", "announce", "on", "render", "exclusive", "phrase", "volume",
 )  # fmt: skip
 
 _WORDS = (
@@ -34,8 +34,9 @@ _UNITS = {
 TERMINALS: dict[str, tuple[str, ...]] = {**{word.upper(): (word,) for word in _WORDS}, **_UNITS}
 """Terminal name to its spellings, the usual one first."""
 
-RESERVED = frozenset(spelling for spellings in TERMINALS.values() for spelling in spellings) - {"mood", *MODE_NAMES[2:]}
-"""`mood` stands nowhere that a name does, and is a good one for a slider; nor do modes but `major` and `minor`."""
+_FREE = {"mood", "volume", *MODE_NAMES[2:]}
+"""These stand nowhere that a name does, and are good ones for a slider."""
+RESERVED = frozenset(spelling for spellings in TERMINALS.values() for spelling in spellings) - _FREE
 
 PUNCTUATION = {
     "LESSTHAN": "<", "MORETHAN": ">", "EQUAL": "=", "COMMA": ",", "DOT": ".", "SLASH": "/", "STAR": "*", "PLUS": "+",

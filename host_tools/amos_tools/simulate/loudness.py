@@ -1,6 +1,7 @@
 """How loud a run is from moment to moment, and where nothing is heard in it. Pure.
 
-The power of what the VM places, as in the forecast: without ducks, and before the player's limiter.
+The power of what the VM places, as in the forecast: without ducks, and before the player's limiter. The curve follows
+the volume, of the operator and of the day; what is a rest is one at any volume.
 """
 
 from collections.abc import Sequence
@@ -9,6 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from amos.score.score import Score
+from amos.sound.events import Volume
+from amos.sound.limiter import UNITY_Q15
 from amos_tools.pack.forecast import Placed
 from amos_tools.pack.profile import HOPS_PER_S, Profile
 from amos_tools.simulate.run import Event, SimStem, Step
@@ -42,10 +45,14 @@ class Loudness:
         self._floor = _power_of(score.target_mlufs / 1000 - REST_LU)
         self._placed = Placed([_profile(stem) for stem in stems], self.hop, frames // self.hop + 1, 2)
         self._power: Profile = np.zeros(0)
+        self._turns: list[tuple[int, int]] = []  # hop and gain of each turn of the volume
 
     def event(self, event: Event) -> None:
         """Take one event of the VM."""
-        self._placed.event(event)
+        if isinstance(event, Volume):
+            self._turns.append((event.frame // self.hop, event.gain_q15))
+        else:
+            self._placed.event(event)
 
     def step(self, step: Step) -> None:
         """Events say it all."""
@@ -56,7 +63,7 @@ class Loudness:
 
     def curve(self, first: int, until: int, points: int) -> Profile:
         """LUFS of `points` equal stretches of the frames `first` .. `until`, each of at least `SHORT_TERM_S`."""
-        sums = np.concatenate(([0.0], np.cumsum(self._power)))
+        sums = np.concatenate(([0.0], np.cumsum(self._power * self._volume() ** 2)))
         middles = (first + (until - first) * (np.arange(points) + 0.5) / points) / self.hop
         half = max((until - first) / points / self.hop, SHORT_TERM_S * HOPS_PER_S) / 2
         lows = np.clip(np.rint(middles - half), first // self.hop, len(sums) - 2).astype(int)
@@ -64,6 +71,13 @@ class Loudness:
         means = (sums[highs] - sums[lows]) / (highs - lows)
         result: Profile = _OFFSET + 10 * np.log10(np.maximum(means, _power_of(SILENCE_LUFS)))
         return result
+
+    def _volume(self) -> Profile:
+        """Of each hop, 1 is unity."""
+        volume: Profile = np.ones(len(self._power))
+        for hop, gain_q15 in self._turns:
+            volume[hop:] = gain_q15 / UNITY_Q15
+        return volume
 
     def rests(self) -> HeardRests:
         """Where nothing is heard for `REST_S_MIN` or longer."""

@@ -6,7 +6,7 @@ from typing import Any
 from rich.markup import escape
 from rich.table import Table
 
-from amos.score.score import Score
+from amos.score.score import DAY_VOLUME_FIELDS, Score
 from amos_cli.table import print_table
 from amos_tools.pack.working import Working
 from amos_tools.script.log_size import DAY_S, DAYS_MIN, day_bytes, day_text, journal_days, journals_text
@@ -79,6 +79,7 @@ def mix_json(score: Score, stems: Sequence[SimStem], working: Working, rests: He
         "target_mlufs": score.target_mlufs,
         "forecast_mlufs": working.forecast_mlufs,
         "limited_mlu": working.limited_mlu,
+        "day_volume_cdb": _day_volume(score),
         "heard_rests": heard,
         "unreachable": [stems[stem].title for stem in never_played(score)],
     }
@@ -121,10 +122,12 @@ def lines(report: dict[str, Any]) -> list[str]:
     rest = report["longest_rest"]
     relaxed = ", ".join(f"{rule} {count}" for rule, count in report["relaxed"].items() if count)
     busiest = max(range(len(voices["starts"])), key=voices["starts"].__getitem__)
+    quiet = report["day_volume_cdb"]
     never = [stem["title"] for stem in report["stems"] if not stem["plays"]]
     return [
         f"level    forecast {report['forecast_mlufs'] / 1000:.1f} LUFS, target {report['target_mlufs'] / 1000:g} LUFS"
         + (f"; the player's limiter takes {report['limited_mlu'] / 1000:.1f} LU" if report["limited_mlu"] else ""),
+        *([f"day      turns all down by {quiet[0] / 100:g} to {quiet[1] / 100:g} dB"] if quiet else []),
         f"voices   at most {voices['most']} of {voices['budget']} at once; sounding {counts}",
         f"         the busiest is voice {busiest} with {voices['starts'][busiest]} starts",
         f"rests    {report['silent']['ms']:,} ms in which no stem plays; the longest {rest['ms']:,} ms"
@@ -137,6 +140,15 @@ def lines(report: dict[str, Any]) -> list[str]:
         *([f"never    {len(never)} stems were not played: {_named(never)}"] if never else []),
         *([f"         {len(out)} can never play: {_named(out)}"] if (out := report["unreachable"]) else []),
     ]
+
+
+def _day_volume(score: Score) -> list[int] | None:
+    """The least and the most that the script's day turns all down by, in hundredths of a dB, where it says anything."""
+    rows = score.day_volumes
+    if rows is None:
+        return None
+    found = [*rows[3::DAY_VOLUME_FIELDS], *rows[4::DAY_VOLUME_FIELDS]]
+    return [min(found), max(found)]
 
 
 def _log(tally: Tally, rate_hz: int) -> dict[str, int]:

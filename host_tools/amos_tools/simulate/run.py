@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Protocol
 from amos.score.score import Score
 from amos.score.vm import Vm
 from amos.sound.envelope import CELL_FRAMES
-from amos.sound.events import Level, Section, Start, Stop
+from amos.sound.events import Level, Section, Start, Stop, Volume
 from amos.sound.meter import PLACEMENTS_MAX, Meter
 from amos.sound.mixer import LOOKAHEAD_FRAMES
 from amos_tools.pack.profile import Profile
@@ -17,7 +17,7 @@ from amos_tools.simulate.inputs import TimedInput, in_order
 HOURS_MAX = 24 * 366
 STEP_S_MAX = 30
 
-Event = Start | Stop | Level | Section
+Event = Start | Stop | Level | Section | Volume
 Row = tuple[int, int, int, int]
 """(stem, start frame, frames, flags), as `Meter` gives it."""
 
