@@ -25,7 +25,8 @@ HEADERS = (
     (b"cross-origin-opener-policy", b"same-origin"),
     (b"cache-control", b"no-store"),
 )
-"""A page of ours loads what is ours alone, and is shown within no other; nothing is kept by a proxy."""
+"""A page of ours loads what is ours alone, and is shown within no other; nothing is kept by a proxy. An answer that has
+such a header itself keeps it."""
 
 
 class Guard:
@@ -41,7 +42,9 @@ class Guard:
 
         async def with_headers(message: MutableMapping[str, Any]) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message.get("headers", ()), *HEADERS]
+                own = list(message.get("headers", ()))
+                names = {name.lower() for name, _value in own}
+                message["headers"] = [*own, *(header for header in HEADERS if header[0] not in names)]
             await send(message)
 
         if scope["type"] != "http":

@@ -3,6 +3,9 @@
 BODY_BYTES_MAX = 4096
 """Of a request: the longest form has a name and a number."""
 
+FIELDS_MAX = 8
+"""Of a form."""
+
 BODY_S_MAX = 10
 """A phone sends so little at once; who drips it is not waited for."""
 
@@ -33,6 +36,15 @@ TOKENS_MAX = 64
 """Of one venue: more than it has people with a phone."""
 
 TOKENS_FILE_BYTES_MAX = 1 << 16
+
+PEOPLE_MAX = 4096
+"""Of one ledger: its operators, and the payees who look at their statements."""
+
+PEOPLE_FILE_BYTES_MAX = 1 << 21
+"""So many, each with names as long as they may be."""
+
+LINK_MINUTES = 60
+"""So long a one-time link lets somebody in: it is sent by mail, and somebody reads that late."""
 
 SESSION_DAYS = 30
 """So long a phone stays signed in; a token that is taken away ends it at once."""

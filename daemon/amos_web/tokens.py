@@ -6,15 +6,16 @@ changed, so a token that is taken away lets nobody in from then on.
 
 import hashlib
 import hmac
-import json
 import os
 import secrets
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from amos.edges.durable_host import write_whole
 from amos_web.errors import TokenError
+from amos_web.kept_rows import KeptRows
 from amos_web.limits import TOKENS_FILE_BYTES_MAX, TOKENS_MAX
 
 TOKEN_BYTES = 20
@@ -34,13 +35,14 @@ class Tokens:
     """Those of the file at `path`, which need not be there."""
 
     def __init__(self, path: Path):
-        self._path = path
-        self._stamp: tuple[int, int] | None = None
-        self._kept: dict[str, Kept] = {}
+        self._rows = KeptRows(path, "tokens", TOKENS_FILE_BYTES_MAX, _kept)
 
     def make(self, name: str) -> str:
         """A new one for this name, which has none. Raises `TokenError`."""
-        kept = self.all()
+        with self._rows.changing() as kept:
+            return self._make(name, kept)
+
+    def _make(self, name: str, kept: list[Kept]) -> str:
         if not 1 <= len(name) <= NAME_LETTERS_MAX or not name.isprintable():
             raise TokenError(f"token: expected a name of 1 to {NAME_LETTERS_MAX} letters, found {name[:60]!r}")
         if any(each.name == name for each in kept):
@@ -48,67 +50,33 @@ class Tokens:
         if len(kept) >= TOKENS_MAX:
             raise TokenError(f"token: expected at most {TOKENS_MAX}, found as many; take one away first")
         token = secrets.token_urlsafe(TOKEN_BYTES)
-        self._write([*kept, Kept(name, _hash(token), int(time.time()))])
+        self._rows.write([*kept, Kept(name, hash_of(token), int(time.time()))])
         return token
 
     def take_away(self, name: str) -> None:
         """It lets nobody in any more. Raises `TokenError`."""
-        kept = self.all()
-        left = [each for each in kept if each.name != name]
-        if len(left) == len(kept):
-            known = ", ".join(each.name for each in kept) or "none"
-            raise TokenError(f"token: expected one of {known}; found {name[:60]!r}")
-        self._write(left)
+        with self._rows.changing() as kept:
+            left = [each for each in kept if each.name != name]
+            if len(left) == len(kept):
+                known = ", ".join(each.name for each in kept) or "none"
+                raise TokenError(f"token: expected one of {known}; found {name[:60]!r}")
+            self._rows.write(left)
 
     def all(self) -> list[Kept]:
         """In the order in which they were made. Raises `TokenError`."""
-        self._read()
-        return list(self._kept.values())
+        return self._rows.all()
 
     def of(self, token: str) -> Kept | None:
         """Whose token it is; None for one that is none. Raises `TokenError`."""
-        return self.of_hash(_hash(token))
+        return self.of_hash(hash_of(token))
 
     def of_hash(self, sha256: str) -> Kept | None:
         """The same by the hash. Raises `TokenError`."""
-        self._read()
         found = None
-        for each in self._kept.values():
+        for each in self._rows.all():
             if hmac.compare_digest(each.sha256, sha256):
                 found = each
         return found
-
-    def _read(self) -> None:
-        try:
-            stat = self._path.stat()
-            stamp = (stat.st_mtime_ns, stat.st_size)
-            if stamp == self._stamp:
-                return
-            with self._path.open("rb") as file:
-                data = file.read(TOKENS_FILE_BYTES_MAX + 1)
-        except FileNotFoundError:
-            self._stamp, self._kept = None, {}
-            return
-        except OSError as error:
-            raise TokenError(f"{self._path}: {error.strerror or error}") from None
-        try:
-            if len(data) > TOKENS_FILE_BYTES_MAX:
-                raise ValueError
-            rows = json.loads(data)["tokens"]
-            kept = [Kept(str(row["name"]), str(row["sha256"]), int(row["made_unix_s"])) for row in rows]
-        except (ValueError, TypeError, KeyError, RecursionError):
-            raise TokenError(
-                f"{self._path}: expected tokens as they were kept; remove it, and make them anew"
-            ) from None
-        self._stamp, self._kept = stamp, {each.sha256: each for each in kept}
-
-    def _write(self, kept: list[Kept]) -> None:
-        data = json.dumps({"version": 1, "tokens": [asdict(each) for each in kept]}, indent=1).encode()
-        try:
-            write_whole(self._path, data + b"\n", 0o600)
-        except OSError as error:
-            raise TokenError(f"{self._path}: {error.strerror or error}") from None
-        self._stamp = None
 
 
 def session_key(path: Path) -> bytes:
@@ -124,5 +92,10 @@ def session_key(path: Path) -> bytes:
     return key
 
 
-def _hash(token: str) -> str:
+def _kept(row: Any) -> Kept:
+    return Kept(str(row["name"]), str(row["sha256"]), int(row["made_unix_s"]))
+
+
+def hash_of(token: str) -> str:
+    """As it is kept: SHA-256 in hex."""
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()

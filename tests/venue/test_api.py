@@ -157,7 +157,7 @@ def test_without_a_right_token_nobody_learns_anything(venue: VenueWorld) -> None
 def test_wrong_tokens_are_counted_by_address_and_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [0.0]
     monkeypatch.setattr(attempts, "ADDRESSES_MAX", 2)
-    counted = attempts.Attempts(lambda: now[0])
+    counted = attempts.Attempts("ask", lambda: now[0])
     assert [counted.wrong("a").status for _each in range(WRONG_TOKENS_MAX + 1)][-2:] == [401, 429]
     assert counted.wrong("b").status == 401
     now[0] = WRONG_TOKENS_S

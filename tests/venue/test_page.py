@@ -1,21 +1,17 @@
 """The venue's page as people have it: on a phone, with a keyboard, without script; and each act in the signed log."""
 
 import re
-import urllib.error
-import urllib.parse
-import urllib.request
 from collections.abc import Iterator
-from http.cookiejar import CookieJar
 from pathlib import Path
 from typing import Any
 
 import pytest
-from browser import browsing
 from patience import wait_until
 from sealed_usage import sealed_usage
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from venue_world import VenueWorld
+from visitors import NoScript, as_wide_as_a_phone, audited, prefer, speak
 
 from amos.score.inputs import (
     INPUT_ANNOUNCE,
@@ -32,53 +28,13 @@ from amos_web.sessions import Sessions
 from amos_web.templates import Templates
 from amos_web.words import LANGUAGES, chosen, entries, translations
 
-WIDTH, HEIGHT = 360, 740
 SOURCES = Path(pages.__file__).parent
-
-# What an accessibility checker asks first: a name for each control and each page, and enough contrast of each text.
-AUDIT = """
-const rgb = (text) => (text.match(/[\\d.]+/g) || []).map(Number);
-const light = (c) => { const f = (v) => { v /= 255; return v <= .03928 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4; };
-  return .2126 * f(c[0]) + .7152 * f(c[1]) + .0722 * f(c[2]); };
-const under = (e) => { for (; e; e = e.parentElement) { const c = rgb(getComputedStyle(e).backgroundColor);
-  if (c.length === 3 || c[3] > 0) return c; } return [255, 255, 255]; };
-const found = [];
-for (const e of document.querySelectorAll('body *')) {
-  const own = [...e.childNodes].some((n) => n.nodeType === 3 && n.textContent.trim());
-  const box = e.getBoundingClientRect();
-  if (box.width && (own || e.matches('input'))) {
-    const [a, b] = [light(rgb(getComputedStyle(e).color)), light(under(e))].sort((x, y) => y - x);
-    if ((a + .05) / (b + .05) < 4.5) found.push(['contrast', e.outerHTML.slice(0, 80), (a + .05) / (b + .05)]);
-  }
-  if (box.right > innerWidth + 1) found.push(['wide', e.outerHTML.slice(0, 80), box.right]);
-  if (e.matches('button, input:not([type=hidden])')) {
-    const name = e.getAttribute('aria-label') || (e.labels && e.labels.length && e.labels[0].textContent.trim())
-      || e.textContent.trim();
-    if (!name) found.push(['name', e.outerHTML.slice(0, 80), 0]);
-    if (box.width && box.height < 44) found.push(['small', e.outerHTML.slice(0, 80), box.height]);
-  }
-}
-const ids = [...document.querySelectorAll('[id]')].map((e) => e.id);
-if (new Set(ids).size !== ids.length) found.push(['ids', ids.join(), 0]);
-if (document.querySelectorAll('h1').length !== 1 || !document.querySelector('main')) found.push(['landmarks', '', 0]);
-if (!document.documentElement.lang || !document.title) found.push(['document', '', 0]);
-return found;
-"""
 
 
 @pytest.fixture(scope="module")
 def phone(chromium: tuple[Path, Path, dict[str, str]], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
-    browser, driver, variables = chromium
-    with browsing(browser, driver, variables, tmp_path_factory.mktemp("profile")) as running:
-        metrics = {"width": WIDTH, "height": HEIGHT, "deviceScaleFactor": 2, "mobile": True}
-        running.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
-        speak(running, "en")
+    with as_wide_as_a_phone(chromium, tmp_path_factory.mktemp("profile")) as running:
         yield running
-
-
-def speak(browser: Chrome, language: str) -> None:
-    browser.execute_cdp_cmd("Network.enable", {})
-    browser.execute_cdp_cmd("Network.setExtraHTTPHeaders", {"headers": {"Accept-Language": language}})
 
 
 def sign_in(browser: Chrome, venue: VenueWorld) -> None:
@@ -105,13 +61,6 @@ def press(browser: Chrome, words: str) -> None:
         lambda: browser.page_source,
     )
     assert "The player took it." in browser.find_element(By.TAG_NAME, "main").text
-
-
-def audited(browser: Chrome) -> Any:
-    """What the page lacks, once it is styled."""
-    styled = "return document.readyState === 'complete' && getComputedStyle(document.body).marginTop === '0px'"
-    wait_until(lambda: browser.execute_script(styled), lambda: browser.page_source)
-    return browser.execute_script(AUDIT)
 
 
 def put(browser: Chrome, label: str, value: str) -> None:
@@ -170,8 +119,7 @@ def test_every_control_has_a_name_and_every_text_its_contrast(
     phone: Chrome, venue: VenueWorld, tmp_path: Path, scheme: str, language: str
 ) -> None:
     speak(phone, language)
-    feature = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
-    phone.execute_cdp_cmd("Emulation.setEmulatedMedia", feature)
+    prefer(phone, scheme)
     try:
         phone.delete_all_cookies()
         phone.get(f"{venue.url}/signin")
@@ -208,32 +156,9 @@ def test_the_page_goes_along_and_shows_what_is_old(phone: Chrome, venue: VenueWo
     assert not [entry for entry in log if "favicon" not in entry["message"]], log
 
 
-class NoScript:
-    """A browser without script: forms and cookies alone."""
-
-    def __init__(self, venue: VenueWorld):
-        self.url = venue.url
-        jar = urllib.request.HTTPCookieProcessor(CookieJar())
-        self._opener = urllib.request.build_opener(jar)
-
-    def get(self, path: str) -> tuple[int, str]:
-        return self._open(urllib.request.Request(self.url + path))
-
-    def post(self, path: str, headers: dict[str, str] | None = None, **fields: str) -> tuple[int, str]:
-        data = urllib.parse.urlencode(fields).encode()
-        return self._open(urllib.request.Request(self.url + path, data, headers or {}))
-
-    def _open(self, request: urllib.request.Request) -> tuple[int, str]:
-        try:
-            with self._opener.open(request, timeout=30) as answer:
-                return answer.status, answer.read().decode()
-        except urllib.error.HTTPError as error:
-            return error.code, error.read().decode()
-
-
 def signed_in(venue: VenueWorld) -> tuple[NoScript, dict[str, str]]:
     """Somebody, and the hidden fields of their forms."""
-    visitor = NoScript(venue)
+    visitor = NoScript(venue.url)
     code, page = visitor.post("/signin", token=venue.token)
     assert code == 200, page
     hidden = dict(re.findall(r'type="hidden" name="(secret|device_id)" value="([0-9a-f]+)"', page))
@@ -261,15 +186,15 @@ def test_a_form_from_elsewhere_does_nothing(venue: VenueWorld) -> None:
         visitor.post("/do", device_id=hidden["device_id"], secret="0" * 64, act="skip"),
         visitor.post("/do", foreign, **hidden, act="skip"),
         visitor.post("/signin", foreign, token=venue.token),
-        NoScript(venue).post("/do", **hidden, act="skip"),
-        NoScript(venue).get("/live"),
+        NoScript(venue.url).post("/do", **hidden, act="skip"),
+        NoScript(venue.url).get("/live"),
     ):
         assert code == 403 and "refusal" in answer
     assert visitor.post("/do", {"Content-Type": "text/plain"}, **hidden)[0] == 400
     assert visitor.post("/do", **hidden, **{f"f{number}": "" for number in range(9)})[0] == 400
     assert visitor.post("/signout", secret=hidden["secret"])[0] == 200
     assert "Token" in visitor.get("/")[1]
-    assert "lets nobody in" in NoScript(venue).post("/signin", token="wrong")[1]
+    assert "lets nobody in" in NoScript(venue.url).post("/signin", token="wrong")[1]
 
 
 @pytest.mark.parametrize("cookie", [None, "", "a.b.c", "..", "ü.1.2", "x" * 300, "{hash}.{made}.{wrong}"])

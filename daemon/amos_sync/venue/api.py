@@ -1,6 +1,5 @@
 """The local API: JSON over HTTP for whoever has a token."""
 
-import json
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -12,7 +11,6 @@ from amos_sync.venue.door import Door
 from amos_sync.venue.openapi import DOCUMENT, PREFIX
 from amos_sync.venue.requests import body_of, input_wish, pause_wish
 from amos_sync.venue.room import Room
-from amos_web.errors import WebRefusal
 from amos_web.guard import Receive, Scope, Send
 
 Answer = Callable[[Request], Awaitable[Response]]
@@ -65,10 +63,3 @@ class _Events:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self._door.check_token(Request(scope))
         await self._room.streams.serve("status", self._room.status_event, scope, receive, send)
-
-
-async def refused(_request: Request, error: Exception) -> Response:
-    """Every refusal in one form."""
-    assert isinstance(error, WebRefusal)
-    headers = {"connection": "close"} if error.status in (408, 413) else {}
-    return Response(json.dumps(error.as_json()), error.status, headers, "application/json")

@@ -15,7 +15,7 @@ class Door:
 
     def __init__(self, tokens: Tokens, sessions: Sessions):
         self._tokens, self.sessions = tokens, sessions
-        self._attempts = Attempts()
+        self._attempts = Attempts("ask for one: amos courier token --name NAME")
 
     def check_token(self, request: Request) -> None:
         """Raises `WebRefusal` unless the request has a token of ours in its header `Authorization: Bearer`."""

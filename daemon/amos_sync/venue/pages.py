@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from datetime import datetime
 from importlib.resources import files
 from typing import Any
-from urllib.parse import parse_qsl
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
@@ -14,17 +13,16 @@ from starlette.routing import BaseRoute, Route
 from amos_sync.venue.door import Door
 from amos_sync.venue.requests import input_wish, number_of, pause_wish
 from amos_sync.venue.room import Room
+from amos_web.answers import signed_in, signed_out, static_file
 from amos_web.errors import WebRefusal
+from amos_web.forms import check_origin, form_of, language_of
 from amos_web.guard import Receive, Scope, Send
-from amos_web.limits import BODY_BYTES_MAX, SESSION_DAYS
-from amos_web.sessions import COOKIE
 from amos_web.streams import event
 from amos_web.templates import Templates
-from amos_web.words import chosen, translations
+from amos_web.words import translations
 
 PACKAGE = "amos_sync.venue"
-FIELDS_MAX = 8
-STATIC = {"venue.css": "text/css", "venue.js": "text/javascript"}
+STATIC = {"venue.js": "text/javascript"}
 PAUSE_MINUTES = 10
 """What the form offers."""
 
@@ -60,25 +58,17 @@ class Pages:
         return self._sign_in_page(request, None, 200)
 
     async def _sign_in(self, request: Request) -> Response:
-        _check_origin(request)
-        form = await _form(request)
+        check_origin(request)
+        form = await form_of(request)
         try:
             kept = self._door.enter(request, form.get("token", "").strip())
         except WebRefusal as refusal:
             return self._sign_in_page(request, refusal, refusal.status)
-        answer = RedirectResponse("/", 303)
-        cookie = self._door.sessions.begin(kept.sha256)
-        secure = request.url.scheme == "https"
-        answer.set_cookie(
-            COOKIE, cookie, max_age=SESSION_DAYS * 86_400, httponly=True, samesite="strict", secure=secure
-        )
-        return answer
+        return signed_in(request, self._door.sessions.begin(kept.sha256))
 
     async def _sign_out(self, request: Request) -> Response:
         await self._checked_form(request)
-        answer = RedirectResponse("/signin", 303)
-        answer.delete_cookie(COOKIE)
-        return answer
+        return signed_out()
 
     async def _do(self, request: Request) -> Response:
         cookie, form = await self._checked_form(request)
@@ -96,23 +86,20 @@ class Pages:
 
     async def _checked_form(self, request: Request) -> tuple[str, dict[str, str]]:
         """(cookie, fields) of who is signed in and sent a form of ours. Raises `WebRefusal`."""
-        _check_origin(request)
+        check_origin(request)
         cookie = self._door.cookie_of(request)
         if cookie is None:
             raise WebRefusal(403, "NotSignedIn", "you are signed out", "sign in at /signin")
-        form = await _form(request)
+        form = await form_of(request)
         if not self._door.sessions.is_secret(cookie, form.get("secret", "")):
             raise WebRefusal(403, "FormForeign", "this form is not of this session", "open the page anew and try again")
         return cookie, form
 
     async def _static(self, request: Request) -> Response:
-        name = request.path_params["name"]
-        if name not in STATIC:
-            raise WebRefusal(404, "NotFound", "there is nothing at this address")
-        return Response((files(PACKAGE) / "static" / name).read_bytes(), media_type=STATIC[name])
+        return static_file(PACKAGE, STATIC, request.path_params["name"])
 
     def _page(self, request: Request, cookie: str, refusal: WebRefusal | None, code: int) -> Response:
-        language = _language(request)
+        language = language_of(request)
         values = {
             "status": self._room.status(),
             "parts": self.parts(language),
@@ -125,7 +112,7 @@ class Pages:
         return self._html("venue.html", language, values, code)
 
     def _sign_in_page(self, request: Request, refusal: WebRefusal | None, code: int) -> Response:
-        return self._html("signin.html", _language(request), {"refusal": refusal}, code)
+        return self._html("signin.html", language_of(request), {"refusal": refusal}, code)
 
     def _html(self, name: str, language: str, values: Mapping[str, Any], code: int) -> Response:
         headers = {"content-language": language, "vary": "accept-language, cookie"}
@@ -170,13 +157,9 @@ class _Live:
         request = Request(scope)
         if self._door.cookie_of(request) is None:
             raise WebRefusal(403, "NotSignedIn", "you are signed out", "sign in at /signin")
-        language = _language(request)
+        language = language_of(request)
         first = lambda: self._pages.parts_event(language)  # noqa: E731
         await self._room.streams.serve(f"parts {language}", first, scope, receive, send)
-
-
-def _language(request: Request) -> str:
-    return chosen(request.headers.get("accept-language", ""))
 
 
 def _shape_of(player: Mapping[str, Any]) -> str:
@@ -188,28 +171,6 @@ def _shape_of(player: Mapping[str, Any]) -> str:
 
 def _time_of(unix_s: int) -> str:
     return datetime.fromtimestamp(unix_s).strftime("%Y-%m-%d %H:%M")
-
-
-def _check_origin(request: Request) -> None:
-    """A form comes from a page of ours: browsers say where it comes from. Raises `WebRefusal`."""
-    origin = request.headers.get("origin")
-    if origin is not None and origin.partition("://")[2] != request.headers.get("host"):
-        raise WebRefusal(403, "OriginForeign", "this form comes from another site", "use the form of this page")
-
-
-async def _form(request: Request) -> dict[str, str]:
-    """The fields of a form, each once. Raises `WebRefusal`."""
-    kind = request.headers.get("content-type", "").partition(";")[0].strip()
-    data = await request.body()
-    try:
-        if kind != "application/x-www-form-urlencoded" or len(data) > BODY_BYTES_MAX:
-            raise ValueError
-        pairs = parse_qsl(data.decode("ascii"), keep_blank_values=True, max_num_fields=FIELDS_MAX, errors="strict")
-    except ValueError:
-        raise WebRefusal(
-            400, "FormWrong", f"form: expected at most {FIELDS_MAX} fields as a browser sends them"
-        ) from None
-    return dict(pairs)
 
 
 def _words(form: Mapping[str, str]) -> dict[str, Any]:
