@@ -14,6 +14,7 @@ from amos_cli.output import AsJson, print_json
 from amos_cli.paths import file_argument, folder_argument
 from amos_ledger import forgoing, losing, recovery, registry
 from amos_ledger.cli_fsck import fsck
+from amos_ledger.cli_played import played
 from amos_ledger.cli_quarantine import app as quarantine_app
 from amos_ledger.cli_quarantine import held
 from amos_ledger.cli_rotate import rotate_key, rotate_operator
@@ -147,6 +148,7 @@ def optouts(
 
 app.command()(serve)
 app.command()(status)
+app.command()(played)
 app.command()(watch)
 app.command()(alerts)
 app.command()(snooze)

@@ -36,7 +36,7 @@ def list_(folder: LedgerFolder, as_json: AsJson = False) -> None:
     with one_line_errors(folder, as_json), Folder(folder).open_store() as store:
         devices = store.quarantines.devices()
     if as_json:
-        return print_json({"quarantines": [_device_facts(device) for device in devices]})
+        return print_json({"quarantines": [device_facts(device) for device in devices]})
     for device in devices:
         typer.echo(
             f"{device.device_id.hex()} {device.name} at {device.site}, since entry {device.leaf_index}:"
@@ -56,7 +56,7 @@ def show(folder: LedgerFolder, device: DeviceId, as_json: AsJson = False) -> Non
     if as_json:
         periods = [{"leaf_index": begun, "lifted_leaf_index": lifted} for begun, lifted in history]
         facts = {"device_id": device_id.hex(), "reason": reason, "quarantines": periods}
-        return print_json(facts | {"evidence": [_evidence_facts(item) for item in evidence]})
+        return print_json(facts | {"evidence": [evidence_facts(item) for item in evidence]})
     typer.echo(f"{device_id.hex()} is in quarantine: {reason}" if reason else f"{device_id.hex()} is in no quarantine")
     for begun, lifted in history:
         typer.echo(f"  from entry {begun} " + ("on" if lifted is None else f"to entry {lifted}"))
@@ -129,7 +129,7 @@ def held(folder: LedgerFolder, as_json: AsJson = False) -> None:
     with one_line_errors(folder, as_json), Folder(folder).open_store() as store:
         waiting = store.chain.waiting()
     if as_json:
-        return print_json({"held": [_waiting_facts(item, now_s) for item in waiting]})
+        return print_json({"held": [waiting_facts(item, now_s) for item in waiting]})
     for item in waiting:
         for_what = f"sequence {item.waits_for}" if item.verdict == GAP else f"pack {item.pack.hex()}"
         typer.echo(
@@ -149,11 +149,13 @@ def device_id_of(text: str) -> bytes:
     return bytes.fromhex(text)
 
 
-def _device_facts(device: Quarantined) -> dict[str, object]:
+def device_facts(device: Quarantined) -> dict[str, object]:
+    """A device in quarantine, as programs read it."""
     return asdict(device) | {"device_id": device.device_id.hex()}
 
 
-def _evidence_facts(item: Evidence) -> dict[str, object]:
+def evidence_facts(item: Evidence) -> dict[str, object]:
+    """A segment that is kept and does not count, as programs read it."""
     return {
         "sha256": item.sha256.hex(),
         "sequence": item.sequence,
@@ -165,7 +167,8 @@ def _evidence_facts(item: Evidence) -> dict[str, object]:
     }
 
 
-def _waiting_facts(item: Waiting, now_s: int) -> dict[str, object]:
+def waiting_facts(item: Waiting, now_s: int) -> dict[str, object]:
+    """A segment that waits for another or for a pack, as programs read it."""
     return {
         "device_id": item.device_id.hex(),
         "name": item.name,

@@ -142,3 +142,42 @@ def with_places(devices: list[DeviceTotals]) -> list[DeviceTotals]:
             at = known[at.predecessor] if at.predecessor else None
         summed.append(replace(device, place_segments=segments, place_frames=frames))
     return summed
+
+
+@dataclass(frozen=True, slots=True)
+class SiteDay:
+    """Accepted segments of a site that begin on a UTC day, None: that is not known; of these `unreceipted` have no
+    signed head for a receipt yet. `frames` is stem-time; `lasted_ms` is from begin to end, of those that are dated."""
+
+    site: str
+    day: int | None
+    segments: int
+    unreceipted: int
+    frames: int
+    lasted_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceDay:
+    """The same of one device; `boots` are those that it counts itself, `flagged` segments have a flag."""
+
+    day: int | None
+    segments: int
+    frames: int
+    lasted_ms: int
+    boots: int
+    flagged: int
+
+
+@dataclass(frozen=True, slots=True)
+class SessionSeen:
+    """A session of a device: its own numbers, where its sound went, and for how long it lasted and sounded."""
+
+    session: int
+    boot: int
+    output_kind: int | None
+    lasted_ms: int
+    delivered_ms: int
+    segments: int
+    frames: int
+    begun_unix_ms: int | None

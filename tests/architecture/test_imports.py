@@ -84,6 +84,7 @@ COMMANDS_OF_THE_LEDGER = {
     "cli_work": (),
     "cli_watch": ("amos.edges.notify_host",),
     "cli_fsck": (),
+    "cli_played": (),
     "cli_quarantine": (),
     "cli_trust": (),
     "cli_rotate": (),

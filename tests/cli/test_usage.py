@@ -43,6 +43,7 @@ MADE_OR_AWAITED = {
     ("courier run", "--opt-outs"),  # an operator may put it there later
     ("ledger init", "DIR"),
     ("ledger prove", "--out"),
+    ("ledger played", "--csv"),
     ("pool prove", "--out"),
     ("ledger watch", "--state"),
     ("ledger alerts", "--state"),

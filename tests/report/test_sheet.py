@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from report_cells import pieces, plain, table_of
 
-from amos_tools.report.sheet import csv_bytes, listed, safe, utc_text
+from amos_cli.sheet import csv_bytes, safe
+from amos_tools.report.sheet import listed, utc_text
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 HOSTILE = ['=cmd|" /C calc"!A0', "+1", "-1", "@SUM(1)", "\t=1", "\r=1", "\n=1", "＝1", "'=1", "''", "'"]

@@ -30,6 +30,7 @@ from amos_ledger.store.migration import MIGRATED_FROM, migrate
 from amos_ledger.store.period_usage import PeriodUsage
 from amos_ledger.store.place import StorePlace, place_of
 from amos_ledger.store.placings import Placings
+from amos_ledger.store.played_days import PlayedDays
 from amos_ledger.store.quarantines import Quarantines
 from amos_ledger.store.reports import Reports
 from amos_ledger.store.rollups import Rollups
@@ -68,6 +69,7 @@ class Store:
         self.rotations = Rotations(self._database, self.log, self.origin)
         self.placings = Placings(self._database, self.log)
         self.rollups = Rollups(self._database)
+        self.played_days = PlayedDays(self._database)
         self._reports = Reports(self._database)
 
     @classmethod

@@ -1,10 +1,10 @@
 """A statement of version 4 as tables for a spreadsheet: what earned, what played and earned nothing, and of each line
 the days and venues that the statement tells."""
 
+from amos_cli.sheet import csv_bytes
 from amos_ledger.settlement.money import signed_decimal
 from amos_tools.pool.statement_days import DayPlay, Detail, line_play, line_sites, whole_play
 from amos_tools.pool.statement_told import Core, Told, lines_of, per_hour, pool_of, unpaid_of
-from amos_tools.report.sheet import csv_bytes
 
 _OF_ALL = ("period", "pool", "payee", "currency")
 _OF_LINE = (

@@ -8,7 +8,8 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from amos_tools.report.sheet import csv_bytes, listed, yes_or_no
+from amos_cli.sheet import csv_bytes
+from amos_tools.report.sheet import listed, yes_or_no
 from amos_tools.stems import StemFacts
 
 FORMAT = "amos-registry/1"

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from amos.protocol.catalogue import Work
 from amos.protocol.closing import COMMUNAL
+from amos_cli.sheet import csv_bytes
 from amos_tools.report.grouped import Group, groups_of
-from amos_tools.report.sheet import csv_bytes, listed, utc_text, yes_or_no
+from amos_tools.report.sheet import listed, utc_text, yes_or_no
 from amos_tools.report.terms import Terms
 from amos_tools.report.usage import PeriodUsage
 
