@@ -27,6 +27,7 @@ COMMANDS = {
     "courier": "amos_sync.cli:app",
     "fleet": "amos_tools.fleet.cli:app",
     "ledger": "amos_ledger.cli:app",
+    "pages": "amos_tools.pages.cli:app",
     "pool": "amos_tools.pool.cli:app",
     "report": "amos_tools.report.cli:app",
     "verify": "amos_tools.verify.cli:verify",

@@ -14,6 +14,7 @@ PROJECT = Path(__file__).resolve().parents[2]
 GUIDES = (
     *("README.md", "host_tools/OPERATING.md", "boards/README.md", "boards/mosquitto/README.md"),
     *("daemon/amos_ledger/RUNNING.md", "host_tools/amos_tools/device/PLAYERS.md"),
+    "host_tools/amos_tools/pages/PAGES.md",
     *("host_tools/amos_tools/audit/AUDITING.md", "host_tools/amos_tools/script/REFERENCE.md"),
 )
 README_LINES_MAX = 90

@@ -24,6 +24,7 @@ NO_FACTS = {
     "courier run": "runs and logs",
     "ledger serve": "runs and logs",
     "ledger work": "runs and logs",
+    "pages serve": "runs and logs",
     "ledger watch": "runs and logs; `ledger alerts` prints what it found",
 }
 

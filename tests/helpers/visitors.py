@@ -83,8 +83,8 @@ class NoScript:
         jar = urllib.request.HTTPCookieProcessor(CookieJar())
         self._opener = urllib.request.build_opener(jar)
 
-    def get(self, path: str) -> tuple[int, str]:
-        return self._open(urllib.request.Request(self.url + path))
+    def get(self, path: str, headers: dict[str, str] | None = None) -> tuple[int, str]:
+        return self._open(urllib.request.Request(self.url + path, headers=headers or {}))
 
     def post(self, path: str, headers: dict[str, str] | None = None, **fields: str) -> tuple[int, str]:
         data = urllib.parse.urlencode(fields).encode()

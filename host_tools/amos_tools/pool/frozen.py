@@ -46,11 +46,11 @@ class Frozen:
         return asdict(self)
 
 
-def frozen_of(stems: Collection[str], folder: Path) -> list[Frozen]:
-    """Of these stems (ids in hexadecimal), by the statements in the folder (in folders of it, or in itself), in the
-    order of stem, payee and currency. Raises `NotAStatement`."""
+def frozen_of(stems: Collection[str], folder: Path, payee: str = "*") -> list[Frozen]:
+    """Of these stems (ids in hexadecimal), by the statements in the folder (in folders of it, or in itself), all of
+    them or one payee's, in the order of stem, payee and currency. Raises `NotAStatement`."""
     found: dict[tuple[str, str, str], Frozen] = {}
-    for path, core in each_once([*statement_files(folder, "*"), *statement_files(folder)]):
+    for path, core in each_once([*statement_files(folder, "*", payee), *statement_files(folder, payee=payee)]):
         lines = list(_lines(core, stems))
         if not lines:
             continue

@@ -44,7 +44,6 @@ def statement_page(core: Core, detail: Detail | None = None, appeal: str = "") -
     digest = b64encode(sha256(_STYLE.encode()).digest()).decode()
     policy = f"default-src 'none'; style-src 'sha256-{digest}'"
     title = escape(f"{core['payee']}, {title_of(core)}")
-    amount = escape(f"{core['amount']} {core['currency']}")
     parts = [
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
         _MARK,
@@ -53,15 +52,23 @@ def statement_page(core: Core, detail: Detail | None = None, appeal: str = "") -
         f"<title>Statement of {title}</title>",
         f"<style>{_STYLE}</style>\n</head>\n<body>\n<main>",
         f"<h1>Statement of {title}</h1>",
+        *statement_parts(core, detail, appeal),
+        "</main>\n</body>\n</html>\n",
+    ]
+    return "\n".join(parts).encode()
+
+
+def statement_parts(core: Core, detail: Detail | None = None, appeal: str = "") -> list[str]:
+    """What stands on the page below its heading, as HTML; its tables and pictures have the classes of its style."""
+    amount = escape(f"{core['amount']} {core['currency']}")
+    return [
         f'<p class="sum">{amount}</p>',
         *_paragraphs(core, appeal),
         *_tables(core, detail),
         play_svg(core),
         "<p>Of the bars, green earns and brown does not.</p>",
         *([] if detail is None else _days(core, detail)),
-        "</main>\n</body>\n</html>\n",
     ]
-    return "\n".join(parts).encode()
 
 
 def is_statement_page(path: Path) -> bool:

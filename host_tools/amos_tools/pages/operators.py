@@ -1,0 +1,112 @@
+"""The operators' pages: the fleet, a device, what waits, proof of play, and who may come in."""
+
+import time
+from collections.abc import Callable
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from amos_ledger.cli_played import proof_csv
+from amos_ledger.cli_quarantine import DEVICE_DIGITS
+from amos_ledger.proof_of_play import day_text
+from amos_ledger.settlement.periods import PeriodError, parse_period, period_at
+from amos_tools.pages.fleet_query import SORTS, query_of, select
+from amos_tools.pages.fleet_rows import ALL_STATES
+from amos_tools.pages.frame import Frame
+from amos_tools.pages.history_svg import history_svg
+from amos_tools.pages.looking import Looking
+from amos_tools.pages.readings import history, played, waiting
+from amos_web.errors import TokenError, WebRefusal
+from amos_web.people import ROLES
+
+PERIOD_LETTERS = 7
+
+
+class Operators:
+    """Their routes. `report` is told who lets in whom."""
+
+    def __init__(self, frame: Frame, looking: Looking, report: Callable[[str], None]) -> None:
+        self._frame, self._looking, self._report = frame, looking, report
+
+    def routes(self) -> list[BaseRoute]:
+        """For the application."""
+        return [
+            Route("/fleet", self._fleet),
+            Route("/fleet/{device_id}", self._device),
+            Route("/waiting", self._waiting),
+            Route("/played", self._played),
+            Route("/played.csv", self._played_csv),
+            Route("/people", self._people),
+            Route("/people", self._people_form, methods=["POST"]),
+        ]
+
+    async def _fleet(self, request: Request) -> Response:
+        self._frame.entered(request, "fleet")
+        query, looked = query_of(request.query_params), self._looking.looked
+        values = {"query": query, "selected": select(looked.rows, query), "sorts": SORTS, "states": ALL_STATES}
+        stale = {"looked": looked, "stale": looked.is_stale(time.time())}
+        return self._frame.page(request, "fleet", values | stale)
+
+    async def _device(self, request: Request) -> Response:
+        self._frame.entered(request, "fleet")
+        id = request.path_params["device_id"]
+        row = next((row for row in self._looking.looked.rows if row.device_id == id), None)
+        if len(id) != DEVICE_DIGITS or row is None:
+            raise WebRefusal(404, "DeviceUnknown", "no device of this id is enrolled", "the fleet names those that are")
+        found = await self._frame.read(history(bytes.fromhex(id)))
+        picture = history_svg(found.days)
+        return self._frame.page(
+            request, "device", {"row": row, "history": found, "picture": picture, "day_text": day_text}
+        )
+
+    async def _waiting(self, request: Request) -> Response:
+        self._frame.entered(request, "waiting")
+        return self._frame.page(request, "waiting", {"found": await self._frame.read(waiting)})
+
+    async def _played(self, request: Request) -> Response:
+        self._frame.entered(request, "played")
+        period = _period(request)
+        proof = await self._frame.read(played(period))
+        return self._frame.page(request, "played", {"proof": proof, "day_text": day_text})
+
+    async def _played_csv(self, request: Request) -> Response:
+        self._frame.entered(request, "played")
+        period = _period(request)
+        data = proof_csv(await self._frame.read(played(period)))
+        headers = {"content-disposition": f'attachment; filename="played-{period}.csv"'}
+        return Response(data, headers=headers, media_type="text/csv; charset=utf-8")
+
+    async def _people(self, request: Request) -> Response:
+        self._frame.entered(request, "people")
+        return self._shown_people(request, None, None, 200)
+
+    async def _people_form(self, request: Request) -> Response:
+        person, fields = await self._frame.form(request, "people")
+        code, refusal = None, None
+        try:
+            if "take_away" in fields:
+                self._frame.door.people.take_away(fields["take_away"])
+                self._report(f"{person.name} took the access of {fields['take_away']} away")
+            else:
+                name, role, payee = (fields.get(field, "").strip() for field in ("name", "role", "payee"))
+                code = self._frame.door.people.invite(name, role, payee or None)
+                self._report(f"{person.name} made a link for {name} as {role}")
+        except TokenError as error:
+            refusal = WebRefusal(400, "PersonWrong", str(error))
+        return self._shown_people(request, code, refusal, 200 if refusal is None else refusal.status)
+
+    def _shown_people(self, request: Request, code: str | None, refusal: WebRefusal | None, status: int) -> Response:
+        link = None if code is None else f"{request.url.scheme}://{request.headers['host']}/signin#{code}"
+        values = {"people": self._frame.door.people.all(), "roles": ROLES, "link": link, "refusal": refusal}
+        return self._frame.page(request, "people", values, status)
+
+
+def _period(request: Request) -> str:
+    """Which month is asked for; the present one, where none is. Raises `WebRefusal`."""
+    period = request.query_params.get("period") or period_at(int(time.time()))
+    try:
+        parse_period(period[: PERIOD_LETTERS + 1])
+    except PeriodError as error:
+        raise WebRefusal(400, "PeriodWrong", str(error)) from None
+    return period

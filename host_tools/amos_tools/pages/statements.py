@@ -1,0 +1,95 @@
+"""What a payee is shown of their statements: balances over all periods, and each whole. Nothing is verified here."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+
+from amos.crypto import verify
+from amos.protocol.errors import ProtocolError
+from amos.protocol.opt_outs import open_opt_outs
+from amos_cli.output import UsageError
+from amos_ledger.errors import LedgerError
+from amos_ledger.folder import Folder
+from amos_ledger.opt_outs import published
+from amos_tools.pool.frozen import Frozen, frozen_of
+from amos_tools.pool.history import Month, NoStatements, history
+from amos_tools.pool.read_core import OTHER_FIELDS, NotAStatement, other_fields, read_core_of, read_detail_of
+from amos_tools.pool.statement_html import statement_parts
+from amos_tools.pool.statement_told import FORMATS, title_of
+from amos_web.errors import WebRefusal
+
+STEM_ID_BYTES = 16
+
+
+@dataclass(frozen=True)
+class Books:
+    """All of a payee: their statements, the latest first, and what withdrawn stems have earned until they were."""
+
+    months: list[Month]
+    frozen: list[Frozen]
+
+    @property
+    def latest(self) -> list[Month]:
+        """Of each currency and pool the last statement: what is on the accounts."""
+        last: dict[tuple[str, str], Month] = {}
+        for month in self.months:
+            last.setdefault((month.currency, month.pool), month)
+        return list(last.values())
+
+
+def books_of(folder: Folder, payee: str) -> Books:
+    """Raises `WebRefusal`."""
+    statements = folder.public / "statements"
+    try:
+        months = history(payee, statements)
+        return Books(months[::-1], frozen_of(_withdrawn(folder), statements, payee))
+    except NoStatements:
+        return Books([], [])
+    except OTHER_FIELDS:
+        raise _unreadable(other_fields(statements)) from None
+    except (NotAStatement, UsageError, OSError) as error:
+        raise _unreadable(error) from None
+
+
+def place_of(month: Month) -> str:
+    """What names a statement in an address: its folder, as in 2026-11-EUR."""
+    return Path(month.file).parent.name
+
+
+def file_of(folder: Folder, payee: str, place: str) -> Path:
+    """The payee's statement of that name: of those that the payee has, never of another. Raises `WebRefusal`."""
+    for month in books_of(folder, payee).months:
+        if place_of(month) == place:
+            return Path(month.file)
+    raise WebRefusal(
+        404, "StatementUnknown", "you have no statement of this name", "the first page lists those you have"
+    )
+
+
+def statement_of(path: Path) -> tuple[str, str]:
+    """(heading, HTML) of a statement. Raises `WebRefusal`."""
+    try:
+        core = read_core_of(path)
+        if core["format"] not in FORMATS:
+            raise NotAStatement(f"{path.name}: expected a statement of version 4 or later; amos pool show tells it")
+        return f"{core['payee']}, {title_of(core)}", "\n".join(statement_parts(core, read_detail_of(path)))
+    except OTHER_FIELDS:
+        raise _unreadable(other_fields(path)) from None
+    except (NotAStatement, OSError) as error:
+        raise _unreadable(error) from None
+
+
+def _withdrawn(folder: Folder) -> Collection[str]:
+    """The stems of the opt-out list in force, in hexadecimal."""
+    try:
+        data = published(folder)
+        if data is None:
+            return ()
+        ids = bytes(open_opt_outs(data, folder.trust.publisher_key, verify).ids or b"")
+        return {ids[at : at + STEM_ID_BYTES].hex() for at in range(0, len(ids), STEM_ID_BYTES)}
+    except (LedgerError, ProtocolError) as error:
+        raise _unreadable(error) from None
+
+
+def _unreadable(error: Exception) -> WebRefusal:
+    return WebRefusal(503, "StatementsUnreadable", f"statements cannot be read: {error}", "tell the operator")
