@@ -39,6 +39,7 @@ from amos_tools.bench import (
     supercollider,
     sync,
     wear,
+    web,
 )
 from amos_tools.bench.cli import SECTIONS
 from amos_tools.bench.figure import Figure
@@ -115,7 +116,7 @@ def test_what_takes_half_an_hour_runs_when_it_is_named(monkeypatch: pytest.Monke
     ran: list[str] = []
     for name, module in SECTIONS.items():
         monkeypatch.setattr(importlib.import_module(module), "measure", lambda scale, name=name: ran.append(name) or [])
-    assert run()[0] == 0 and ran == ["render", "device", "audit", "ledger", "settle", "sync"]
+    assert run()[0] == 0 and ran == ["render", "device", "audit", "ledger", "settle", "sync", "web"]
     ran.clear()
     assert run("ledger-large", "settle-large")[0] == 0 and ran == ["ledger-large", "settle-large"]
 
@@ -308,3 +309,15 @@ def test_sync_figures() -> None:
     bounds = [figure.bound for figure in found if figure.bound]
     assert bounds[:6] == [("at least", 30)] * 3 + [("at least", 97)] + [("at most", 1)] * 2
     assert bounds[6:] == [("at least", 0.8), ("at most", 64), ("at most", 1.1), ("at most", 1.1)]
+
+
+def test_web_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(web, "BATCH", 4)
+    figures = web.measure(TINY)
+    assert all(figure.section == "web" and figure.value is not None and figure.value > 0 for figure in figures)
+    assert [figure.bound for figure in figures] == [
+        *[("at most", 200)] * 2, ("at most", 100_000), ("at most", 1.05),
+    ]  # fmt: skip
+    monkeypatch.setattr(web, "QUERIES", ("?page=none",))
+    (broken,) = web.measure(TINY)
+    assert broken.broken and "the fleet's page answered 400" in broken.note

@@ -16,6 +16,7 @@ SECTIONS = {
     "ledger": "amos_tools.bench.ledger",
     "settle": "amos_tools.bench.settle",
     "sync": "amos_tools.bench.sync",
+    "web": "amos_tools.bench.web",
     "ledger-large": "amos_tools.bench.ledger_large",
     "settle-large": "amos_tools.bench.settle_large",
 }
