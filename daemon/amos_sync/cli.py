@@ -91,6 +91,9 @@ def run(
     web_host: Annotated[
         list[str] | None, typer.Option(metavar="NAME", help="A name by which browsers call this machine; repeatable.")
     ] = None,
+    web_name: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Have phones find the page as NAME.local (mDNS): amos.")
+    ] = None,
     config: Annotated[Path | None, config_option("courier")] = None,
 ) -> None:
     """Pull, send, resend until receipted, hand receipts back."""
@@ -98,7 +101,7 @@ def run(
     gauges = CourierGauges()
     with refusals(SyncError, MetricsUnusable, WebUnusable, usage=(BrokerSettingError, SettingError)):
         settings = settings_of(context.params)
-        with serving_metrics(metrics, gauges), serving_venue(web, web_host or [], settings) as venue:
+        with serving_metrics(metrics, gauges), serving_venue(web, web_host or [], settings, web_name) as venue:
             code = _drive(Courier(settings), gauges, venue, until_idle, timeout_s)
     raise typer.Exit(code)
 

@@ -11,6 +11,7 @@ from amos_sync.courier_settings import Settings
 from amos_sync.venue.desk import Desk
 from amos_web.errors import TokenError, WebAddressWrong, WebUnusable
 from amos_web.guard import App, Guard
+from amos_web.nearby import checked, found_nearby
 from amos_web.server import serving
 from amos_web.sessions import Sessions
 from amos_web.tokens import Tokens, session_key
@@ -38,9 +39,14 @@ class Venue:
 
 
 @contextmanager
-def serving_venue(address: str | None, hosts: list[str], settings: Settings) -> Iterator[Venue | None]:
-    """Answer at HOST:PORT as long as inside; None: nobody asks. Raises `WebUnusable`."""
+def serving_venue(
+    address: str | None, hosts: list[str], settings: Settings, name: str | None = None
+) -> Iterator[Venue | None]:
+    """Answer at HOST:PORT as long as inside, found as NAME.local if there is a `name`; None: nobody asks. Raises
+    `WebUnusable`."""
     if address is None:
+        if name is not None:
+            raise WebAddressWrong("web-name: expected it with --web, which serves the page; found none")
         yield None
         return
     try:
@@ -60,6 +66,10 @@ def serving_venue(address: str | None, hosts: list[str], settings: Settings) -> 
     desk = Desk(settings.spool)
     room = Room(desk, settings.publisher_key)
     desk.tell(room.told)
-    app: App = Guard(application(room, tokens, sessions), tuple(hosts))
-    with serving(host, port, app, room.begin, room.end) as bound:
+    names = (*hosts, *([] if name is None else [f"{checked(name)}.local"]))
+    app: App = Guard(application(room, tokens, sessions), names)
+    with (
+        serving(host, port, app, room.begin, room.end) as bound,
+        found_nearby(name, f"amos {settings.site}", host, bound),
+    ):
         yield Venue(desk, bound)
