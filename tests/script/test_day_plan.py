@@ -1,7 +1,9 @@
 """Dayparts that lead to sections, and how loud a day is, as written."""
 
+import re
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from script_samples import VAULT
 
@@ -10,11 +12,16 @@ from amos.score.draw import numbered_seed
 from amos.score.inputs import INPUT_CLOCK
 from amos.score.score import DAY_SECTION_FIELDS, DAY_VOLUME_FIELDS, Score, decode_score
 from amos.sound.events import Section
+from amos_tools.pack.forecast import UNTIMED_S, forecast_power
+from amos_tools.pack.profile import HOPS_PER_S
 from amos_tools.script import Compiled, ScriptError, compile_script
-from amos_tools.script.explain import Play, explain_at
+from amos_tools.script.explain import Play, explain_at, placements
 from amos_tools.script.format import format_script
 from amos_tools.script.preview import stem_frames
 from amos_tools.simulate import SimStem, TimedInput, simulate
+from amos_tools.simulate.draw import drawn
+from amos_tools.simulate.draw import play as run
+from amos_tools.simulate.window import Window
 
 DAY = """\
 clock 44100 tempo 84
@@ -163,3 +170,47 @@ def test_a_day_is_simulated_as_it_is_written(play: Play) -> None:
 
     simulate(score, play.stems, play.seed, 9, note, inputs=play.inputs)
     assert entered[:4] == [0, 1, 2, 0]
+
+
+def test_the_forecast_hears_every_section_that_the_day_leads_to() -> None:
+    loud = DAY.replace("section c 4 bars\n  play bass from low", "section c 4 bars\n  play bass from low gain +6 dB")
+    parts = []
+    for lines in ((), (LATE,)):
+        found = compile_script(loud + "\n".join(lines), VAULT)
+        frames = list(stem_frames(found))
+        profiles = [np.ones(length // 4410 + 1) for length in frames]
+        parts.append(forecast_power(decode_score(found.score), frames, [32767] * len(frames), profiles))
+    without, led = parts
+    assert (led[: UNTIMED_S * HOPS_PER_S] == without[: UNTIMED_S * HOPS_PER_S]).all()
+    assert 10 * np.log10(led[600 * HOPS_PER_S] / without[600 * HOPS_PER_S]) == pytest.approx(6, abs=0.1)
+
+
+THEMED = DAY.replace("section b 16 bars\n", 'section b 16 bars themes "dusk", "dawn"\n').replace(
+    "  play bass from low\n  next b", "  play bass from low themed\n  next b"
+)
+
+
+def test_pictures_show_where_the_day_leads_its_volume_and_the_theme_of_each_visit() -> None:
+    tagged = [replace(one, tags=(("mood", ("dusk", "dawn")[at % 2]),)) for at, one in enumerate(VAULT)]
+    lines = [DINNER, "volume 06:00 -18 dB, 18:00 -2 dB"]
+    found = compile_script(THEMED + "\n".join(lines), tagged)
+    score = decode_score(found.score)
+    stems = [
+        SimStem(frames, 32767, one.role, one.title, one.artist, np.ones(frames // 4410 + 1))
+        for frames, one in zip(stem_frames(found), found.stems, strict=True)
+    ]
+    clock = clock_value(4, False, 18 * 3600 - 60)
+    inputs = [TimedInput(0, INPUT_CLOCK, clock)]
+    drawing = drawn(run(score, stems, numbered_seed(1), 1, inputs, None), found, clock, "")
+    for word in ("dinner → b", ">volume<", ">dB<", ">-24<"):
+        assert word in drawing
+    told: dict[int, str] = {}
+    play_all = Play(found, stems, numbered_seed(1), inputs)
+    for placed in placements(play_all, 600 * 44_100):
+        if placed.choice is not None and placed.choice.theme >= 0:
+            told.setdefault(placed.choice.visit, found.themes[placed.choice.theme])
+    assert set(told.values()) == {"dusk", "dawn"}
+    window = Window(300, 600)
+    drawing = drawn(run(score, stems, numbered_seed(1), 1 / 6, inputs, window), found, clock, "")
+    shown = re.findall(r">b · (\w+)</title>", drawing)
+    assert len(shown) > 3 and shown == [told[visit] for visit in sorted(told)][-len(shown) :]

@@ -10,7 +10,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from amos.score.score import Score
+from amos.score.day_clock import clock_value
+from amos.score.inputs import INPUT_CLOCK
+from amos.score.score import DAY_SECTION_FIELDS, Score
 from amos.score.vm import Vm
 from amos.sound.envelope import Envelope
 from amos.sound.events import Level, Start, Stop
@@ -20,6 +22,10 @@ from amos_tools.pack.profile import HOPS_PER_S, Profile
 
 FORECAST_S = 1800
 """Half an hour of music: from one seed to another ten minutes differ by 0.2 LU."""
+
+UNTIMED_S = 300
+DAYS, HOLIDAY = 8, 7
+"""Bits of the days of a row."""
 
 FORECAST_SEED = hashlib.sha256(b"amos/1/forecast").digest()
 
@@ -44,9 +50,29 @@ def _placed(
     """The sum of what sounds in each hop, each times its gain to the power of `exponent`."""
     hop = score.rate_hz // HOPS_PER_S
     placed = Placed(profiles, hop, FORECAST_S * HOPS_PER_S, exponent)
-    for event in Vm(score, list(stem_frames), list(gains_q15), FORECAST_SEED).advance(FORECAST_S * HOPS_PER_S * hop):
+    vm = Vm(score, list(stem_frames), list(gains_q15), FORECAST_SEED)
+    for frame, value in _times(score):
+        vm.input(INPUT_CLOCK, value, frame)
+    for event in vm.advance(FORECAST_S * HOPS_PER_S * hop):
         placed.event(event)
     return placed.finish()
+
+
+def _times(score: Score) -> list[tuple[int, int]]:
+    """Frames at which it becomes another time of day, with the clock's value: one for each section but the first that
+    the day leads to. The first five minutes, which are rendered as a sample, have no time."""
+    rows = score.day_sections or ()
+    clocks: dict[int, int] = {}
+    for at in range(0, len(rows), DAY_SECTION_FIELDS):
+        days, minute, _until, section = rows[at : at + DAY_SECTION_FIELDS]
+        day = next((day for day in range(DAYS) if days >> day & 1), None)
+        if section and day is not None:
+            clocks.setdefault(section, clock_value(day % HOLIDAY, day == HOLIDAY, minute * 60))
+    rest_s = FORECAST_S - UNTIMED_S
+    return [
+        ((UNTIMED_S + number * rest_s // len(clocks)) * score.rate_hz, clock)
+        for number, clock in enumerate(clocks.values())
+    ]
 
 
 class Placed:

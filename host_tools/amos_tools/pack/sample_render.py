@@ -17,11 +17,11 @@ from amos.sound.events import Start
 from amos.sound.limiter import ceiling_for
 from amos.sound.meter import Meter
 from amos.sound.mixer import make_mixer
-from amos_tools.pack.forecast import FORECAST_SEED
+from amos_tools.pack.forecast import FORECAST_SEED, UNTIMED_S
 from amos_tools.pack.profile import HOPS_PER_S, Profile, integrated_mlufs, profile_of
 from amos_tools.vault.audio import Int16Frames
 
-SAMPLE_S = 300
+SAMPLE_S = UNTIMED_S
 """Five minutes hold several sections of most scripts, and are rendered in a second or two."""
 NEAR_MLU = 200
 

@@ -69,7 +69,7 @@ def simulate_command(
             subtitle = (
                 ("" if window else f"{hours:g} h, ") + f"seed {seed}" + ("" if start is None else f", from {clock}")
             )
-            drawing = drawn(played, compiled.dayparts, start, subtitle)
+            drawing = drawn(played, compiled, start, subtitle)
             write_output(out, drawing.encode(), force, begins_with(b"<svg"))
     soon = too_soon(timed, score.rate_hz)
     rests = None if played.loudness is None else played.loudness.rests()

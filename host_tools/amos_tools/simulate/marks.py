@@ -97,8 +97,11 @@ def input_marks(inputs: Sequence[TimedInput], score: Score, stems: Sequence[SimS
     return [Mark(item.frame, _words(item, score, stems)) for item in inputs if item.kind != INPUT_CLOCK]
 
 
-def daypart_spans(dayparts: Sequence[DaypartFacts], start: int | None, frames: int, rate_hz: int) -> list[Span]:
-    """When each part of the day holds in a run that begins at the clock value `start`; none without a clock.
+def daypart_spans(
+    dayparts: Sequence[DaypartFacts], start: int | None, frames: int, rate_hz: int, sections: Sequence[str] = ()
+) -> list[Span]:
+    """When each part of the day holds in a run that begins at the clock value `start`; none without a clock. One that
+    leads to one of the `sections` says so.
 
     A holiday lasts until midnight, as the player takes it.
     """
@@ -114,7 +117,8 @@ def daypart_spans(dayparts: Sequence[DaypartFacts], start: int | None, frames: i
             first = max(0, midnight + part.from_minute * MINUTE_S * rate_hz)
             until = min(frames, midnight + part.until_minute * MINUTE_S * rate_hz)
             if part.days & bit and first < until:
-                spans.append(Span(first, until, part.name))
+                leads = "" if part.section is None else f" → {sections[part.section]}"
+                spans.append(Span(first, until, part.name + leads))
     return sorted(spans)
 
 

@@ -21,19 +21,24 @@ class Bar:
 
 
 class Passage:
-    """A watcher of the frames `first` .. `until`: `bars` in the order of their starts, `sections` as entered."""
+    """A watcher of the frames `first` .. `until`: `bars` in the order of their starts, `sections` as entered.
+
+    visit   of the first of these sections: how many came before it
+    """
 
     def __init__(self, first: int, until: int) -> None:
         self.first = first
         self.until = until
         self.bars: list[Bar] = []
         self.sections: list[Section] = []
+        self.visit = 0
         self._open: dict[int, _Open] = {}
 
     def event(self, event: Event) -> None:
         """Take one event of the VM."""
         if isinstance(event, Section):
             if event.frame <= self.first:
+                self.visit += len(self.sections)
                 self.sections.clear()
             if event.frame < self.until:
                 self.sections.append(event)

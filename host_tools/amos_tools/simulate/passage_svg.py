@@ -27,6 +27,8 @@ ROW, BAND = 22, 22
 _WIDTH = 1680
 """So wide that a loop of four bars holds its name."""
 _LETTERS_MIN = 4
+_SHORTENED_MIN = 6
+"""Of a name that is cut there are so many letters, or none of it: strokes close together are told by their colour."""
 _GRID_PX_MIN = 8
 _NUMBER_PX_MIN = 26
 _SECTION_TEXT_DARK = ("#e9c46a", "#f4a261", "#8ab17d", "#b5838d")
@@ -40,14 +42,15 @@ def passage_svg(
     marks: Marks,
     subtitle: str,
     from_second: int | None,
+    themes: Sequence[str] = (),
 ) -> str:
-    """One SVG document. `curve` is LUFS of equal stretches."""
+    """One SVG document. `curve` is LUFS of equal stretches; `themes` has the theme of each section entered, or ""."""
     canvas = Canvas(passage.first, passage.until, score.rate_hz, from_second, _WIDTH)
     names = Names([stem.title for stem in stems])
     canvas.spans("parts of the day", marks.dayparts, DAYPART_COLOUR)
     canvas.spans("announcements", marks.announcements, ANNOUNCED_COLOUR)
     canvas.marks("inputs", marks.inputs, INPUT_COLOUR)
-    _sections(canvas, score, passage)
+    _sections(canvas, score, passage, themes or [""] * len(passage.sections))
     for role in ROLES:
         bars = [bar for bar in passage.bars if stems[bar.stem].role == role]
         if bars:
@@ -58,16 +61,16 @@ def passage_svg(
     return canvas.document(score.name, subtitle)
 
 
-def _sections(canvas: Canvas, score: Score, passage: Passage) -> None:
+def _sections(canvas: Canvas, score: Score, passage: Passage, themes: Sequence[str]) -> None:
     """Each section with its name, and below it the numbers of its bars of music."""
     y = canvas.y
     canvas.label("sections", y + 15)
     canvas.label("bars", y + BAND + 13, "label small")
     ends = [section.frame for section in passage.sections[1:]] + [passage.until]
-    for section, end in zip(passage.sections, ends, strict=True):
+    for section, theme, end in zip(passage.sections, themes, ends, strict=True):
         left, right = max(canvas.x(section.frame), LEFT), canvas.x(end)
         colour = SECTION_COLOURS[section.section % len(SECTION_COLOURS)]
-        name = score.sections[section.section].name
+        name = score.sections[section.section].name + (f" · {theme}" if theme else "")
         canvas.add(
             f'<rect x="{left:.1f}" y="{y}" width="{max(right - left - 1, 1):.1f}" height="{BAND - 2}" fill="{colour}">'
             f"<title>{escape(name)}</title></rect>"
@@ -134,10 +137,11 @@ def _bar(
         f'<polygon points="{shape}" fill="{colour}" fill-opacity=".3" stroke="{colour}" stroke-width=".8" '
         f'stroke-linejoin="round"><title>{escape(told)}</title></polygon>'
     )
+    least = min(max(len(stem.title), _LETTERS_MIN), _SHORTENED_MIN)
     inside, behind = int((right - left - 8) / LETTER), int((room - right - 6) / LETTER)
-    if inside >= _LETTERS_MIN:
+    if inside >= least:
         at, name, ink = left + 4, names.within(bar.stem, inside), "#111"
-    elif behind >= _LETTERS_MIN:
+    elif behind >= least:
         at, name, ink = right + 3, names.within(bar.stem, behind), "#555"
     else:
         return

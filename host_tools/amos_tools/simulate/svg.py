@@ -37,6 +37,8 @@ LEVELS = 8
 ROWS_OF_A_ROLE_MAX = 16
 ROW, BAND = 12, 44
 LABEL_LETTERS = 20
+VOLUME_DB = 24
+"""How far down the curve of the volume shows."""
 
 
 def day_svg(
@@ -64,6 +66,8 @@ def day_svg(
         _lane(canvas, role, stems, names, tally, day)
     if loudness is not None:
         canvas.loudness(loudness, score.target_mlufs / 1000)
+    if day.turns:
+        _curve(canvas, "volume", np.clip(1 + day.volume_db() / VOLUME_DB, 0, 1), (0, -VOLUME_DB))
     for number, slider in enumerate(score.sliders):
         _curve(canvas, slider.name, day.slider_means()[number])
     canvas.ticks()
@@ -149,9 +153,14 @@ def _runs(values: NDArray[np.float64] | NDArray[np.int64]) -> Iterator[tuple[int
     yield from pairwise(borders)
 
 
-def _curve(canvas: Canvas, name: str, means: NDArray[np.float64]) -> None:
+def _curve(canvas: Canvas, name: str, means: NDArray[np.float64], decibels: tuple[int, int] | None = None) -> None:
+    """Shares of the whole height; `decibels`: what top and bottom are."""
     y = canvas.y
     canvas.label(name, y + CURVE // 2 + 4)
+    for value, at in zip(decibels or (), (y + 9, y + CURVE - 2), strict=False):
+        canvas.add(f'<text x="{LEFT + WIDTH + 3}" y="{at}" class="small">{value}</text>')
+    if decibels is not None:
+        canvas.label("dB", y + CURVE // 2 + 17, "label small")
     canvas.add(f'<rect x="{LEFT}" y="{y}" width="{WIDTH}" height="{CURVE}" fill="#000" fill-opacity=".03"/>')
     points = []
     for first, end in _runs(np.round(means * (CURVE - 4), 1)):
