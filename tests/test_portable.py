@@ -23,7 +23,7 @@ FILES = sorted(path.name for path in RUNNER.parent.glob("test_*.py"))
 TIMEOUT_S = 1200
 WIDE = ["-X", "heapsize=8m"]
 IN_A_WIDE_HEAP = {"test_journal.py", "test_packs.py"} | {
-    f"test_vm{what}.py" for what in ("", "_loops", "_patterns", "_pickups", "_rests", "_rules")
+    f"test_vm{what}.py" for what in ("", "_loops", "_patterns", "_pickups", "_rests", "_rules", "_tempi")
 }
 """What stands on a medium, and the events of hours, are held in memory there; all other files run in a board's heap."""
 

@@ -12,6 +12,9 @@ from test_vm import announced
 
 BEAT = 24000
 STEMS = 7
+SLOWEST_MBPM = 60_000
+BEAT_MAX = 2 * BEAT
+"""In the slowest section."""
 END = 240 * BEAT
 LENGTHS = st.one_of(
     st.integers(1, 200),
@@ -132,6 +135,7 @@ def score_documents(draw: Any) -> bytes:
     themes = draw(st.lists(st.lists(st.integers(0, STEMS - 1), min_size=1, unique=True), max_size=3))
     ensemble = draw(st.booleans())
     shifted = loops and draw(st.booleans())
+    turning = draw(st.booleans())
     excluding = st.lists(st.sampled_from([0b1100, 0b11000, 0b10100, 0b11100]), min_size=1, max_size=2)
     sections = []
     for number in range(count):
@@ -151,6 +155,7 @@ def score_documents(draw: Any) -> bytes:
                 draw(st.sampled_from([None, 1, bars])) if loops else None,
                 own or None,
                 draw(st.none() | excluding) if ensemble else None,
+                draw(st.sampled_from([None, 120_000, 97_310, SLOWEST_MBPM])) if turning else None,
             )
         )
     shortest = min(item[2] for item in sections) * 4 * BEAT
@@ -170,6 +175,11 @@ def score_documents(draw: Any) -> bytes:
     if draw(st.booleans()):
         pickups = st.sampled_from([0, 0, 100, BEAT // 2, BEAT, 5 * BEAT])
         rules_drawn |= {"version": 2, "pickups": longs(*draw(st.lists(pickups, min_size=STEMS, max_size=STEMS)))}
+    if draw(st.booleans()):
+        rules_drawn |= {"version": 2, "variants": indexes(0, 1, 1, 3, 3, 3, 6)}
+        pools[1][4] = 0
+    if any(9 in item for item in sections):
+        rules_drawn["version"] = 2
     if loops and "announcements" in rules_drawn:
         rules_drawn["announcements"][1][9] = indexes(2, 3)
     if draw(st.booleans()):

@@ -37,7 +37,7 @@ def follow(section, weight=ONE, when=None, after=None):
     return result
 
 
-def section(name, bars_min, bars_max, layers, nexts, step=None, themes=None, exclusive=None):
+def section(name, bars_min, bars_max, layers, nexts, step=None, themes=None, exclusive=None, tempo=None):
     result = {1: name, 2: bars_min, 3: bars_max, 4: layers, 5: nexts}
     if step is not None:
         result[6] = step
@@ -45,6 +45,8 @@ def section(name, bars_min, bars_max, layers, nexts, step=None, themes=None, exc
         result[7] = themes
     if exclusive is not None:
         result[8] = exclusive
+    if tempo is not None:
+        result[9] = tempo
     return result
 
 
@@ -82,6 +84,7 @@ def score_map(**changes):
         "themes": 30,
         "exclusive": 31,
         "shifts": 32,
+        "variants": 33,
         "pickups": 40,
         "day_sections": 44,
         "day_volumes": 45,
@@ -145,6 +148,8 @@ def test_decodes_a_score():
 
 def test_refuses_by_name():
     rest = section("rest", 2, 3, [layer(3, 9)], [])
+    faster = [section("a", 4, 4, [layer(1, 0)], [follow(1)]), section("b", 4, 4, [layer(1, 1)], [], tempo=240_000)]
+    hasty = [section("a", 5, 7, [layer(1, 0, ticks=16, strokes=indexes(0, 1))], [], tempo=400_000)]
     cases = (
         ({"version": 3}, "version: expected 1 or 2, found 3"),
         ({"version": 2}, "version: expected 1 with these fields, found 2"),
@@ -198,6 +203,22 @@ def test_refuses_by_name():
             {"version": 2, "sections": [section("a", 2, 2, [layer(1, 0, level=words(SLIDER, 1), rise=0)], [])]},
             "rise_frames",
         ),
+        ({"variants": indexes(0, 0, 2, 3, 4, 5, 6)}, "version: expected 2"),
+        ({"version": 2, "variants": indexes(0, 0)}, "variants: expected 7, found 2"),
+        ({"version": 2, "variants": indexes(0, 0, 1, 3, 4, 5, 6)}, "as the one before"),
+        ({"version": 2, "variants": indexes(1, 1, 2, 3, 4, 5, 6)}, "as the one before"),
+        ({"version": 2, "variants": indexes(0, 1, 1, 1, 0, 5, 6)}, "as the one before"),
+        ({"pools": [{1: indexes(0)}, {1: indexes(1), 4: 0}]}, "version: expected 2"),
+        ({"version": 2, "pools": [{1: indexes(0), 4: 0}, {1: indexes(1)}]}, "same_as"),
+        ({"version": 2, "pools": [{1: indexes(0)}, {1: indexes(1), 4: 0}, {1: indexes(2), 4: 1}]}, "same_as"),
+        ({"sections": [section("a", 1, 1, [], [], tempo=90_000)]}, "version: expected 2"),
+        ({"version": 2, "sections": [section("a", 1, 1, [], [], tempo=19_999)]}, "tempo_mbpm: expected at least 20000"),
+        ({"version": 2, "sections": [section("a", 1, 1, [], [], tempo=400_001)]}, "tempo_mbpm"),
+        (
+            {"version": 2, "sections": faster, "transitions": [{1: 0, 2: 0, 3: 192_001, 4: 0}]},
+            "section b: expected to outlast",
+        ),
+        ({"version": 2, "sections": hasty}, "strokes: expected 2048 frames from one to the next, found 1800"),
         ({"rate": 96000}, "rate_hz"),
         ({"tempo": 1}, "tempo"),
         ({"voices": 2}, "voices"),

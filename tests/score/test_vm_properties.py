@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from score_strategies import BEAT, END, FADES, LENGTHS, STEMS, scores
+from score_strategies import BEAT, BEAT_MAX, END, FADES, LENGTHS, STEMS, scores
 
 from amos.protocol.cbor import dumps
 from amos.score.inputs import (
@@ -109,7 +109,7 @@ def check_voices(score: Score, lengths: list[int], events: list[Any]) -> None:
             busy_until[event.voice] = event.frame + event.fade
         elif isinstance(event, Level):
             assert event.frame < busy_until[event.voice]
-            assert 0 <= event.level_q15 <= 32768 and 0 < event.frames <= BEAT
+            assert 0 <= event.level_q15 <= 32768 and 0 < event.frames <= BEAT_MAX
         elif isinstance(event, Section):
             section_now, entered_at = event.section, event.frame
 
@@ -167,7 +167,7 @@ def test_withdrawn_stems_are_silent_a_beat_later_whatever_else_happens(
             over[event.voice] = event.frame + event.fade
             own = event.withdrawn and any(kind == INPUT_BLOCK for kind, _value, _frame in inputs)
             assert not event.withdrawn or own or (mask >> stems[event.voice] & 1 and event.frame == at)
-    assert all(end <= at + BEAT for stem, end in zip(stems, over, strict=True) if stem >= 0 and mask >> stem & 1)
+    assert all(end <= at + BEAT_MAX for stem, end in zip(stems, over, strict=True) if stem >= 0 and mask >> stem & 1)
 
 
 @given(st.integers(0, 2**32), st.integers(0, 400), st.integers(0, 255))

@@ -70,6 +70,11 @@ volume 07:00 -18 dB, 10:00 -6 dB, 18:00 -2 dB, 23:30 -12 dB
 """
 
 
+def turned() -> Compiled:
+    """The example with a section of another tempo and key."""
+    return compile_script(EXAMPLE.replace("section bloom 16 bars", "section bloom 16 bars tempo 90 key E minor"), VAULT)
+
+
 @pytest.mark.parametrize(
     "compiled",
     [
@@ -80,8 +85,9 @@ volume 07:00 -18 dB, 10:00 -6 dB, 18:00 -2 dB, 23:30 -12 dB
         compile_script(MOVING, VAULT),
         picked_up(),
         compile_script(DAY, VAULT),
+        turned(),
     ],
-    ids=["example", "starter", "ensemble", "struck", "moving", "pickups", "day"],
+    ids=["example", "starter", "ensemble", "struck", "moving", "pickups", "day", "tempi"],
 )
 def test_the_estimate_covers_what_is_taken(compiled: Compiled, micropython_armhf: list[str], tmp_path: Path) -> None:
     (tmp_path / "score").write_bytes(compiled.score)

@@ -14,8 +14,6 @@ class Announcer:
     """Announcements decided upon and not yet begun, as [frame of the duck, frame of the start, index]."""
 
     __slots__ = (
-        "_busy_until",
-        "_ends",
         "_items",
         "_over",
         "_score",
@@ -23,6 +21,8 @@ class Announcer:
         "_stem_frames",
         "_stem_gains_q15",
         "_weights_q8",
+        "busy_until",
+        "ends",
         "waiting",
     )
 
@@ -33,8 +33,8 @@ class Announcer:
         self._stem_gains_q15 = stem_gains_q15
         self._weights_q8 = weights_q8
         self._sounding = -1
-        self._busy_until = 0
-        self._ends = 0
+        self.busy_until = 0
+        self.ends = 0
         self._over = False
         self.waiting: list = []
 
@@ -47,10 +47,10 @@ class Announcer:
         """Announce `index` at `at_frame`, or as soon as the one before it has ended."""
         if self._over or len(self.waiting) >= _WAITING_MAX:
             return
-        at_frame = max(at_frame, self._busy_until)
+        at_frame = max(at_frame, self.busy_until)
         ramp = self._score.duck_ramp_frames or 0
         self.waiting.append([max(frame, at_frame - ramp), at_frame, index])
-        self._busy_until = at_frame + self.frames(index)
+        self.busy_until = at_frame + self.frames(index)
 
     def next_frame(self, none: int) -> int:
         """Frame of the next event, or `none`."""
@@ -66,18 +66,18 @@ class Announcer:
     def silence(self, frame: int, fade: int, stops: list) -> int:
         """The announcement that sounds fades out, and those that wait are dropped. Returns the frame of silence."""
         self.waiting = []
-        self._busy_until = frame
-        if self._ends <= frame:
+        self.busy_until = frame
+        if self.ends <= frame:
             return frame
-        fade = min(fade, self._ends - frame)
-        self._ends = self._busy_until = frame + fade
+        fade = min(fade, self.ends - frame)
+        self.ends = self.busy_until = frame + fade
         stops.append(Stop(frame, self._score.voices - 1, fade))
-        return self._ends
+        return self.ends
 
     def drop(self, stem: int, frame: int, fade: int, stops: list) -> None:
         """`stem` is blocked: if it is being announced, it fades."""
-        if self._sounding == stem and self._ends > frame + fade:
-            self._ends = frame + fade
+        if self._sounding == stem and self.ends > frame + fade:
+            self.ends = frame + fade
             stops.append(Stop(frame, self._score.voices - 1, fade))
 
     def due(self, frame: int, ducks: list, starts: list) -> None:
@@ -106,7 +106,7 @@ class Announcer:
         self._sounding = item.stem
         frames = self._stem_frames[item.stem]
         gain = min(32767, item.gain_q15 * self._stem_gains_q15[item.stem] >> 15)
-        self._ends = frame + frames
+        self.ends = frame + frames
         half = frames >> 1
         edges = min(self._score.edge_in_frames, half), min(self._score.edge_out_frames, half)
         return Start(frame, self._score.voices - 1, item.stem, frames, gain, edges[0], edges[1])

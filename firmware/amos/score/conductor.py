@@ -1,6 +1,7 @@
 """From section to section: when one is left, and for which."""
 
 from amos.compat import const
+from amos.score.announcer import Announcer
 from amos.score.chooser import weighted
 from amos.score.day_clock import DayClock
 from amos.score.draw import SECTION_LANE, below
@@ -22,7 +23,9 @@ class Conductor:
     visits    of each section, those that count for what may follow
     """
 
-    def __init__(self, score: Score, stage: Stage, sliders: Sliders, plan: PlanRun, day: DayClock):
+    def __init__(
+        self, score: Score, stage: Stage, sliders: Sliders, plan: PlanRun, day: DayClock, announcer: Announcer
+    ):
         self.section = 0
         self.started = False
         self.paused = False
@@ -31,6 +34,7 @@ class Conductor:
         self._sliders = sliders
         self._plan = plan
         self._day = day
+        self._announcer = announcer
         self._end_beat = 0
         self._end_frame = 0
         # Asked to leave, and waiting for the fade before this section.
@@ -73,6 +77,15 @@ class Conductor:
         """The section begins again, once all is silent."""
         if self.paused:
             self._resume_frame = max(frame, self._stage.leaving_end)
+
+    def announce(self, items: list, frame: int) -> None:
+        """Plan announcements, each (index, frame it is due at); those that are not exact wait for the bar."""
+        for index, at in items:
+            if self.paused:
+                continue
+            if not (self._score.announcements or [])[index].exact:
+                at = self._stage.clock.frame(self.next_bar(at))
+            self._announcer.plan(index, at, frame)
 
     def next_bar(self, frame: int) -> int:
         """Beat of the first bar of the section's count that begins at `frame` or later."""

@@ -4,7 +4,6 @@ Only a score with `day_sections` or `day_volumes` loads this.
 """
 
 from amos.compat import const
-from amos.score.conductor import Conductor
 from amos.score.day_clock import NEVER, DayClock
 from amos.score.decibels import gain_of
 from amos.score.rules import DAYS_ALL, MINUTES_OF_DAY
@@ -102,31 +101,36 @@ class DayPlan(DayClock):
         return -1
 
 
-class DayConductor(Conductor):
-    """A `Conductor` that goes where the day leads, instead of where `nexts` do."""
+def led_by_day(base):
+    """A class of conductors as `base`, for a `DayPlan`."""
 
-    _day: DayPlan
+    class DayConductor(base):
+        """Goes where the day leads, instead of where `nexts` do."""
 
-    def step(self, frame: int) -> None:
-        """As any conductor's; what begins again after a pause does so where the day has led meanwhile."""
-        if self.paused and self._resume_frame <= frame and self._day.lead >= 0:
-            self.section = self._day.lead
-        Conductor.step(self, frame)
+        _day: DayPlan
 
-    def _following(self, skipping: bool, frame: int) -> int:
-        lead = self._day.lead
-        if lead == self.section:
-            self._day.arrived(lead)
-        elif lead >= 0 and self._bridge_to < 0:
-            return lead
-        return Conductor._following(self, skipping, frame)
+        def step(self, frame: int) -> None:
+            """As any conductor's; what begins again after a pause does so where the day has led meanwhile."""
+            if self.paused and self._resume_frame <= frame and self._day.lead >= 0:
+                self.section = self._day.lead
+            base.step(self, frame)
 
-    def _enter(self, index: int, beat: int, frame: int, playing: list, fade_frames: int, linear) -> None:
-        if not any(self.visits) and self._day.lead >= 0:
-            index = self._day.lead
-        if index == self._day.lead:
-            self._day.arrived(index)
-        Conductor._enter(self, index, beat, frame, playing, fade_frames, linear)
+        def _following(self, skipping: bool, frame: int) -> int:
+            lead = self._day.lead
+            if lead == self.section:
+                self._day.arrived(lead)
+            elif lead >= 0 and self._bridge_to < 0:
+                return lead
+            return base._following(self, skipping, frame)
+
+        def _enter(self, index: int, beat: int, frame: int, playing: list, fade_frames: int, linear) -> None:
+            if not any(self.visits) and self._day.lead >= 0:
+                index = self._day.lead
+            if index == self._day.lead:
+                self._day.arrived(index)
+            base._enter(self, index, beat, frame, playing, fade_frames, linear)
+
+    return DayConductor
 
 
 def day_fault(score: Score) -> "str | None":

@@ -37,6 +37,8 @@ STROKE_FRAMES_MIN = 2048
 """From one stroke to the next: twice the fade with which it cuts what sounds."""
 STROKES_SECOND_MAX = 40
 """Of a section: a player logs 64 rows a second."""
+TEMPO_MBPM_MIN = 20_000
+TEMPO_MBPM_MAX = 400_000
 ANY = 0
 """In a transition: any section. Sections are counted from 1 there."""
 
@@ -100,19 +102,23 @@ def is_ascending(stems) -> bool:
 class Pool(Record):
     """Stems a layer may draw, as ascending indexes into the pack's stem table.
 
-    `off_key` and `off_tempo` are stems that fail only that condition; they join when the rule is relaxed.
+    `off_key` and `off_tempo` are stems that fail only that condition; they join when the rule is relaxed. `same_as` is
+    an earlier pool that is the same in another tempo or key: what is played from one was played from all (version 2).
     """
 
     NAME = "pool"
+    KEYS_OF_1 = 3
     FIELDS = (
         (1, "stems", "H", STEMS_MAX),
         (2, "off_key", "H?", STEMS_MAX),
         (3, "off_tempo", "H?", STEMS_MAX),
+        (4, "same_as", "uint?", POOLS_MAX - 1),
     )
 
     stems: "array[int]"
     off_key: "array[int] | None"
     off_tempo: "array[int] | None"
+    same_as: "int | None"
 
     def fault(self) -> "str | None":
         for stems in (self.stems, self.off_key or (), self.off_tempo or ()):
@@ -260,6 +266,7 @@ class ScoreSection(Record):
     step_bars   its length is a multiple of these, so that phrases end with it (version 2)
     themes      indexes of the score's themes, of which each visit draws one (version 2)
     exclusive   bits of roles that never sound at once in this section (version 2)
+    tempo_mbpm  its own tempo; its beats are counted from its beginning (version 2)
     """
 
     NAME = "section"
@@ -273,6 +280,7 @@ class ScoreSection(Record):
         (6, "step_bars", "uint?", BARS_MAX),
         (7, "themes", "uints?", (THEMES_MAX - 1, THEMES_MAX)),
         (8, "exclusive", "uints?", (_ROLES_ALL, EXCLUSIVE_MAX)),
+        (9, "tempo_mbpm", "uint?", TEMPO_MBPM_MAX),
     )
 
     name: str
@@ -283,8 +291,11 @@ class ScoreSection(Record):
     step_bars: "int | None"
     themes: "list[int] | None"
     exclusive: "list[int] | None"
+    tempo_mbpm: "int | None"
 
     def fault(self) -> "str | None":
+        if self.tempo_mbpm is not None and self.tempo_mbpm < TEMPO_MBPM_MIN:
+            return "tempo_mbpm: expected at least %d" % TEMPO_MBPM_MIN
         if not 1 <= self.bars_min <= self.bars_max:
             return "bars: expected 1 <= min <= max"
         if self.step_bars == 0 or self.lengths()[1] < 1:

@@ -4,15 +4,16 @@ from amos.score.score import RenderPlan, Score, ScoreError
 
 
 class PlanRun:
-    """The steps of one plan, in order. A piece without a plan has none, and no end."""
+    """The steps of one plan, in order. A piece without a plan has none, and no end. `beat_frames`: a beat of the clock
+    under way."""
 
-    __slots__ = ("_beat_frames", "_cut", "_hits", "_next", "end_frame", "fade_frame", "fading")
+    __slots__ = ("_cut", "_hits", "_next", "beat_frames", "end_frame", "fade_frame", "fading")
 
     def __init__(self, score: Score, plan: "RenderPlan | None", none: int):
         self._hits = list(plan.hits) if plan is not None else []
         self._next = 0
         self._cut = False
-        self._beat_frames = 60_000 * score.rate_hz // score.tempo_mbpm
+        self.beat_frames = 60_000 * score.rate_hz // score.tempo_mbpm
         self.end_frame = none
         self.fade_frame = none
         self.fading = False
@@ -61,7 +62,7 @@ class PlanRun:
         """Where the section before the next hit begins to fade: a beat ahead, or halfway from the last hit."""
         before = self._hits[self._next - 1].frame if self._next else 0
         hit = self._hits[self._next].frame
-        return hit - min(self._beat_frames, (hit - before) >> 1)
+        return hit - min(self.beat_frames, (hit - before) >> 1)
 
     def take_cut(self, frame: int) -> int:
         """Frames over which all must fade now, or 0 if nothing is due."""

@@ -26,6 +26,8 @@ from amos.score.parts import (
     SECTIONS_MAX,
     SHIFTS_MAX,
     SLEW_FRAMES_MAX,
+    TEMPO_MBPM_MAX,
+    TEMPO_MBPM_MIN,
     THEMES_MAX,
     VOICES_MAX,
     Layer,
@@ -58,6 +60,8 @@ __all__ = (
     "SECTIONS_MAX",
     "SHIFTS_MAX",
     "SLEW_FRAMES_MAX",
+    "TEMPO_MBPM_MAX",
+    "TEMPO_MBPM_MIN",
     "THEMES_MAX",
     "VOICES_MAX",
     "Announcement",
@@ -94,8 +98,6 @@ RENDERS_MAX = 16
 _EDGE_FRAMES_MAX = const(1024)
 """A fraction of the shortest beat."""
 RATES_HZ = (48000, 44100, 22050)
-TEMPO_MBPM_MIN = 20_000
-TEMPO_MBPM_MAX = 400_000
 AVOID_PLAYS_MAX = 64
 HISTORY_MAX = 4096
 """Plays remembered, over all pools: 16 KB of a board's heap."""
@@ -122,6 +124,7 @@ class Score(Record):
     themes          stems that belong together. Version 2
     exclusive       bits of roles that never sound at once. Version 2
     shifts          where loops join the phrases of layers, for their chords to agree. Version 2
+    variants        of each stem, the first that is the same in another tempo or key: itself, or a neighbour. Version 2
     pickups         of each stem, frames from its beginning to its first downbeat. Version 2
     day_sections    four numbers each: days, minutes from and until, and the section that these lead to. Version 2
     day_volumes     five each: days, minutes, and by how many hundredths of a dB all is down there. Version 2
@@ -162,6 +165,7 @@ class Score(Record):
         (30, "themes", "records?", (StemSet, THEMES_MAX)),
         (31, "exclusive", "uints?", ((2 << ROLE_MAX) - 1, EXCLUSIVE_MAX)),
         (32, "shifts", "records?", (StemSet, SHIFTS_MAX)),
+        (33, "variants", "H?", STEMS_MAX),
         (40, "pickups", "I?", STEMS_MAX),
         (44, "day_sections", "H?", DAY_SECTIONS_MAX * DAY_SECTION_FIELDS),
         (45, "day_volumes", "H?", DAY_VOLUMES_MAX * DAY_VOLUME_FIELDS),
@@ -199,6 +203,7 @@ class Score(Record):
     themes: "list[StemSet] | None"
     exclusive: "list[int] | None"
     shifts: "list[StemSet] | None"
+    variants: "array[int] | None"
     pickups: "array[int] | None"
     day_sections: "array[int] | None"
     day_volumes: "array[int] | None"
@@ -250,6 +255,7 @@ class Score(Record):
         """The version that the fields in use are of: 2 just if one of them came with it."""
         records: list[Record] = [self]
         records.extend(self.announcements or ())
+        records.extend(self.pools)
         for section in self.sections:
             records.append(section)
             records.extend(section.layers)
@@ -360,7 +366,11 @@ class Score(Record):
 
     def frames_min(self, section: ScoreSection) -> int:
         """Frames the section lasts at least."""
-        return section.bars_min * self.beats_per_bar * self.rate_hz * 60_000 // self.tempo_mbpm
+        return section.bars_min * self.beats_per_bar * self.rate_hz * 60_000 // self.tempo_of(section)
+
+    def tempo_of(self, section: ScoreSection) -> int:
+        """Thousandths of a beat a minute while the section plays."""
+        return section.tempo_mbpm or self.tempo_mbpm
 
     def transition(self, before: int, after: int) -> Transition:
         """The first rule that covers the step between two sections (0-based); specific rules come first."""

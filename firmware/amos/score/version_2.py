@@ -26,6 +26,9 @@ def version_2_fault(score: "Score") -> "str | None":
             return "pickups: expected %d, found %d" % (score.stems, len(score.pickups))
         if score.stems and max(score.pickups) > FADE_FRAMES_MAX:
             return "pickups: expected at most %d frames, found %d" % (FADE_FRAMES_MAX, max(score.pickups))
+    reason = _variants_fault(score)
+    if reason:
+        return reason
     for theme in score.themes or ():
         reason = _stems_fault(theme, score.stems, False)
         if reason:
@@ -45,6 +48,21 @@ def version_2_fault(score: "Score") -> "str | None":
         if reason:
             return reason
     return _exclusive_fault(score.exclusive)
+
+
+def _variants_fault(score: "Score"):
+    variants = score.variants
+    if variants is not None:
+        if len(variants) != score.stems:
+            return "variants: expected %d, found %d" % (score.stems, len(variants))
+        for stem, first in enumerate(variants):
+            if first != stem and (not stem or first != variants[stem - 1]):
+                return "variants: expected each its own, or as the one before"
+    for index, pool in enumerate(score.pools):
+        same_as = pool.same_as
+        if same_as is not None and (same_as >= index or score.pools[same_as].same_as is not None):
+            return "pools: expected same_as to name the first of them"
+    return None
 
 
 def _stems_fault(row: StemSet, count: int, shifted: bool):
@@ -81,7 +99,7 @@ def _section_fault(score: "Score", section: ScoreSection):
     if any([layer.strokes is not None for layer in section.layers]):
         from amos.score.patterns import strokes_fault
 
-        reason = strokes_fault(section.layers, score.rate_hz, score.tempo_mbpm)
+        reason = strokes_fault(section.layers, score.rate_hz, score.tempo_of(section))
         if reason:
             return reason
     return _exclusive_fault(section.exclusive)
@@ -132,7 +150,7 @@ def shared_voices(section: ScoreSection, everywhere: "Sequence[int] | None") -> 
 
 def classes_of(score: "Score"):
     """The classes of stage, chooser, conductor and day that the score needs: a board loads no other."""
-    stage, chooser = Stage, Chooser
+    stage, chooser, conductor, day = Stage, Chooser, Conductor, DayClock
     if score.beats is not None:
         from amos.score.loop_stage import LoopStage
 
@@ -161,11 +179,29 @@ def classes_of(score: "Score"):
         from amos.score.levels import with_levels
 
         stage = with_levels(stage)
-    if not has_day_plan(score):
-        return stage, chooser, Conductor, DayClock
-    from amos.score.day_plan import DayConductor, DayPlan
+    if has_variants(score):
+        from amos.score.variants import with_variants
 
-    return stage, chooser, DayConductor, DayPlan
+        chooser = with_variants(chooser)
+    if has_tempi(score):
+        from amos.score.tempi import leading_in_tempi, with_tempi
+
+        stage, conductor = with_tempi(stage), leading_in_tempi(conductor)
+    if has_day_plan(score):
+        from amos.score.day_plan import DayPlan, led_by_day
+
+        conductor, day = led_by_day(conductor), DayPlan
+    return stage, chooser, conductor, day
+
+
+def has_variants(score: "Score") -> bool:
+    """Whether stems stand in it in more than one tempo or key."""
+    return score.variants is not None or any([pool.same_as is not None for pool in score.pools])
+
+
+def has_tempi(score: "Score") -> bool:
+    """Whether any section has a tempo of its own."""
+    return any([section.tempo_mbpm is not None for section in score.sections])
 
 
 def has_day_plan(score: "Score") -> bool:

@@ -93,7 +93,7 @@ class Vm:
         self._day = day(score)
         self._announcer = Announcer(score, stem_frames, stem_gains_q15, self._chooser.weights_q8)
         self._plan = PlanRun(score, plan, NEVER)
-        self._conductor = conductor(score, self._stage, self._sliders, self._plan, self._day)
+        self._conductor = conductor(score, self._stage, self._sliders, self._plan, self._day, self._announcer)
         self._due_frame = 0  # at which something is decided next: only a decision or an input moves it
 
     @property
@@ -214,12 +214,12 @@ class Vm:
         if kind >= INPUT_SLIDER:
             self._sliders.set(kind - INPUT_SLIDER, value, frame)
         elif kind == INPUT_CLOCK:
-            self._announce(self._day.set(value, frame), frame)
+            self._conductor.announce(self._day.set(value, frame), frame)
             self._set_dayparts(frame)
         elif kind == INPUT_LEAVE:
             self._conductor.leave()
         elif kind == INPUT_ANNOUNCE:
-            self._announce([(value, frame + (self.score.duck_ramp_frames or 0))], frame)
+            self._conductor.announce([(value, frame + (self.score.duck_ramp_frames or 0))], frame)
         elif kind == INPUT_VOLUME:
             self.volume_q15 = value
         elif kind == INPUT_PAUSE:
@@ -279,7 +279,7 @@ class Vm:
     def _pass_time(self, frame: int) -> None:
         due = self._day.next_frame(NEVER)
         if due <= frame:
-            self._announce(self._day.due(frame), frame)
+            self._conductor.announce(self._day.due(frame), frame)
             self._set_dayparts(frame)
 
     def _set_dayparts(self, frame: int) -> None:
@@ -291,15 +291,6 @@ class Vm:
             if position != self._daypart_positions[index]:
                 self._daypart_positions[index] = position
                 self._sliders.set_base(index, position, frame)
-
-    def _announce(self, items: list, frame: int) -> None:
-        """Plan announcements, each (index, frame it is due at); those that are not exact wait for the bar."""
-        for index, at in items:
-            if self.paused:
-                continue
-            if not (self.score.announcements or [])[index].exact:
-                at = self._stage.clock.frame(self._conductor.next_bar(at))
-            self._announcer.plan(index, at, frame)
 
 
 def _classes_of(score: Score):

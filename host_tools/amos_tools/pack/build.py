@@ -17,7 +17,7 @@ from amos.protocol.signing import sign_manifest
 from amos.score.score import Score, decode_score
 from amos_tools.pack import errors
 from amos_tools.pack.catalogue import export_catalogue
-from amos_tools.pack.conform import Plan, can_conform
+from amos_tools.pack.conform import Target, plan_for
 from amos_tools.pack.folder import PackWriter
 from amos_tools.pack.level import SHORT_MLU_MAX
 from amos_tools.pack.lift import Lifted
@@ -40,18 +40,20 @@ class CompiledScript(Protocol):
         """The stem table, in the order the score counts."""
 
     @property
-    def key(self) -> str | None:
-        """The key in the script's clock line; None if it names none."""
+    def targets(self) -> Sequence[Target]:
+        """What each of these stems is brought to. A stem may stand in the table several times, each for another."""
 
 
 @dataclass(frozen=True, slots=True)
 class PackSummary:
-    """What was built. `pack_id` is the SHA-256 of the signed manifest."""
+    """What was built. `pack_id` is the SHA-256 of the signed manifest; `variants` are its rows, which have so many
+    `stems`."""
 
     path: Path
     pack_id: bytes
     serial: int
     stems: int
+    variants: int
     blob_bytes: int
     working: Working
     target_mlufs: int
@@ -100,7 +102,7 @@ def build_pack(
     if codec not in CODECS:
         raise errors.NotRepresentable(f"codec: expected {' or '.join(CODECS)}, found {codec}")
     score = _score(compiled)
-    stems = _checked_stems(compiled.stems, vault)
+    stems = _checked_stems(compiled, vault)
     writer = PackWriter(out_dir)
     try:
         workshop = Workshop(vault, score.rate_hz, score.peak_mdb, codec, writer.put_blob)
@@ -131,7 +133,8 @@ def build_pack(
         path=out_dir,
         pack_id=hashlib.sha256(signed).digest(),
         serial=serial,
-        stems=len(records),
+        stems=len({record.stem_id for record in records}),
+        variants=len(records),
         blob_bytes=blob_bytes,
         working=working,
         target_mlufs=score.target_mlufs,
@@ -141,9 +144,8 @@ def build_pack(
 
 def stretched_stems(compiled: CompiledScript) -> list[StemFacts]:
     """The stems of the script that a pack has at another tempo or in another key."""
-    tempo_mbpm, key = _score(compiled).tempo_mbpm, compiled.key
-    plans = [(stem, _plan(stem, tempo_mbpm, key)) for stem in compiled.stems]
-    return [stem for stem, plan in plans if plan is not None and plan.changes]
+    plans = [(stem, plan_for(stem, target)) for stem, target in zip(compiled.stems, compiled.targets, strict=True)]
+    return list({stem.stem_id: stem for stem, plan in plans if plan is not None and plan.changes}.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +165,7 @@ def stem_table(compiled: CompiledScript, vault: Vault) -> tuple[list[TableStem],
     """
     score = _score(compiled)
     workshop = Workshop(vault, score.rate_hz, score.peak_mdb, "pcm16", lambda blob: hashlib.sha256(blob).digest())
-    working, prepared = _prepared(_checked_stems(compiled.stems, vault), compiled, workshop)
+    working, prepared = _prepared(_checked_stems(compiled, vault), compiled, workshop)
     return [TableStem(stem.stem, stem.frames, stem.gain_q15, stem.profile) for stem in prepared], working
 
 
@@ -176,15 +178,10 @@ def _prepared(stems: list[StemFacts], compiled: CompiledScript, workshop: Worksh
     """The loudness that stems are brought to, and every stem as the pack has it."""
     score = _score(compiled)
     with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as workers:
-        plans = [_plan(stem, score.tempo_mbpm, compiled.key) for stem in stems]
+        plans = [plan_for(stem, target) for stem, target in zip(stems, compiled.targets, strict=True)]
         measured = list(workers.map(workshop.measure, stems, plans))
         working = find_working(score, measured, workshop)
         return working, list(workers.map(lambda stem: workshop.finish(stem, working.mlufs), measured))
-
-
-def _plan(stem: StemFacts, tempo_mbpm: int, key: str | None) -> Plan | None:
-    """To the script's tempo and key; to one of them where the other is too far; None where both are."""
-    return can_conform(stem, tempo_mbpm, key) or can_conform(stem, tempo_mbpm, None) or can_conform(stem, None, key)
 
 
 def _score(compiled: CompiledScript) -> Score:
@@ -194,12 +191,17 @@ def _score(compiled: CompiledScript) -> Score:
         raise errors.ScoreMismatch(f"score: {error}") from None
     if score.stems != len(compiled.stems):
         raise errors.ScoreMismatch(f"score: expected {score.stems} stems in the table, found {len(compiled.stems)}")
+    for index, first in enumerate(score.variants or ()):
+        if compiled.stems[index].stem_id != compiled.stems[first].stem_id:
+            raise errors.ScoreMismatch(f"score: expected variants of one stem, found {compiled.stems[index].title}")
     return score
 
 
-def _checked_stems(table: Sequence[StemFacts], vault: Vault) -> list[StemFacts]:
+def _checked_stems(compiled: CompiledScript, vault: Vault) -> list[StemFacts]:
     """The vault's own rows for the table, consent checked again: it may have ended since the script was compiled."""
-    if not 1 <= len(table) <= STEMS_MAX or len({stem.stem_id for stem in table}) != len(table):
+    table = compiled.stems
+    once = {(stem.stem_id, target) for stem, target in zip(table, compiled.targets, strict=True)}
+    if not 1 <= len(table) <= STEMS_MAX or len(once) != len(table):
         raise errors.BadStemTable(f"stems: expected 1 to {STEMS_MAX}, each once, found {len(table)}")
     held = {stem.stem_id: stem for stem in vault.stems()}
     stems = []

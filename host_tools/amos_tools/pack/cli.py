@@ -69,7 +69,8 @@ def build(
         return print_json(_summary_facts(out, serial, summary, warnings))
     for warning in warnings:
         typer.echo(warning, err=True)
-    print(f"{out}: pack {summary.pack_id.hex()[:16]}, serial {serial}, {summary.stems} stems")
+    variants = f" in {summary.variants} variants" if summary.variants > summary.stems else ""
+    print(f"{out}: pack {summary.pack_id.hex()[:16]}, serial {serial}, {summary.stems} stems{variants}")
     print(f"{summary.blob_bytes / 1e6:.1f} MB, stems brought to {summary.working.mlufs / 1000:.1f} LUFS")
     for line in level_lines(summary):
         print(line)
@@ -128,6 +129,7 @@ def _summary_facts(out: Path, serial: int, summary: PackSummary, warnings: list[
         "pack": summary.pack_id.hex(),
         "serial": serial,
         "stems": summary.stems,
+        "variants": summary.variants,
         "blob_bytes": summary.blob_bytes,
         "working_mlufs": summary.working.mlufs,
         "target_mlufs": summary.target_mlufs,

@@ -70,6 +70,25 @@ def can_conform(stem: StemFacts, tempo_mbpm: int | None, key: str | None) -> Pla
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The tempo and key that a script wants of a stem."""
+
+    tempo_mbpm: int
+    key: str | None
+
+    def of(self, stem: StemFacts) -> str:
+        """In words, as far as it concerns the stem: `92.5 bpm, D dorian`."""
+        tempo = [f"{self.tempo_mbpm / 1000:g} bpm"] if stem.tempo_mbpm is not None else []
+        return ", ".join([*tempo, *([self.key] if stem.key and self.key else [])])
+
+
+def plan_for(stem: StemFacts, target: Target) -> Plan | None:
+    """To the tempo and key; to one of them where the other is too far; None where both are."""
+    tempo_mbpm, key = target.tempo_mbpm, target.key
+    return can_conform(stem, tempo_mbpm, key) or can_conform(stem, tempo_mbpm, None) or can_conform(stem, None, key)
+
+
 def has_stretcher() -> bool:
     """Whether this machine has what stretches and transposes."""
     return importlib.util.find_spec("python_stretch") is not None

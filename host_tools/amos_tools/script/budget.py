@@ -1,6 +1,7 @@
 """Proofs over the whole score: voices, fades, sections that are never reached, and what a session costs at most."""
 
 from collections.abc import Sequence, Set
+from dataclasses import replace
 
 from amos.score.score import Layer, ScoreSection, Transition
 from amos.score.version_2 import shared_voices, themed_voices
@@ -53,7 +54,7 @@ class Budget:
         """A section must outlast the fade into it, or three sections could sound at once."""
         for _, after, rule, statement in self._steps():
             section = self._sections[after]
-            if statement is not None and rule.fade_out_frames > self._clock.bars_frames(section.bars_min):
+            if statement is not None and rule.fade_out_frames > self._clock_of(section).bars_frames(section.bars_min):
                 span = next((option.span for option in statement.options if option.kind == "fade"), statement.span)
                 bars = f"{section.bars_min} bar{'s' * (section.bars_min != 1)}"
                 self._problems.error(
@@ -115,11 +116,16 @@ class Budget:
 
     def decisions_per_hour(self) -> int:
         """Decisions the player takes in an hour of the busiest section: the bound of what the script costs."""
-        beats = self._clock.tempo_mbpm * 60 // 1000 + 1
         return max(
-            sum(_decisions(layer) * (beats // layer.grid_beats + 1) for layer in section.layers)
+            sum(
+                _decisions(layer) * ((self._clock_of(section).tempo_mbpm * 60 // 1000 + 1) // layer.grid_beats + 1)
+                for layer in section.layers
+            )
             for section in self._sections
         )
+
+    def _clock_of(self, section: ScoreSection) -> ClockFacts:
+        return replace(self._clock, tempo_mbpm=section.tempo_mbpm or self._clock.tempo_mbpm)
 
 
 def _decisions(layer: Layer) -> int:

@@ -135,6 +135,12 @@ class Builder(Transformer[Token, Any]):
 
     scope = via = at = swap = block_it = blocked = _word_option
 
+    def own_key(self, parts: Parts) -> tree.Option:
+        return self._option("key", parts[0], word=parts[1])
+
+    def own_tempo(self, parts: Parts) -> tree.Option:
+        return self._option("tempo", parts[0], number=self._number(parts[1]))
+
     def themes(self, parts: Parts) -> tree.Option:
         return self._option("themes", parts[0], words=tuple(map(self._text, parts[1:])))
 

@@ -4,7 +4,7 @@ from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from amos.score.score import BARS_MAX, SHIFTS_MAX, Layer, StemSet
+from amos.score.score import BARS_MAX, SHIFTS_MAX, Layer, Pool, StemSet
 from amos_tools.chords import Changes, joins_at, parse_changes
 from amos_tools.pack.conform import can_conform
 from amos_tools.script import tree
@@ -58,8 +58,7 @@ def changes_fit(stem: StemFacts, phrase: Phrase, clock: ClockFacts) -> bool:
 class Phrasing:
     """The phrases of one script, and where its loops join them."""
 
-    def __init__(self, program: Program, clock: ClockFacts, problems: Problems):
-        self._clock = clock
+    def __init__(self, program: Program, problems: Problems):
         self._problems = problems
         self.everywhere = self._read(program.phrase) if program.phrase else None
         self._shifted: list[tuple[tree.Play, Layer, dict[bytes, int]]] = []
@@ -100,7 +99,9 @@ class Phrasing:
             self._problems.warn(section.bars.span, message)
         return loops
 
-    def join(self, play: tree.Play, layer: Layer, stems: Sequence[StemFacts], phrase: Phrase | None) -> None:
+    def join(
+        self, play: tree.Play, layer: Layer, stems: Sequence[StemFacts], phrase: Phrase | None, clock: ClockFacts
+    ) -> None:
         """Note where the loops of a layer join its phrases, and warn of those that agree nowhere."""
         if phrase is None or phrase.changes is None:
             return
@@ -108,10 +109,10 @@ class Phrasing:
         apart = []
         for stem in stems:
             if changes_text(stem):
-                at = agreement(stem, phrase, self._clock)
+                at = agreement(stem, phrase, clock)
                 if at is None:
                     apart.append(f"“{stem.title}” ({changes_text(stem)})")
-                elif shift := (at - layer.enter_beats) % script_beats(stem, self._clock):
+                elif shift := (at - layer.enter_beats) % script_beats(stem, clock):
                     shifts[stem.stem_id] = shift
         if shifts:
             self._shifted.append((play, layer, shifts))
@@ -121,11 +122,13 @@ class Phrasing:
             message = f"{names} nowhere agree{'s' * (len(apart) == 1)} with `{phrase.text}`"
             self._problems.warn(play.pool.span, message, notes=["`changes fits` in a pool keeps to what agrees"])
 
-    def rows(self, table: Sequence[StemFacts]) -> list[StemSet] | None:
+    def rows(self, table: Sequence[StemFacts], pools: Sequence[Pool]) -> list[StemSet] | None:
         """The shifts of all layers as indexes into the stem table, which the layers then name; None without any."""
         rows: dict[tuple[tuple[int, int], ...], int] = {}
         for play, layer, shifts in self._shifted:
-            row = tuple((at, shifts[stem.stem_id]) for at, stem in enumerate(table) if stem.stem_id in shifts)
+            pool = pools[layer.pool]
+            held = sorted({*pool.stems, *(pool.off_key or ()), *(pool.off_tempo or ())})
+            row = tuple((at, shifts[table[at].stem_id]) for at in held if table[at].stem_id in shifts)
             layer.shifts = rows.setdefault(row, len(rows))
             if len(rows) > SHIFTS_MAX:
                 self._problems.error(play.span, f"loops join phrases in more than {SHIFTS_MAX} ways")

@@ -165,7 +165,8 @@ def check_facts(compiled: Compiled) -> dict[str, Any]:
     return {
         "name": compiled.name,
         "sections": len(compiled.sections),
-        "stems": len(compiled.stems),
+        "stems": _distinct(compiled),
+        "variants": len(compiled.stems),
         "score_bytes": len(compiled.score),
         "voices": compiled.voices,
         "voices_most": compiled.voices_worst,
@@ -184,9 +185,10 @@ def check_facts(compiled: Compiled) -> dict[str, Any]:
 
 def summary(compiled: Compiled) -> str:
     """A few lines about a script that compiled."""
-    stems, sections = len(compiled.stems), len(compiled.sections)
+    stems, sections = _distinct(compiled), len(compiled.sections)
+    variants = f" in {len(compiled.stems)} variants" if len(compiled.stems) > stems else ""
     lines = [
-        f"{compiled.name}: {sections} section{'s' * (sections != 1)}, {stems} stem{'s' * (stems != 1)}, "
+        f"{compiled.name}: {sections} section{'s' * (sections != 1)}, {stems} stem{'s' * (stems != 1)}{variants}, "
         f"{len(compiled.score)} bytes of score",
         f"  voices   {compiled.voices_worst} at most, of {compiled.voices}",
         f"  mix      {compiled.target_mlufs / 1000:g} LUFS, peak {compiled.peak_mdb / 1000:g} dBTP, "
@@ -198,6 +200,10 @@ def summary(compiled: Compiled) -> str:
         seconds = plan.length_frames / compiled.rate_hz
         lines.append(f"  render   “{plan.name}”, {seconds:g} s, {plan.hits} hit{'s' * (plan.hits != 1)}")
     return "\n".join(lines)
+
+
+def _distinct(compiled: Compiled) -> int:
+    return len({stem.stem_id for stem in compiled.stems})
 
 
 def _boards(heap_bytes: int) -> str:

@@ -19,6 +19,7 @@ from amos.score.score import (
     StemSet,
     decode_score,
 )
+from amos_tools.pack.conform import Target
 from amos_tools.script.announcements import announcements
 from amos_tools.script.avoidance import AvoidFacts, avoidance, warn_idle_rules, warn_small_pools
 from amos_tools.script.budget import Budget
@@ -31,6 +32,7 @@ from amos_tools.script.gains import bring_below_unity
 from amos_tools.script.layers import Layers
 from amos_tools.script.loops import script_beats
 from amos_tools.script.memory import heap_bytes, warn_boards
+from amos_tools.script.own_clocks import Row
 from amos_tools.script.parse import parse_lines, source_lines
 from amos_tools.script.pickups import pickups_of
 from amos_tools.script.pools import Pools
@@ -65,8 +67,9 @@ class RenderFacts:
 class Compiled:
     """A script that may be played.
 
-    stems        the stem table that the score's indexes mean
-    key          of the clock line, to which the pack builder transposes; None if it names none
+    stems        the stem table that the score's indexes mean: a stem once for each of its variants
+    targets      the tempo and key that the pack builder brings each of them to
+    key          of the clock line; None if it names none
     pools        name of each pool of the score
     themes       tag of each theme of the score
     heap_bytes   what score and VM take of a board's heap, as estimated by `memory.heap_bytes`
@@ -75,6 +78,7 @@ class Compiled:
     name: str
     score: bytes
     stems: list[StemFacts]
+    targets: tuple[Target, ...]
     rate_hz: int
     key: str | None
     voices: int
@@ -171,7 +175,7 @@ def _check(
         clock_facts = replace(clock_facts, rate_hz=rate_hz_max)
     mix_facts = mix(program, clock_facts.rate_hz, problems)
     slider_table = sliders(program, clock_facts, problems)
-    phrasing = Phrasing(program, clock_facts, problems)
+    phrasing = Phrasing(program, problems)
     pools = Pools(program, stems, clock_facts, avoid.relax, phrasing.everywhere, problems)
     pools.check_size(program)
     expressions = Expressions(program, problems)
@@ -193,8 +197,10 @@ def _check(
     _check_plays(program, table, problems)
     if problems.errors:
         return None
-    theme_rows = None if problems.errors else themes.rows(pools.table())
-    shifts = None if problems.errors else phrasing.rows(pools.table())
+    pools.check_table(program)
+    stems_of_rows = [row.stem for row in pools.table()]
+    theme_rows = None if problems.errors else themes.rows(stems_of_rows)
+    shifts = None if problems.errors else phrasing.rows(stems_of_rows, pools.rows())
     if problems.errors:
         return None
     return _Checked(
@@ -227,10 +233,10 @@ def _check_plays(program: Program, sections: list[ScoreSection], problems: Probl
 
 
 def _score(checked: _Checked, spoken: list[Announcement]) -> Score:
-    clock_facts, mix_facts, avoid, stems = checked.clock, checked.mix, checked.avoid, checked.pools.table()
+    clock_facts, mix_facts, avoid, table = checked.clock, checked.mix, checked.avoid, checked.pools.table()
     pools = checked.pools.rows()
     played = {stem for pool in pools for row in (pool.stems, pool.off_key, pool.off_tempo) for stem in row or ()}
-    beats = _beats(stems, played, clock_facts)
+    beats = _beats(table, played)
     by_artist = avoid.artist_plays or any(answer.block for answer in checked.reactions)
     score = Score(
         version=VERSION_1,
@@ -239,7 +245,7 @@ def _score(checked: _Checked, spoken: list[Announcement]) -> Score:
         tempo_mbpm=clock_facts.tempo_mbpm,
         beats_per_bar=clock_facts.beats_per_bar,
         voices=mix_facts.voices,
-        stems=len(stems),
+        stems=len(table),
         target_mlufs=mix_facts.target_mlufs,
         peak_mdb=mix_facts.peak_mdb,
         edge_in_frames=EDGE_IN_FRAMES,
@@ -254,7 +260,7 @@ def _score(checked: _Checked, spoken: list[Announcement]) -> Score:
         artist_plays=avoid.artist_plays,
         keep_history=avoid.keep_history,
         relax=list(avoid.relax) or None,
-        artists=_artists(stems) if by_artist else None,
+        artists=_artists(table) if by_artist else None,
         reactions=checked.reactions or None,
         dayparts=checked.dayparts or None,
         announcements=spoken or None,
@@ -265,7 +271,8 @@ def _score(checked: _Checked, spoken: list[Announcement]) -> Score:
         themes=checked.themes,
         exclusive=checked.exclusive,
         shifts=checked.shifts,
-        pickups=pickups_of(stems, played, clock_facts),
+        variants=checked.pools.variants(),
+        pickups=pickups_of(table, played),
         day_sections=checked.day_sections,
         day_volumes=checked.day_volumes,
     )
@@ -273,16 +280,16 @@ def _score(checked: _Checked, spoken: list[Announcement]) -> Score:
     return score
 
 
-def _beats(stems: list[StemFacts], played: set[int], clock_facts: ClockFacts) -> "array[int] | None":
+def _beats(table: list[Row], played: set[int]) -> "array[int] | None":
     """Beats of each stem that is a loop of the clock and in a pool, 0 for the others; None where there is no loop."""
-    beats = [script_beats(stem, clock_facts) if index in played else 0 for index, stem in enumerate(stems)]
+    beats = [script_beats(row.stem, row.clock) if index in played else 0 for index, row in enumerate(table)]
     return array("H", beats) if any(beats) else None
 
 
-def _artists(stems: list[StemFacts]) -> "array[int]":
+def _artists(table: list[Row]) -> "array[int]":
     """A number for each stem's artist, in the order in which they first appear."""
     numbers: dict[str, int] = {}
-    return array("H", [numbers.setdefault(stem.artist, len(numbers)) for stem in stems])
+    return array("H", [numbers.setdefault(row.stem.artist, len(numbers)) for row in table])
 
 
 def _check_history(program: Program, score: Score, avoid: AvoidFacts, problems: Problems) -> None:
@@ -304,7 +311,8 @@ def _finish(score: Score, checked: _Checked, budget: Budget, problems: Problems)
     return Compiled(
         name=score.name,
         score=data,
-        stems=checked.pools.table(),
+        stems=[row.stem for row in checked.pools.table()],
+        targets=tuple(row.target for row in checked.pools.table()),
         rate_hz=score.rate_hz,
         key=checked.clock.key,
         voices=score.voices,

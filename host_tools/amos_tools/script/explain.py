@@ -178,6 +178,7 @@ def _story(placed: Placed, compiled: Compiled, score: Score, frame: int, vm: Wat
         *_gain(placed, layer, score, frame),
         *struck,
         *rest_lines(layer, score, until),
+        *_variant(start.stem, compiled),
         f"  pool        {len(pool.stems)} stems, of which {_standing(choice, pool.stems)} stood for choice",
         *([f"  changes     {changes_text(stem)}"] if changes_text(stem) else []),
         *([f"  theme       {_theme(choice, compiled)}"] if choice.theme >= 0 else []),
@@ -255,6 +256,13 @@ def _standing(choice: Choice, stems: object) -> str:
     inside = sum(stem in stems for stem in choice.candidates)
     beyond = len(choice.candidates) - inside
     return f"{inside}" + (f" and {beyond} from beyond" if beyond else "")
+
+
+def _variant(index: int, compiled: Compiled) -> list[str]:
+    """The tempo and key of a stem that the script plays in several."""
+    stem = compiled.stems[index]
+    alone = sum(one.stem_id == stem.stem_id for one in compiled.stems) == 1
+    return [] if alone else [f"  variant     {compiled.targets[index].of(stem)}"]
 
 
 def _candidates(choice: Choice, compiled: Compiled) -> str:

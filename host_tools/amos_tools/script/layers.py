@@ -15,6 +15,7 @@ from amos_tools.script.expressions import Expressions
 from amos_tools.script.log_size import warn_log
 from amos_tools.script.loops import rings_out, script_beats
 from amos_tools.script.loudness import Gains
+from amos_tools.script.own_clocks import clock_of
 from amos_tools.script.patterns import WORDS, Patterns
 from amos_tools.script.phrases import Phrases
 from amos_tools.script.pickups import Pickups
@@ -49,18 +50,32 @@ class Layers:
         self._themes = themes
         self._expressions = expressions
         self._problems = problems
-        self._phrases = Phrases(clock, problems)
         self._ensembles = ensembles
         self._phrasing = phrasing
-        self._patterns = Patterns(clock, problems)
-        self._gains = Gains(program, clock, expressions, problems)
-        self._pickups = Pickups(clock, problems)
+        self._script_clock = clock
+        self._looks: dict[ClockFacts, tuple[Phrases, Patterns, Gains, Pickups]] = {}
+        self._turn_to(clock)
         self._pattern_spans: dict[int, Span] = {}  # in the latest section, of each lane
         self.uses: list[PoolUse] = []
+
+    def _turn_to(self, clock: ClockFacts) -> None:
+        """What is compiled next is played by this clock."""
+        self._clock = self._pools.clock = clock
+        if clock not in self._looks:
+            problems = self._problems
+            gains = Gains(self._program, clock, self._expressions, problems)
+            self._looks[clock] = (Phrases(clock, problems), Patterns(clock, problems), gains, Pickups(clock, problems))
+        self._phrases, self._patterns, self._gains, self._pickups = self._looks[clock]
+
+    def own_tempo(self, block: Block) -> int | None:
+        """The tempo of the section, if it is another than the script's."""
+        tempo_mbpm = clock_of(block.section, self._script_clock, self._problems).tempo_mbpm
+        return None if tempo_mbpm == self._script_clock.tempo_mbpm else tempo_mbpm
 
     def of(self, block: Block, bars: tuple[int, int], themes: Sequence[int]) -> list[Layer]:
         """The section's layers, `themes` being its own; those with errors are noted and left out."""
         layers: list[Layer] = []
+        self._turn_to(clock_of(block.section, self._script_clock, self._problems))
         phrase = self._pools.phrase = self._phrasing.of(block.section)
         asked: dict[int, int] = {}
         lanes: set[int] = set()
@@ -83,7 +98,7 @@ class Layers:
                 self._check_pool_size(play, asked[layer.pool])
                 self._note_use(play, layer)
                 self._phrases.check(play, layer, self._pools.all_of(play))
-                self._phrasing.join(play, layer, self._pools.all_of(play), phrase)
+                self._phrasing.join(play, layer, self._pools.all_of(play), phrase, self._clock)
         self._themes.check(block.section, block.plays)
         self._ensembles.check(block)
         return layers

@@ -1,7 +1,7 @@
 """What a score takes of a board's memory, before it is sent there."""
 
 from amos.score.score import Score
-from amos.score.version_2 import has_day_plan, has_ensembles, has_rests, has_strokes
+from amos.score.version_2 import has_day_plan, has_ensembles, has_rests, has_strokes, has_tempi, has_variants
 from amos_tools.boards import board_names, load_board
 from amos_tools.script.problems import FIRST, Problems
 
@@ -17,8 +17,8 @@ BOARDS = {
 }
 """Bytes of heap that a board leaves to score and VM; on those of runtime `linux` no score could reach a limit."""
 
-_BASE = 3200
-_EACH = {"sliders": 160, "pools": 90, "sections": 120, "transitions": 110, "dayparts": 90, "announcements": 130}
+_BASE = 3400
+_EACH = {"sliders": 160, "pools": 120, "sections": 130, "transitions": 110, "dayparts": 90, "announcements": 130}
 _EACH |= {"reactions": 80, "renders": 120}
 _LAYER = 210
 _NEXT = 140
@@ -36,6 +36,8 @@ _LEVEL = 40
 _PICKUPS = 2500
 _RESTS = 2000
 _DAY = 3500
+_VARIANTS = 1500
+_TEMPI = 2000
 
 
 def heap_bytes(score: Score) -> int:
@@ -70,6 +72,10 @@ def heap_bytes(score: Score) -> int:
     if has_day_plan(score):
         total += _DAY + sum(18 * len(rows) for rows in (score.day_sections, score.day_volumes) if rows is not None)
     total += sum(20 * (1 + len(item.more_minutes or ())) for item in score.announcements or ())
+    if has_variants(score):
+        total += 2 * score.stems + _VARIANTS
+    if has_tempi(score):
+        total += _TEMPI
     slots = 0
     for section in score.sections:
         total += _LAYER * len(section.layers) + _NEXT * len(section.nexts)

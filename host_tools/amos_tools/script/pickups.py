@@ -8,6 +8,7 @@ from amos.score.score import Layer
 from amos_tools.pack.conform import can_conform
 from amos_tools.pickups import pickup_of
 from amos_tools.script import tree
+from amos_tools.script.own_clocks import Row
 from amos_tools.script.problems import Problems
 from amos_tools.script.units import ClockFacts
 from amos_tools.stems import StemFacts
@@ -20,9 +21,9 @@ def pickup_frames(stem: StemFacts, clock: ClockFacts) -> int:
     return int(pickup_of(stem) * length * clock.rate_hz)
 
 
-def pickups_of(stems: Sequence[StemFacts], played: set[int], clock: ClockFacts) -> "array[int] | None":
+def pickups_of(table: Sequence[Row], played: set[int]) -> "array[int] | None":
     """Of each stem, 0 for those that are not `played` from a pool; None where no stem has any."""
-    frames = [pickup_frames(stem, clock) if index in played else 0 for index, stem in enumerate(stems)]
+    frames = [pickup_frames(row.stem, row.clock) if index in played else 0 for index, row in enumerate(table)]
     return array("I", frames) if any(frames) else None
 
 

@@ -10,7 +10,8 @@ from amos_cli.names import nearest
 from amos_tools.script import tree
 from amos_tools.script.changes import Phrase
 from amos_tools.script.conditions import Conditions, Test, role_exists
-from amos_tools.script.problems import Problems
+from amos_tools.script.own_clocks import Row, RowIdentity, played_elsewhere
+from amos_tools.script.problems import Problems, Span
 from amos_tools.script.program import Program
 from amos_tools.script.units import ClockFacts
 from amos_tools.stems import ROLES, StemFacts
@@ -25,11 +26,25 @@ class _Held:
     off_tempo: list[StemFacts]
 
     def of_role(self, role: str) -> "_Held":
-        lists = ([stem for stem in stems if stem.role == role] for stems in (self.stems, self.off_key, self.off_tempo))
-        return _Held(*lists)
+        return _Held(*([stem for stem in stems if stem.role == role] for stems in self.lists()))
+
+    def lists(self) -> tuple[list[StemFacts], list[StemFacts], list[StemFacts]]:
+        return self.stems, self.off_key, self.off_tempo
 
     def all(self) -> list[StemFacts]:
         return [*self.stems, *self.off_key, *self.off_tempo]
+
+
+@dataclass(frozen=True, slots=True)
+class _Played:
+    """A pool of the score: what a declared pool has for one role, at the clock of the first section that plays it."""
+
+    pool: str
+    role: str
+    phrase: Phrase | None
+    clock: ClockFacts
+    held: _Held
+    rows: tuple[tuple[RowIdentity, ...], ...]
 
 
 class Pools:
@@ -37,6 +52,7 @@ class Pools:
 
     relax    the rules the script relaxes, RELAX_*: those about key and tempo widen the pools
     phrase   that of the section whose lines are compiled: pools may ask for stems that fit its changes
+    clock    that of the section, too, which they fit
     """
 
     def __init__(
@@ -49,7 +65,7 @@ class Pools:
         problems: Problems,
     ):
         self.phrase = everywhere
-        self._clock = clock
+        self.clock = self._clock = clock
         self._problems = problems
         self._relax = relax
         known = [stem for stem in {stem.stem_id: stem for stem in stems}.values() if stem.opt_in]
@@ -62,12 +78,14 @@ class Pools:
         self._stems = [stem for stem in known if stem.title not in titles]
         self._pools = program.pools
         self._asking = {name for name, pool in self._pools.items() if _asks_for_changes(pool)}
-        self._held_by: dict[tuple[str, Phrase | None], _Held | None] = {}
+        self._held_by: dict[tuple[str, Phrase | None, ClockFacts], _Held | None] = {}
+        later = self._asking | played_elsewhere(program)  # they depend on where they are played from
         for name in self._pools:
-            if name not in self._asking:  # which depends on where it is played from
+            if name not in later:
                 self._declared(name)
-        self._names: dict[tuple[str, str, Phrase | None], int] = {}
-        self._table: list[StemFacts] | None = None
+        self._played: list[_Played] = []
+        self._numbers: dict[tuple[str, str, Phrase | None, ClockFacts], int] = {}
+        self._table: list[Row] | None = None
 
     def _without_blocked(self, stems: list[StemFacts], program: Program) -> list[StemFacts]:
         for option in program.blocked:
@@ -83,9 +101,9 @@ class Pools:
 
     def _declared(self, name: str) -> _Held | None:
         """The stems of the pool where the phrase is as now; None with errors noted."""
-        key = (name, self.phrase if name in self._asking else None)
+        key = (name, self.phrase if name in self._asking else None, self.clock)
         if key not in self._held_by:
-            conditions = Conditions(self._stems, self._clock, key[1], self._problems)
+            conditions = Conditions(self._stems, self.clock, key[1], self._problems)
             self._held_by[key] = self._select(self._pools[name], conditions)
         return self._held_by[key]
 
@@ -143,49 +161,70 @@ class Pools:
         return [] if pool is None else pool.of_role(play.role.value).all()
 
     def number(self, play: tree.Play) -> int:
-        """Index of the layer's pool in the score."""
-        key = (play.pool.value, play.role.value, self.phrase if play.pool.value in self._asking else None)
-        if key not in self._names and len(self._names) >= POOLS_MAX:
-            self._problems.error(play.pool.span, f"a script plays from at most {POOLS_MAX} pools")
+        """Index of the layer's pool in the score: one for each tempo and key of which anything is heard."""
+        pool = play.pool.value
+        key = (pool, play.role.value, self.phrase if pool in self._asking else None, self.clock)
+        if key not in self._numbers:
+            self._numbers[key] = self._numbered(*key, play.pool.span)
+        return self._numbers[key]
+
+    def _numbered(self, pool: str, role: str, phrase: Phrase | None, clock: ClockFacts, span: Span) -> int:
+        declared = self._declared(pool)
+        assert declared is not None, "a layer has stems"
+        held = declared.of_role(role)
+        rows = tuple(tuple(Row(stem, clock).identity() for stem in stems) for stems in held.lists())
+        for index, played in enumerate(self._played):
+            if (played.pool, played.role, played.phrase, played.rows) == (pool, role, phrase, rows):
+                return index
+        if len(self._played) >= POOLS_MAX:
+            self._problems.error(span, f"a script plays from at most {POOLS_MAX} pools")
             return 0
-        return self._names.setdefault(key, len(self._names))
+        self._played.append(_Played(pool, role, phrase, clock, held, rows))
+        return len(self._played) - 1
 
-    def _held(self) -> list[_Held]:
-        declared = ((self._held_by[pool, phrase], role) for pool, role, phrase in self._names)
-        return [pool.of_role(role) for pool, role in declared if pool is not None]
-
-    def table(self) -> list[StemFacts]:
+    def table(self) -> list[Row]:
         """All stems the score can reach: what is played from, and what is announced. Call it once all layers are."""
         if self._table is None:
-            reached = {stem.stem_id for held in self._held() for stem in held.all()}
-            reached.update(stem.stem_id for stem in self._announced.values())
-            self._table = [stem for stem in self._all if stem.stem_id in reached]
+            rows = [Row(stem, played.clock) for played in self._played for stem in played.held.all()]
+            rows += [Row(stem, self._clock) for stem in self._announced.values()]
+            reached: dict[RowIdentity, Row] = {}
+            for row in rows:
+                reached.setdefault(row.identity(), row)
+            order = {stem.stem_id: number for number, stem in enumerate(self._all)}
+            self._table = sorted(reached.values(), key=lambda row: order[row.stem.stem_id])
         return self._table
+
+    def variants(self) -> "array[int] | None":
+        """Of each row of the table the first that is the same stem; None where none is there twice."""
+        found: list[int] = []
+        for number, row in enumerate(self.table()):
+            again = number > 0 and self.table()[number - 1].stem.stem_id == row.stem.stem_id
+            found.append(found[-1] if again else number)
+        return None if found == list(range(len(found))) else array("H", found)
 
     def rows(self) -> list[Pool]:
         """The pools played from, as indexes into the table."""
-        index = {stem.stem_id: number for number, stem in enumerate(self.table())}
-
-        def indexes(stems: list[StemFacts]) -> "array[int]":
-            return array("H", [index[stem.stem_id] for stem in stems])
-
-        return [
-            Pool(
-                stems=indexes(held.stems),
-                off_key=indexes(held.off_key) if held.off_key else None,
-                off_tempo=indexes(held.off_tempo) if held.off_tempo else None,
-            )
-            for held in self._held()
-        ]
+        index = {row.identity(): number for number, row in enumerate(self.table())}
+        firsts: dict[tuple[str, str, Phrase | None], int] = {}
+        found = []
+        for number, played in enumerate(self._played):
+            stems, off_key, off_tempo = (array("H", sorted(index[row] for row in rows)) for rows in played.rows)
+            first = firsts.setdefault((played.pool, played.role, played.phrase), number)
+            same_as = None if first == number else first
+            found.append(Pool(stems=stems, off_key=off_key or None, off_tempo=off_tempo or None, same_as=same_as))
+        return found
 
     def names(self) -> tuple[str, ...]:
         """The declared name of each pool, in the order of the rows."""
-        return tuple(name for name, _role, _phrase in self._names)
+        return tuple(played.pool for played in self._played)
 
     def spoken(self, title: str) -> int | None:
         """Index of the stem that is announced under `title`, or None."""
         stem = self._announced.get(title)
-        return None if stem is None else self.table().index(stem)
+        if stem is None:
+            return None
+        spoken = Row(stem, self._clock).identity()
+        return next(number for number, row in enumerate(self.table()) if row.identity() == spoken)
 
     def stems(self) -> list[StemFacts]:
         """What pools may hold: all stems there are, without what is announced."""
@@ -202,6 +241,13 @@ class Pools:
         if reached > STEMS_MAX and program.pools:
             span = next(iter(program.pools.values())).span
             self._problems.error(span, f"the pools reach {reached} stems; a pack holds {STEMS_MAX}")
+
+    def check_table(self, program: Program) -> None:
+        """The same of what is played from, in all its tempi and keys."""
+        if len(self.table()) > STEMS_MAX:
+            span = next(iter(program.pools.values())).span
+            message = f"in all tempi and keys of its sections the script plays {len(self.table())} stems"
+            self._problems.error(span, f"{message}; a pack holds {STEMS_MAX}")
 
 
 def _asks_for_changes(pool: tree.Pool) -> bool:

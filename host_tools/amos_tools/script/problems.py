@@ -129,8 +129,9 @@ class Problems:
 
     def warn(self, span: Span, message: str, *, suggestion: str | None = None, notes: Iterable[str] = ()) -> None:
         """Note something that is legal but probably not meant."""
-        if len(self.warnings) < PROBLEMS_MAX:
-            self.warnings.append(self._problem("warning", span, message, (), suggestion, tuple(notes)))
+        problem = self._problem("warning", span, message, (), suggestion, tuple(notes))
+        if len(self.warnings) < PROBLEMS_MAX and problem not in self.warnings:
+            self.warnings.append(problem)
 
     def _problem(
         self,

@@ -1,5 +1,6 @@
 """Sections, what may follow them, and how they give way to one another."""
 
+from copy import copy
 from fractions import Fraction
 
 from amos.protocol.record import U16
@@ -7,7 +8,8 @@ from amos.score.score import ANY, AT_BAR, AT_BEAT, AT_END, BARS_MAX, TRANSITIONS
 from amos_tools.script import tree
 from amos_tools.script.expressions import Expressions
 from amos_tools.script.layers import Layers
-from amos_tools.script.problems import Problems
+from amos_tools.script.own_clocks import clock_of
+from amos_tools.script.problems import FIRST, Problems
 from amos_tools.script.program import Block, Program, options_once
 from amos_tools.script.themes import Themes
 from amos_tools.script.units import ClockFacts, fade_frames, whole
@@ -48,6 +50,7 @@ class Sections:
             step_bars=self._layers.step_bars(block, (min(lo, hi), max(lo, hi))),
             themes=themes,
             exclusive=self._layers.exclusive(block),
+            tempo_mbpm=self._layers.own_tempo(block),
         )
         self._layers.check_section(block, section)
         return section
@@ -121,7 +124,8 @@ class Transitions:
 
     def __init__(self, program: Program, sections: Sections, clock: ClockFacts, problems: Problems):
         self._problems = problems
-        self._clock = clock
+        # By place: of the script, and of each section.
+        self._clocks = [clock, *(clock_of(block.section, clock, problems) for block in program.blocks.values())]
         self.bar_frames = clock.bars_frames(1)
         found: dict[tuple[int, int], tuple[Transition, tree.Transition]] = {}
         for statement in program.transitions:
@@ -136,10 +140,38 @@ class Transitions:
         ordered = sorted(found.values(), key=lambda item: (item[0].before == ANY, item[0].after == ANY))
         if len(ordered) >= TRANSITIONS_MAX:
             problems.error(ordered[0][1].span, f"a script has at most {TRANSITIONS_MAX - 1} transitions")
-        self.rules = [rule for rule, _ in ordered]
-        self._statements = [statement for _, statement in ordered]
+        rows: list[tuple[Transition, tree.Transition | None]] = [*ordered]
         if (ANY, ANY) not in found:
-            self.rules.append(Transition(before=ANY, after=ANY, fade_out_frames=self.bar_frames, fade_in_frames=0))
+            rows.append((Transition(before=ANY, after=ANY, fade_out_frames=self.bar_frames, fade_in_frames=0), None))
+        rows = [row for rule, statement in rows for row in self._in_tempi(rule, statement)]
+        if len(rows) > TRANSITIONS_MAX and not problems.errors:
+            message = f"in the tempi of its sections the script has {len(rows)} transitions"
+            problems.error(FIRST, f"{message}; a player holds {TRANSITIONS_MAX}")
+        self.rules = [rule for rule, _ in rows]
+        self._statements = [statement for _, statement in rows]
+
+    def _in_tempi(
+        self, rule: Transition, statement: tree.Transition | None
+    ) -> list[tuple[Transition, tree.Transition | None]]:
+        """The rule, after those for each section that it leads into at a tempo of which its fade lasts another time."""
+        found = []
+        if rule.after == ANY and rule.via is None:
+            for after in range(1, len(self._clocks)):
+                frames = self._fade_frames(statement, after)
+                if frames is not None and frames != rule.fade_out_frames:
+                    own = copy(rule)
+                    own.after, own.fade_out_frames = after, frames
+                    own.fade_in_frames = frames if rule.fade_in_frames else 0
+                    found.append((own, statement))
+        return [*found, (rule, statement)]
+
+    def _fade_frames(self, statement: tree.Transition | None, place: int) -> int | None:
+        """The fade of a statement that leads into a place; None with an error noted."""
+        fade = (
+            next((option.number for option in statement.options if option.kind == "fade"), None) if statement else None
+        )
+        clock = self._clocks[place]
+        return clock.bars_frames(1) if fade is None else fade_frames(fade, clock, self._problems)
 
     def _rule(self, statement: tree.Transition, sections: Sections) -> Transition | None:
         problems = self._problems
@@ -149,10 +181,11 @@ class Transitions:
         via: int | None = ANY
         if "via" in options:
             via = sections.place(options["via"].word)
-        frames: int | None = self.bar_frames
-        if fade is not None and fade.number is not None:
-            frames = fade_frames(fade.number, self._clock, problems)
-        if before is None or after is None or frames is None or via is None:
+        if before is None or after is None or via is None:
+            return None
+        # A fade lies in the section that it leads into, and counts its beats.
+        frames = self._fade_frames(statement, via or after)
+        if frames is None:
             return None
         linear = fade is not None and fade.word is not None and fade.word.value == "linear"
         return Transition(
@@ -169,5 +202,5 @@ class Transitions:
         """The rule for a step between two sections (0-based), and the statement it comes from, if any."""
         for number, rule in enumerate(self.rules):
             if rule.applies(before, after):
-                return rule, self._statements[number] if number < len(self._statements) else None
+                return rule, self._statements[number]
         raise AssertionError("the last rule covers any step")

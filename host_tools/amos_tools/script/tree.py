@@ -116,7 +116,7 @@ class Mix:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """An option of kind themes has tags as `words`, or a column of tags as `word`."""
+    """An option of kind themes has tags as `words`, or a column of tags as `word`; of kind key, a key as `word`."""
 
     span: Span
     name: Text

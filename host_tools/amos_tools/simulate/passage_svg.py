@@ -5,6 +5,7 @@ from html import escape
 from itertools import pairwise
 
 from amos.score.score import Score
+from amos.sound.events import Section
 from amos_tools.pack.profile import Profile
 from amos_tools.simulate.drawing import (
     ANNOUNCED_COLOUR,
@@ -79,13 +80,14 @@ def _sections(canvas: Canvas, score: Score, passage: Passage, themes: Sequence[s
         if shown:
             kind = "" if colour in _SECTION_TEXT_DARK else ' class="on"'
             canvas.add(f'<text x="{left + 6:.1f}" y="{y + 14}"{kind}>{escape(shown)}</text>')
-        _numbers(canvas, score, section.frame, max(section.frame, passage.first), end, y + BAND)
+        _numbers(canvas, score, section, max(section.frame, passage.first), end, y + BAND)
     canvas.y += BAND + 18 + GAP
 
 
-def _numbers(canvas: Canvas, score: Score, entered: int, first: int, end: int, y: int) -> None:
+def _numbers(canvas: Canvas, score: Score, section: Section, first: int, end: int, y: int) -> None:
     """The bars of music of a section: a tick each, with a number wherever there is room for it."""
-    bar_frames = score.beats_per_bar * score.rate_hz * 60_000 / score.tempo_mbpm
+    entered, tempo_mbpm = section.frame, score.tempo_of(score.sections[section.section])
+    bar_frames = score.beats_per_bar * score.rate_hz * 60_000 / tempo_mbpm
     bar_px = canvas.x(round(bar_frames)) - canvas.x(0)
     every = next(count for count in (1, 2, 4, 8, 16, 32, 64, 128, 1 << 20) if count * bar_px >= _NUMBER_PX_MIN)
     number = -(-(first - entered) // bar_frames)

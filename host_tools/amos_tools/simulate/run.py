@@ -165,5 +165,6 @@ def _meter_event(meter: Meter, event: Any) -> None:
 def step_frames(score: Score) -> int:
     """So short that the meter can hold the rows of a step: a voice starts at most one stem a beat, if not skipped."""
     beats = PLACEMENTS_MAX // (4 * score.voices)
-    frames = min(STEP_S_MAX * score.rate_hz, beats * score.rate_hz * 60_000 // score.tempo_mbpm)
+    tempo_mbpm = max(score.tempo_of(section) for section in score.sections)
+    frames = min(STEP_S_MAX * score.rate_hz, beats * score.rate_hz * 60_000 // tempo_mbpm)
     return max(CELL_FRAMES, frames // CELL_FRAMES * CELL_FRAMES)

@@ -3,6 +3,7 @@
 from amos_tools.pack.build import stem_table
 from amos_tools.pack.working import Working
 from amos_tools.script import Compiled
+from amos_tools.script.own_clocks import row_titles
 from amos_tools.simulate.run import SimStem
 from amos_tools.vault import Vault
 
@@ -14,7 +15,8 @@ def script_table(compiled: Compiled, vault: Vault) -> tuple[list[SimStem], Worki
     """
     rows, working = stem_table(compiled, vault)
     stems = [
-        SimStem(row.frames, row.gain_q15, row.stem.role, row.stem.title, row.stem.artist, row.profile) for row in rows
+        SimStem(row.frames, row.gain_q15, row.stem.role, title, row.stem.artist, row.profile)
+        for row, title in zip(rows, row_titles(compiled), strict=True)
     ]
     return stems, working
 
