@@ -20,7 +20,7 @@ from amos_ledger.command import LedgerFolder, one_line_errors, utc
 from amos_ledger.folder import Folder
 from amos_ledger.watch.channels import Channel, Log, Mail, Webhook
 from amos_ledger.watch.conditions import Rules
-from amos_ledger.watch.state_file import locked, read_state, write_state
+from amos_ledger.watch.state_file import read_state, snooze_alert
 from amos_ledger.watch.watcher import Watcher
 from amos_mqtt.address import AddressError, host_and_port, shown
 from amos_mqtt.broker import BrokerSettingError
@@ -67,7 +67,7 @@ def watch(
             channels.append(_mail(mail_to, mail_from, smtp, smtp_user, smtp_password_file))
         every_s = seconds_of(every, "--every")
         ledger = Folder(folder)
-        watcher = Watcher(ledger.path, _state_of(ledger.path, state), rules, channels, report)
+        watcher = Watcher(ledger.path, state_of(ledger.path, state), rules, channels, report)
         if once:
             raise typer.Exit(Exit.FINE if watcher.round(int(time.time())) else Exit.FINDING)
         _run(watcher, every_s)
@@ -76,7 +76,7 @@ def watch(
 def alerts(folder: LedgerFolder, state: StateFile = None, as_json: AsJson = False) -> None:
     """List what `watch` found wrong, with the key of each."""
     with one_line_errors(folder, as_json):
-        path = _state_of(folder, state)
+        path = state_of(folder, state)
         rows = read_state(path).facts()
     if as_json:
         return print_json({"alerts": rows})
@@ -98,15 +98,9 @@ def snooze(
     """Do not tell an alert again before a time; what is still wrong then is told once more."""
     with one_line_errors(folder, as_json):
         until_s = int(time.time()) + seconds_of(duration, "--for")
-        path = _state_of(folder, state)
-        with locked(path):
-            kept = read_state(path)
-            found = kept.snooze(key, until_s)
-            if found is None:
-                raise UsageError(
-                    f"{key[:80]}: expected how the key of one alert begins", "amos ledger alerts lists them"
-                )
-            write_state(path, kept)
+        found = snooze_alert(state_of(folder, state), key, until_s)
+        if found is None:
+            raise UsageError(f"{key[:80]}: expected how the key of one alert begins", "amos ledger alerts lists them")
     if as_json:
         return print_json({"key": found.key, "snoozed_until_unix_s": until_s})
     typer.echo(f"{found.key} is not told before {utc(until_s)}")
@@ -126,7 +120,8 @@ def _run(watcher: Watcher, every_s: int) -> None:
         stop.wait(min(max(due_s - time.monotonic(), 0), BEAT_S))
 
 
-def _state_of(folder: Path, state: Path | None) -> Path:
+def state_of(folder: Path, state: Path | None) -> Path:
+    """The file of the option `--state`, or where it is unless told otherwise."""
     return folder / "watch.json" if state is None else state
 
 

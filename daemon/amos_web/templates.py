@@ -27,6 +27,8 @@ class Templates:
             )
             environment.install_gettext_translations(words, newstyle=True)  # type: ignore[attr-defined]
             environment.globals["language"] = language
+            for name in environment.list_templates(extensions=["html"]):
+                environment.get_template(name)  # compiled: the first who asks does not wait for it
             self._environments[language] = environment
 
     def render(self, name: str, language: str, values: Mapping[str, Any]) -> str:

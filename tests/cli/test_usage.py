@@ -48,6 +48,7 @@ MADE_OR_AWAITED = {
     ("ledger watch", "--state"),
     ("ledger alerts", "--state"),
     ("ledger snooze", "--state"),
+    ("pages serve", "--state"),
     ("pool settle", "--out"),
     ("pool show", "--csv"),
     ("pool show", "--html"),

@@ -1,5 +1,6 @@
 """A page as people have it: a browser as wide as a phone, what an accessibility checker asks, and no script."""
 
+import re
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -12,6 +13,9 @@ from typing import Any
 from browser import browsing
 from patience import wait_until
 from selenium.webdriver import Chrome
+
+import amos_web
+from amos_web.words import LANGUAGES, entries
 
 WIDTH, HEIGHT = 360, 740
 
@@ -96,3 +100,22 @@ class NoScript:
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as error:
             return error.code, error.read().decode()
+
+
+def check_languages(sources: Path) -> None:
+    """Every sentence of the templates is there in every language, with the same places for what is put in."""
+    templates = "".join(path.read_text() for path in (sources / "templates").glob("*.html"))
+    wanted = set(re.findall(r'_\("((?:[^"\\]|\\.)*)"', templates))
+    for language in LANGUAGES[1:]:
+        known = entries((sources / "locale" / f"{language}.po").read_text())
+        known.pop("")
+        assert set(known) == wanted and all(known.values())
+        for message, translated in known.items():
+            assert set(re.findall(r"%\(\w+\)s", message)) == set(re.findall(r"%\(\w+\)s", translated))
+
+
+def check_fetches_its_own(sources: Path) -> None:
+    """Neither templates, scripts nor styles name another server."""
+    for folder in (sources / "templates", sources / "static", Path(amos_web.__file__).parent / "static"):
+        for path in folder.iterdir():
+            assert "//" not in re.sub(r"^\s*//.*$|\s// .*$", "", path.read_text(), flags=re.MULTILINE), path

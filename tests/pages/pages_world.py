@@ -48,12 +48,16 @@ class PagesWorld:
                 store.date(index, (begun_ms + at_ms, begun_ms + at_ms + hour_ms // 2))
 
     def __enter__(self) -> "PagesWorld":
-        serving = serving_pages("127.0.0.1:0", ["ledger.local"], self.ledger.folder, None, self.said.append)
+        serving = serving_pages("127.0.0.1:0", ["ledger.local"], self.ledger.folder, self.state, None, self.said.append)
         self.url = f"http://127.0.0.1:{self._open.enter_context(serving)}"
         return self
 
     def __exit__(self, *_: object) -> None:
         self._open.close()
+
+    @property
+    def state(self) -> Path:
+        return self.path / "watch.json"
 
     @property
     def path(self) -> Path:

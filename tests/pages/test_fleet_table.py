@@ -154,7 +154,7 @@ def test_what_the_broker_retains_is_heard_and_its_loss_is_told(
             topic = topics.device_topic("cafe", device, topics.STATUS)
             desk._client.publish(topic, a_status(device, PACK).encode(), retain=True)
             wait_until(lambda: desk.turn() or desk.members.by_name, "the broker has it")
-        found = Looking(pages.ledger.folder, broker, pages.said.append)
+        found = Looking(pages.ledger.folder, pages.state, broker, pages.said.append)
         found.start()
         states = lambda: {row.name: row.state for row in found.looked.rows}  # noqa: E731
         wait_until(lambda: states() == {"bar-0": "unknown", "bar-1": "playing"}, lambda: (states(), found.looked))
@@ -168,7 +168,7 @@ def test_what_the_broker_retains_is_heard_and_its_loss_is_told(
 def test_a_broker_that_never_answers_is_told(pages: PagesWorld, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("amos_tools.fleet.desk.HEAR_S", 0.2)
     monkeypatch.setattr(looking, "BROKER_AGAIN_S", 0.1)
-    found = Looking(pages.ledger.folder, broker_at("127.0.0.1:9"), pages.said.append)
+    found = Looking(pages.ledger.folder, pages.state, broker_at("127.0.0.1:9"), pages.said.append)
     found.start()
     wait_until(lambda: "127.0.0.1:9" in found._hearing, lambda: found._hearing)
     found.look()

@@ -23,7 +23,7 @@ from amos_ledger.watch.state_file import write_state
 from amos_tools.cli import app
 from amos_tools.pages import frame, looking
 from amos_tools.pages.door import MAY
-from amos_tools.pages.looking import Looked, Looking, watch_state
+from amos_tools.pages.looking import Looked, Looking
 from amos_tools.pages.readings import read_now
 from amos_web.errors import WebRefusal
 from amos_web.limits import WRONG_TOKENS_MAX
@@ -227,22 +227,42 @@ def test_another_name_for_this_machine_is_refused(pages: PagesWorld) -> None:
     assert visitor.get("/signin", {"Host": "ledger.local"})[0] == 200
 
 
-def test_what_the_watch_found_stands_with_the_player(pages: PagesWorld) -> None:
+def test_what_the_watch_found_stands_with_the_player_and_is_snoozed(pages: PagesWorld) -> None:
     alerts = Alerts([Alert(f"silent:{pages.device_id(HELD)}", "was not heard of <for> long", 1, set(), 0, False)])
     alerts.by_key["over:x"] = Alert("over:x", "is over", 1, set(), 0, True)
-    write_state(watch_state(pages.path), alerts)
-    found = Looking(pages.ledger.folder, None, pages.said.append)
+    write_state(pages.state, alerts)
+    found = Looking(pages.ledger.folder, pages.state, None, pages.said.append)
     found.look()
     rows = {row.name: row.wrong for row in found.looked.rows}
     assert rows["bar-1"] == ("was not heard of <for> long", "segments held: 1")
-    watch_state(pages.path).unlink()
+    visitor, secret = pages.visitor("fleet", "Flo")
+    page = visitor.get("/waiting")[1]
+    assert "was not heard of &lt;for&gt; long" in page and "over: is over" in page and "snoozed until" not in page
+    key = f"silent:{pages.device_id(HELD)}"
+    status, page = visitor.post("/waiting", secret=secret, key=key, hours="24")
+    assert status == 200 and "snoozed until" in page and f"Flo snoozed {key} for 24 hours" in pages.said
+    told_now = told("ledger", "alerts", pages.path)["alerts"]
+    (alert,) = [each for each in told_now if each["key"] == key]
+    assert 0 < alert["snoozed_until_unix_s"] - time.time() <= 86_400
+    for fields, sentence in (
+        ({"key": key, "hours": "2"}, "hours: expected one of 1, 24, 168"),
+        ({"key": "x", "hours": "1"}, "expected the key of an alert"),
+        ({"hours": "1"}, "expected the key of an alert"),
+    ):
+        status, page = visitor.post("/waiting", secret=secret, **fields)
+        assert status == 400 and sentence in page
+    assert visitor.post("/waiting", key=key, hours="1")[0] == 403
+    pages.state.write_text("{")
+    assert visitor.get("/waiting")[0] == 503
+    pages.state.unlink()
+    assert "found nothing wrong" in visitor.get("/waiting")[1]
 
 
 def test_a_ledger_that_cannot_be_read_is_told_as_such(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with PagesWorld(tmp_path) as pages:
         visitor, _secret = pages.visitor("admin")
         looked_again(monkeypatch)
-        looking_at = Looking(pages.ledger.folder, None, pages.said.append)
+        looking_at = Looking(pages.ledger.folder, pages.state, None, pages.said.append)
         looking_at.look()
         before = looking_at.looked
         (pages.path / "ledger.sqlite").rename(tmp_path / "away")
@@ -281,7 +301,7 @@ def test_what_is_old_is_shown_as_old(pages: PagesWorld, monkeypatch: pytest.Monk
 def test_the_looking_goes_on_by_itself(pages: PagesWorld, monkeypatch: pytest.MonkeyPatch) -> None:
     looked_again(monkeypatch)
     monkeypatch.setattr(looking, "LOOK_SHARE", 0)
-    found = Looking(Folder(pages.path), None, pages.said.append)
+    found = Looking(Folder(pages.path), pages.state, None, pages.said.append)
     found.start()
     first = found.looked.unix_s
     wait_until(lambda: found.looked.unix_s > first, "a second look")

@@ -11,7 +11,7 @@ from sealed_usage import sealed_usage
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from venue_world import VenueWorld
-from visitors import NoScript, as_wide_as_a_phone, audited, prefer, speak
+from visitors import NoScript, as_wide_as_a_phone, audited, check_fetches_its_own, check_languages, prefer, speak
 
 from amos.score.inputs import (
     INPUT_ANNOUNCE,
@@ -211,14 +211,7 @@ def test_a_cookie_that_is_none_of_ours_is_nobodys(cookie: str | None) -> None:
 
 
 def test_every_sentence_of_the_page_is_there_in_every_language() -> None:
-    templates = "".join(path.read_text() for path in (SOURCES / "templates").glob("*.html"))
-    wanted = set(re.findall(r'_\("((?:[^"\\]|\\.)*)"', templates))
-    for language in LANGUAGES[1:]:
-        known = entries((SOURCES / "locale" / f"{language}.po").read_text())
-        known.pop("")
-        assert set(known) == wanted and all(known.values())
-        for message, translated in known.items():
-            assert set(re.findall(r"%\(\w+\)s", message)) == set(re.findall(r"%\(\w+\)s", translated))
+    check_languages(SOURCES)
 
 
 @pytest.mark.parametrize(
@@ -244,8 +237,7 @@ def test_a_catalogue_that_is_none_is_named_with_its_line(text: str) -> None:
 
 
 def test_nothing_is_fetched_from_elsewhere() -> None:
-    for path in (*(SOURCES / "templates").iterdir(), *(SOURCES / "static").iterdir()):
-        assert "//" not in re.sub(r"^\s*//.*$|\s// .*$", "", path.read_text(), flags=re.MULTILINE), path
+    check_fetches_its_own(SOURCES)
 
 
 def test_what_a_template_shows_is_escaped() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from amos.edges.durable_host import write_whole
 from amos.edges.private_host import open_private
 from amos_ledger.errors import WatchStateUnusable
-from amos_ledger.watch.alerts import Alerts
+from amos_ledger.watch.alerts import Alert, Alerts
 
 VERSION = 1
 
@@ -33,6 +33,17 @@ def read_state(path: Path) -> Alerts:
         return Alerts()
     except (ValueError, TypeError, KeyError, AttributeError):
         raise WatchStateUnusable(f"{path}: expected what `watch` has written; move it away to begin anew") from None
+
+
+def snooze_alert(path: Path, key: str, until_unix_s: int) -> Alert | None:
+    """Do not tell the one alert whose key begins so before that time; None where there is no such one. Raises
+    `WatchStateUnusable`, `OSError`."""
+    with locked(path):
+        kept = read_state(path)
+        found = kept.snooze(key, until_unix_s)
+        if found is not None:
+            write_state(path, kept)
+    return found
 
 
 def write_state(path: Path, alerts: Alerts) -> None:

@@ -2,6 +2,7 @@
 
 import logging
 import signal
+import sys
 import threading
 from pathlib import Path
 from typing import Annotated
@@ -15,6 +16,7 @@ from amos_cli.logs import set_up_logging
 from amos_cli.output import AsJson, UsageError, print_json, refusals
 from amos_cli.paths import file_option
 from amos_cli.table import print_table
+from amos_ledger.cli_watch import StateFile, state_of
 from amos_ledger.command import LedgerFolder, one_line_errors, utc
 from amos_ledger.folder import Folder
 from amos_mqtt.broker import broker_of
@@ -22,6 +24,8 @@ from amos_tools.pages.serve import WEB_PORT, people_of, serving_pages
 from amos_web.errors import TokenError, WebUnusable
 from amos_web.limits import LINK_MINUTES
 from amos_web.people import ROLES
+
+SWITCH_S = 0.001
 
 app = typer.Typer(help="Pages of a ledger, for its operators and payees.", no_args_is_help=True)
 
@@ -41,6 +45,7 @@ def serve(
     tls_key: Annotated[Path | None, file_option(help="Its private key (PEM).")] = None,
     username: Annotated[str | None, typer.Option(metavar="NAME", help="Name to log in with at the broker.")] = None,
     password_file: Annotated[Path | None, file_option(help="Its password, in the first line.")] = None,
+    state: StateFile = None,
     config: Config = None,
 ) -> None:
     """Serve the pages beside a ledger that serves, until ended (SIGTERM, Ctrl-C). They read its store alone."""
@@ -56,7 +61,9 @@ def serve(
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
-        with serving_pages(web, web_host or [], Folder(folder), where, report) as port:
+        # Whoever asks while the fleet is looked at takes turns with that; five milliseconds each would add up.
+        sys.setswitchinterval(SWITCH_S)
+        with serving_pages(web, web_host or [], Folder(folder), state_of(folder, state), where, report) as port:
             report(f"pages at http://{web.rpartition(':')[0] or web}:{port}")
             stop.wait()
         report("ended")

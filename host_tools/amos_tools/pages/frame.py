@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from amos_cli.durations import in_words
+from amos_ledger.command import LAST_UNIX_S
 from amos_ledger.folder import Folder
 from amos_ledger.store.store import Store
 from amos_tools.pages.door import MAY, Door, pages_of
@@ -109,4 +110,4 @@ def ago(unix_s: float, now_s: float) -> tuple[str, str]:
 
 def utc(unix_s: float) -> str:
     """For people, in UTC and to the minute."""
-    return f"{datetime.fromtimestamp(unix_s, UTC):%Y-%m-%d %H:%M}"
+    return f"{datetime.fromtimestamp(min(unix_s, LAST_UNIX_S), UTC):%Y-%m-%d %H:%M}"

@@ -43,10 +43,10 @@ class Looked:
 
 
 class Looking:
-    """At the ledger's folder and the broker. `looked` is what was seen last."""
+    """At the ledger's folder, what its watch keeps at `state`, and the broker. `looked` is what was seen last."""
 
-    def __init__(self, folder: Folder, broker: Broker | None, report: Callable[[str], None]) -> None:
-        self._path = folder.path
+    def __init__(self, folder: Folder, state: Path, broker: Broker | None, report: Callable[[str], None]) -> None:
+        self._path, self.state = folder.path, state
         self._broker = broker
         self._report = report
         self._stop = threading.Event()
@@ -79,7 +79,7 @@ class Looking:
             with folder.open_store_to_read() as store:
                 devices, backlog = store.totals().devices, store.backlog()
                 operator_key = folder.operator_line(store).present
-            alerts = read_state(watch_state(self._path)).facts()
+            alerts = read_state(self.state).facts()
         except (OSError, *DATABASE_ERRORS, LedgerError) as error:
             sentence = f"cannot read the ledger: {' '.join(str(error).split())}"
             self._tell(sentence)
@@ -123,8 +123,3 @@ class Looking:
         if sentence and sentence != self._said:
             self._report(sentence)
         self._said = sentence
-
-
-def watch_state(folder: Path) -> Path:
-    """Where `amos ledger watch` keeps what it told, unless it was told otherwise."""
-    return folder / "watch.json"

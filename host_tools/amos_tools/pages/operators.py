@@ -16,11 +16,13 @@ from amos_tools.pages.fleet_rows import ALL_STATES
 from amos_tools.pages.frame import Frame
 from amos_tools.pages.history_svg import history_svg
 from amos_tools.pages.looking import Looking
-from amos_tools.pages.readings import history, played, waiting
+from amos_tools.pages.readings import alerts_of, history, played, snoozed, waiting
 from amos_web.errors import TokenError, WebRefusal
 from amos_web.people import ROLES
 
 PERIOD_LETTERS = 7
+SNOOZE_HOURS = ("1", "24", "168")
+"""What the form offers."""
 
 
 class Operators:
@@ -35,6 +37,7 @@ class Operators:
             Route("/fleet", self._fleet),
             Route("/fleet/{device_id}", self._device),
             Route("/waiting", self._waiting),
+            Route("/waiting", self._snooze, methods=["POST"]),
             Route("/played", self._played),
             Route("/played.csv", self._played_csv),
             Route("/people", self._people),
@@ -62,7 +65,25 @@ class Operators:
 
     async def _waiting(self, request: Request) -> Response:
         self._frame.entered(request, "waiting")
-        return self._frame.page(request, "waiting", {"found": await self._frame.read(waiting)})
+        return await self._shown_waiting(request, None)
+
+    async def _snooze(self, request: Request) -> Response:
+        person, fields = await self._frame.form(request, "waiting")
+        key, hours = fields.get("key", ""), fields.get("hours", "")
+        refusal = None
+        if hours not in SNOOZE_HOURS:
+            refusal = WebRefusal(400, "SnoozeWrong", f"hours: expected one of {', '.join(SNOOZE_HOURS)}")
+        elif await self._frame.on_a_thread(lambda: snoozed(self._looking.state, key, int(hours) * 3600)) is None:
+            refusal = WebRefusal(400, "SnoozeWrong", "expected the key of an alert", "it may be over by now")
+        else:
+            self._report(f"{person.name} snoozed {key} for {hours} hours")
+        return await self._shown_waiting(request, refusal)
+
+    async def _shown_waiting(self, request: Request, refusal: WebRefusal | None) -> Response:
+        found, state = await self._frame.read(waiting), self._looking.state
+        alerts = await self._frame.on_a_thread(lambda: alerts_of(state))
+        values = {"found": found, "alerts": alerts, "hours": SNOOZE_HOURS, "refusal": refusal}
+        return self._frame.page(request, "waiting", values, 200 if refusal is None else refusal.status)
 
     async def _played(self, request: Request) -> Response:
         self._frame.entered(request, "played")

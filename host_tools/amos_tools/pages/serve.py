@@ -27,9 +27,10 @@ def people_of(folder: Path) -> People:
 
 @contextmanager
 def serving_pages(
-    address: str, hosts: list[str], folder: Folder, broker: Broker | None, report: Callable[[str], None]
+    address: str, hosts: list[str], folder: Folder, state: Path, broker: Broker | None, report: Callable[[str], None]
 ) -> Iterator[int]:
-    """Answer at HOST:PORT as long as inside; gives the port. Raises `WebUnusable`."""
+    """Answer at HOST:PORT as long as inside; gives the port. `state` is what the ledger's watch keeps. Raises
+    `WebUnusable`."""
     try:
         host, port = host_and_port(address, WEB_PORT) if not address.endswith(":0") else (address[:-2], 0)
     except AddressError as error:
@@ -43,7 +44,7 @@ def serving_pages(
         door = Door(people_of(folder.path), Sessions(session_key(folder.path / KEY_NAME)))
     except TokenError as error:
         raise WebUnusable(f"web: {error}") from None
-    looking = Looking(folder, broker, report)
+    looking = Looking(folder, state, broker, report)
     app: App = Guard(application(folder, looking, door, report), tuple(hosts))
     looking.start()
     try:
