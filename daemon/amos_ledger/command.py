@@ -29,6 +29,10 @@ def one_line_errors(folder: Path, as_json: bool = False, usage: tuple[type[Excep
         refuse(StorageFailed(f"{folder}: {error_sentence(error)}"), as_json)
 
 
+LAST_UNIX_S = 253_402_300_799
+"""The end of the year 9999, after which there are no dates: an alert may be snoozed for longer."""
+
+
 def utc(unix_s: int) -> str:
     """The instant, for people."""
-    return f"{datetime.fromtimestamp(unix_s, UTC):%Y-%m-%d %H:%M:%S} UTC"
+    return f"{datetime.fromtimestamp(min(unix_s, LAST_UNIX_S), UTC):%Y-%m-%d %H:%M:%S} UTC"

@@ -165,6 +165,9 @@ def test_a_ledgers_devices_are_told_of_and_it_is_remembered(world: Any, hook: Ho
     assert sorted(row["key"] for row in listed) == keys and (world.path / "watch.json").stat().st_mode & 0o77 == 0
     assert run("snooze", world.path, "silent:", "--for", "2d").exit_code == 0
     assert "snoozed until" in run("alerts", world.path).output
+    assert run("snooze", world.path, "silent:", "--for", "999999999w").exit_code == 0
+    assert "snoozed until 9999-12-31" in run("alerts", world.path).output
+    assert run("snooze", world.path, "silent:", "--for", "2d").exit_code == 0
     world.ledger.take([silent.message(silent.seal())], now_s)
     assert run(*words).exit_code == 0
     assert [[item["key"] for item in hook.posts[1][name]] for name in ("alerts", "recoveries")] == [
