@@ -114,7 +114,7 @@ def read_toml(path: Path) -> TomlFile:
 
 def _checked(where: str, key: str, kind: Any, value: Any) -> Any:
     """The value as the option takes it; its range and meaning are checked where those of the command line are."""
-    if get_origin(kind) is list:
+    if any(get_origin(each) is list for each in (kind, *get_args(kind))):
         if isinstance(value, list) and all(isinstance(item, str) for item in value):
             return value
         raise typer.BadParameter(f"{where}: {key}: expected a list of texts, found {_shown(value)}")

@@ -22,10 +22,11 @@ def show(
     ratio: Annotated[float, typer.Option(max=1.0)] = 0.5,
     until_idle: Annotated[bool, typer.Option("--until-idle")] = False,
     spool: Annotated[Path | None, typer.Option(exists=True)] = None,
+    grace: Annotated[list[str] | None, typer.Option()] = None,
     config: Config = None,
 ) -> None:
     """Print what came in."""
-    typer.echo(repr((broker, device, timeout_s, ratio, until_idle, spool)))
+    typer.echo(repr((broker, device, timeout_s, ratio, until_idle, spool)) + " ".join(["", *(grace or [])]))
 
 
 WHOLE = 'broker = "b.example"\ndevice = ["unix:a", "unix:b"]\ntimeout-s = 9\nratio = 1\nuntil-idle = true\n'
@@ -45,6 +46,10 @@ def test_a_file_says_what_the_command_line_would(told: Any, tmp_path: Path) -> N
     assert done.output == repr(("b.example", ["unix:a", "unix:b"], 9, 1.0, True, tmp_path)) + "\n"
 
 
+def test_a_list_that_need_not_be_there_is_taken_too(told: Any) -> None:
+    assert told(WHOLE + 'grace = ["harbour-cafe=7d", "bar=1d"]\n').output.endswith("None) harbour-cafe=7d bar=1d\n")
+
+
 def test_the_command_line_goes_before_the_file(told: Any) -> None:
     done = told(WHOLE, "--broker", "other", "--timeout-s", "1", "--device", "unix:c")
     assert done.output == repr(("other", ["unix:c"], 1, 1.0, True, None)) + "\n"
@@ -57,11 +62,12 @@ def test_the_command_line_goes_before_the_file(told: Any) -> None:
     [
         ('brocker = "x"', "brocker: no setting of this command; did you mean broker?"),
         ("timeout_s = 1", "timeout_s: no setting of this command; did you mean timeout-s?"),
-        ("zzz = 1", "zzz: no setting of this command; expected one of broker, device, ratio, spool, timeout-s"),
+        ("zzz = 1", "zzz: no setting of this command; expected one of broker, device, grace, ratio, spool, timeout-s"),
         ('config = "x"', "config: no setting of this command"),
         ('[broker]\nx = "y"', "broker: expected a text, found"),
         ("broker = 1", "broker: expected a text, found 1"),
         ('device = "unix:a"', "device: expected a list of texts, found 'unix:a'"),
+        ('grace = "harbour-cafe=7d"', "grace: expected a list of texts, found 'harbour-cafe=7d'"),
         ("device = [1]", "device: expected a list of texts, found"),
         ('timeout-s = "9"', "timeout-s: expected a whole number, found '9'"),
         ("timeout-s = true", "timeout-s: expected a whole number, found True"),
