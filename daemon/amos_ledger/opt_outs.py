@@ -30,8 +30,10 @@ def add_opt_outs(folder: Folder, data: bytes) -> tuple[OptOuts, bool]:
     try:
         with folder.publishing(), checked_store(folder) as store:
             present = published(folder)
-            if present != data and present is not None:
-                _check_later(opt_outs, _opened(folder, present))
+            logged = store.opt_out_lists(store.size())[-1:]  # the file may be gone
+            for known in (*logged, *([] if present is None else [present])):
+                if known != data:
+                    _check_later(opt_outs, _opened(folder, known))
             # Logged first: a list that players obey and no settlement knows would be paid against.
             store.append_opt_outs(opt_outs.serial, data)
             if present == data:

@@ -78,6 +78,19 @@ def test_the_list_in_force_is_the_publishers_newest(world: Any) -> None:
     assert add_opt_outs(folder, second)[1] and (folder.public / NAME).read_bytes() == second
 
 
+def test_the_log_knows_which_list_is_in_force_where_the_file_is_gone(world: Any) -> None:
+    older, newer = (opt_outs(world.publisher, serial, "a") for serial in (3, 4))
+    add_opt_outs(world.folder, newer)
+    (world.folder.public / NAME).unlink()
+    with pytest.raises(OptOutsRefused, match="above 4, found 3"):
+        add_opt_outs(world.folder, older)
+    assert not (world.folder.public / NAME).exists()
+    add_opt_outs(world.folder, newer)
+    assert (world.folder.public / NAME).read_bytes() == newer
+    with world.folder.open_store() as store:
+        assert store.opt_out_lists(store.size()) == (newer,)
+
+
 def test_the_publisher_tells_each_connection_and_each_list_once(world: Any) -> None:
     told: list[tuple[str, bytes, bool]] = []
     reached = [True]
