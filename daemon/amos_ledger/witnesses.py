@@ -165,11 +165,12 @@ def _own(note: bytes) -> bytes:
 def _post(witness: Witness, body: bytes) -> tuple[int, bytes]:
     try:
         request = urllib.request.Request(f"{str(witness.url).rstrip('/')}/add-checkpoint", data=body, method="POST")
-        with urllib.request.urlopen(request, timeout=ANSWER_S) as answer:
+        try:
+            answer = urllib.request.urlopen(request, timeout=ANSWER_S)
+        except urllib.error.HTTPError as error:
+            answer = error
+        with answer:
             return int(answer.status), bytes(answer.read(CHECKPOINT_BYTES_MAX))
-    except urllib.error.HTTPError as error:
-        with error:
-            return error.code, error.read(CHECKPOINT_BYTES_MAX)
     except (OSError, http.client.HTTPException, ValueError) as error:
         raise WitnessFailed(f"{witness.url}: {error}") from None
 

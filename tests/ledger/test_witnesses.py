@@ -14,6 +14,7 @@ import pytest
 import witness_process
 from databases import only_sqlite
 from go_log import GoLog, GoRefuses
+from misbehaving_web import MisbehavingWeb
 from nacl.signing import SigningKey, VerifyKey
 from typer.testing import CliRunner
 
@@ -232,6 +233,17 @@ def test_witnesses_follow_the_log_and_one_that_is_away_stops_nobody(
     (tmp_path / "policy").write_bytes(witnesses.policy(*TWO_OF_THREE))
     done = run("ledger", "cosign", world.path, "--policy", tmp_path / "policy")
     assert done.exit_code == 1 and "too few" in done.output
+
+
+@only_sqlite
+def test_a_witness_whose_refusal_breaks_off_keeps_no_other_from_being_asked(world: Any, witnesses: Witnesses) -> None:
+    broken = "HTTP/1.1 500 Internal Server Error\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"
+    with MisbehavingWeb(lambda request: request.send(broken.encode())) as web:
+        witnesses.lines.insert(1, witness_line("dan", int(web.url.rpartition(":")[2])))
+        with world.folder.open_store() as store:
+            found = cosign(world.folder, store, read_policy(witnesses.policy(*TWO_OF_THREE)))
+    assert found.enough and found.witnesses == ("ada", "ben", "cyd")
+    assert [failure.split(":")[0] for failure in found.failures] == ["dan"]
 
 
 @only_sqlite
