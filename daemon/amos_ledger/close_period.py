@@ -14,7 +14,7 @@ from amos.protocol.closing import COMMUNAL, VERSION, VERSION_LISTED, Closing, si
 from amos.protocol.rotation import LEDGER
 from amos.protocol.transfer import carry_of
 from amos_ledger.accounts import accounts, incomes_of
-from amos_ledger.closings import check_open, closed_before_leaf, closing_in, latest_in, opened
+from amos_ledger.closings import check_open, closed_before_leaf, closing_in, is_late_month, latest_in, opened
 from amos_ledger.errors import LedgerError, PeriodClosed
 from amos_ledger.listed_period import work_out_listed
 from amos_ledger.pool_segments import PeriodSegments
@@ -168,7 +168,8 @@ def _ground(store: Store, period: str, income_micro: int | None, currency: str, 
         earlier = [item for item in store.periods() if item < period and item not in closed]
         if earlier:
             raise EarlierPeriodOpen(
-                f"{period}: expected every earlier period closed, found usage of {earlier[0]}; settle that first"
+                f"{period}: expected every earlier period closed, found usage of {earlier[0]}; settle that first,"
+                " with --income 0 if nothing was taken for it"
             )
         if store.documents.latest_serial() is None:
             raise NoCatalogue("catalogue: expected one published to this ledger, found none")
@@ -246,7 +247,8 @@ def _terms(
 
 
 def _check_order(store: Store, books: Books, period: str, currency: str, pool: str) -> None:
-    """In one pool and currency periods are closed in their order, as what is carried runs."""
+    """In one pool and currency periods are closed in their order, but for a month whose play came later. What is
+    carried runs in the order of the log."""
     earlier = [item for of, item in books.incomes if of == pool and item < period]
     if earlier:
         raise EarlierPeriodOpen(
@@ -254,7 +256,8 @@ def _check_order(store: Store, books: Books, period: str, currency: str, pool: s
             " first"
         )
     later = latest_in(store, currency, pool)
-    if later is not None and later > period:
+    waits = (pool, period) in books.incomes
+    if later is not None and later > period and not waits and not is_late_month(store, period, pool):
         raise PeriodClosed(f"{period}: expected no later period closed in {currency}, found {later}; name the next")
 
 

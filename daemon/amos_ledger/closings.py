@@ -24,6 +24,12 @@ def latest_in(store: Store, currency: str, pool: str) -> str | None:
     return max((item.period for item in found), default=None)
 
 
+def is_late_month(store: Store, period: str, pool: str) -> bool:
+    """Whether the pool was never closed for this month, in which something was played: where a player brings play of a
+    month in which nothing was known of, and that was passed over, it is settled after later ones."""
+    return closing_in(store, period, pool=pool) is None and period in store.periods()
+
+
 def statements_in(store: Store, period: str, currency: str, pool: str = COMMUNAL) -> str:
     """The name of the folder for the statements of the pool's closing of the period in this currency, also of one to
     come."""

@@ -23,7 +23,7 @@ from amos.protocol.transfer import (
     version_between,
 )
 from amos_ledger.close_period import accounts_at
-from amos_ledger.closings import check_open, latest_in
+from amos_ledger.closings import check_open, is_late_month, latest_in
 from amos_ledger.errors import LedgerError, PeriodClosed, StorageFailed
 from amos_ledger.folder import Folder
 from amos_ledger.heads import checked_store
@@ -80,8 +80,8 @@ _SAID = ("kind", "currency", "debit", "credit", "amount_micro", "reason", "perio
 
 def _check_period(store: Store, moved: Transfer) -> None:
     """What a pool takes in, and what is taken back from it, is of a period that is not closed for it in this currency,
-    nor is a later one. All else puts right, holds or pays what a closing gave, so that a period which it names is
-    closed."""
+    nor is a later one, but where the month's play came later. All else puts right, holds or pays what a closing gave,
+    so that a period which it names is closed."""
     if moved.period is None:
         return
     pools = pools_of(moved.debit, moved.credit)
@@ -90,7 +90,7 @@ def _check_period(store: Store, moved: Transfer) -> None:
     hint = "name the next" if moved.kind == INCOME else "what it gave is put right from payee to payee"
     for pool in pools:
         latest = latest_in(store, moved.currency, pool)
-        if latest is not None and latest >= moved.period:
+        if latest is not None and latest >= moved.period and not is_late_month(store, moved.period, pool):
             raise PeriodClosed(
                 f"{moved.period}: expected an open period, found {latest} of pool {pool} closed in {moved.currency};"
                 f" {hint}"

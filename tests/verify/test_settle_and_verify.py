@@ -14,13 +14,20 @@ from amos_ledger.close_period import EarlierPeriodOpen, NoCatalogue, PoolTooLarg
 from amos_ledger.errors import PeriodClosed, StorageFailed
 from amos_ledger.folder import init_folder
 from amos_ledger.settle_period import settle_period
+from amos_ledger.transferring import Order, transfer
 from amos_places.folder import FolderPlace
+from amos_tools.pages.statements import Books
+from amos_tools.pool.history import history
 
 NOVEMBER = ("2026-11", 1_000_000_000, "EUR")
 
 
 def amounts(settled: settling.Settled) -> dict[str, int]:
     return dict(zip(settled.closed.result.payees, settled.closed.result.amounts, strict=True))
+
+
+def add(world, currency: str, amount_micro: int, period: str) -> None:
+    transfer(world.folder, Order("income", currency, "income/enterprise", "pool/communal", amount_micro, "x", period))
 
 
 def files(world) -> dict[str, bytes]:
@@ -110,6 +117,42 @@ def test_periods_are_closed_in_order(november, dates) -> None:
     november.play(0, [(0, 5)], dates(2026, 12, 1), dates(2026, 12, 2))
     with pytest.raises(EarlierPeriodOpen, match="found usage of 2026-11"):
         settle_period(november.folder, "2026-12", 1, "EUR")
+
+
+def test_play_of_a_month_that_was_passed_over_is_settled_after_later_months(november, dates) -> None:
+    """A player that was off the network since October, when nothing else was played, comes back in December."""
+    settle_period(november.folder, *NOVEMBER)
+    add(november, "USD", 1_000_000, "2026-11")
+    settle_period(november.folder, "2026-11", None, "USD")
+    november.play(0, [(3, 12_345)], dates(2026, 10, 20), dates(2026, 12, 2))
+    november.play(0, [(0, 500)], dates(2026, 12, 3), dates(2026, 12, 4))
+    with pytest.raises(EarlierPeriodOpen, match="found usage of 2026-10; settle that first, with --income 0"):
+        settle_period(november.folder, "2026-12", 7_000_000, "EUR")
+    add(november, "EUR", 5_000_000, "2026-10")
+    add(november, "USD", 3_000_000, "2026-10")
+    assert sum(amounts(settle_period(november.folder, "2026-10", None, "EUR")).values()) == 5_000_000
+    assert sum(amounts(settle_period(november.folder, "2026-10", None, "USD")).values()) == 3_000_000
+    with pytest.raises(PeriodClosed, match="found 2026-11 of pool communal closed in EUR"):
+        add(november, "EUR", 1, "2026-10")
+    december = settle_period(november.folder, "2026-12", 7_000_000, "EUR")
+    assert sum(amounts(december).values()) == 7_000_000
+    for period in ("2026-10", "2026-11", "2026-12"):
+        november.verify("cy-dee" if period != "2026-12" else min(amounts(december)), period)
+    with november.folder.open_store() as store:
+        assert store.periods() == ["2026-10", "2026-11", "2026-12"]
+    months = history("cy-dee", november.folder.public / "statements")
+    assert {month.period for month in months} == {"2026-10", "2026-11"} and all(month.follows for month in months)
+    last = {month.currency: month.period for month in Books(months[::-1], []).latest}
+    assert last == {"EUR": "2026-10", "USD": "2026-10"}, "the balance is what was settled last"
+
+
+@pytest.mark.parametrize("period", ["2026-09", "2026-10"])
+def test_a_month_without_play_is_not_settled_after_later_ones(november, dates, period: str) -> None:
+    settle_period(november.folder, "2026-10", 1, "EUR")
+    settle_period(november.folder, *NOVEMBER)
+    november.play(0, [(3, 12_345)], dates(2026, 10, 20), dates(2026, 12, 2))  # late, and of a closed month
+    with pytest.raises(PeriodClosed):
+        settle_period(november.folder, period, 2, "EUR")
 
 
 def test_a_ledger_without_a_catalogue_cannot_settle(tmp_path, november) -> None:

@@ -32,7 +32,7 @@ class Books:
     def latest(self) -> list[Month]:
         """Of each currency and pool the last statement: what is on the accounts."""
         last: dict[tuple[str, str], Month] = {}
-        for month in self.months:
+        for month in sorted(self.months, key=lambda month: -month.leaf_index):  # some are closed after later ones
             last.setdefault((month.currency, month.pool), month)
         return list(last.values())
 

@@ -20,7 +20,7 @@ class NoStatements(Exception):
 class Month:
     """One statement. Money in micro-units, of all three accounts of the payee together; None where a statement of a
     version before 4 does not say. `pool`: empty where there is one alone. `follows`: whether it opens with what the one
-    before in its currency closed with."""
+    before in its currency closed with. `leaf_index`: of its closing, in whose order balances run, or -1."""
 
     period: str
     currency: str
@@ -33,6 +33,7 @@ class Month:
     frozen_late_micro: int | None
     held_micro: int | None
     follows: bool
+    leaf_index: int
     file: str
 
     def facts(self) -> dict[str, Any]:
@@ -50,17 +51,17 @@ def history(payee: str, folder: Path) -> list[Month]:
         raise NoStatements(f"{folder}: expected statements of {payee} (PERIOD-CURRENCY/{payee}.json.gz), found none")
     months: list[Month] = []
     closing: dict[str, int | None] = {}
-    for _leaf, core, path in sorted(cores, key=lambda item: item[0]):
-        month = _month(core, path, closing)
+    for leaf, core, path in sorted(cores, key=lambda item: item[0]):
+        month = _month(core, path, closing, leaf)
         closing[month.currency] = month.closing_micro
         months.append(month)
     return sorted(months, key=lambda month: (month.period, month.currency))
 
 
-def _month(core: Core, path: Path, before: dict[str, int | None]) -> Month:
+def _month(core: Core, path: Path, before: dict[str, int | None], leaf: int) -> Month:
     period, currency, earned = core["period"], core["currency"], core["amount_micro"]
     if core["format"] not in FORMATS:
-        return Month(period, currency, "", None, None, earned, None, None, None, None, follows=True, file=str(path))
+        return Month(period, currency, "", None, None, earned, None, None, None, None, True, leaf, str(path))
     accounts = accounts_of(core)
     known = before.get(currency)
     opening = sum(account.opening_micro for account in accounts)
@@ -77,5 +78,6 @@ def _month(core: Core, path: Path, before: dict[str, int | None]) -> Month:
         frozen_late_micro=frozen_late.closing_micro,
         held_micro=held.closing_micro,
         follows=known is None or known == opening,
+        leaf_index=leaf,
         file=str(path),
     )

@@ -16,6 +16,7 @@ class Closings:
         self._of_pool: dict[tuple[str, str], Closing] = {}
         self._latest: dict[tuple[str, str], str] = {}
         self._titles: set[tuple[str, str, str]] = set()
+        self._passed_over: set[str] = set()
 
     def has(self, period: str, currency: str, pool: str) -> bool:
         """Whether the pool is closed for the period in this currency."""
@@ -37,9 +38,11 @@ class Closings:
             for name in SHARED:
                 same(f"{label}.{name}", getattr(of_pool, name), getattr(closing, name))
             latest = self._latest.get((currency, pool), "")
-            if latest > period:
+            if latest > period and period not in self._passed_over:
                 raise Difference(f"{label}.period", f"one after {latest}, closed in {currency}", period)
         _check_version(label, closing, first, several)
+        if first is None and max(self._first, default="") > period:
+            self._passed_over.add(period)
         self._first.setdefault(period, (index, closing))
         self._of_pool.setdefault((period, pool), closing)
         self._latest[currency, pool] = max(period, self._latest.get((currency, pool), ""))
