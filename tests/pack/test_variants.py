@@ -10,6 +10,7 @@ from amos.packs.folder import open_pack
 from amos.score.score import decode_score
 from amos.session.start import check_playable
 from amos_tools.pack import PackSummary, errors
+from amos_tools.pack.levels_report import level_lines
 from amos_tools.script import Compiled, compile_script
 from amos_tools.simulate.stems import script_stems
 from amos_tools.vault import Vault
@@ -19,7 +20,9 @@ SEED = bytes(range(32))  # of the publisher
 
 def turned(vault: Vault, script: str) -> Compiled:
     quick = "section quick 4 bars tempo 90 key E minor\n  play pads from warm count 2\n  next only\n"
-    return compile_script(script.replace("next only 1", "next quick") + quick, vault.stems())
+    return compile_script(
+        script.replace("next only 1", "next quick").replace("target -23", "target -12") + quick, vault.stems()
+    )
 
 
 def test_each_tempo_and_key_is_a_row_of_its_own_and_one_stem_to_whoever_pays(
@@ -41,6 +44,9 @@ def test_each_tempo_and_key_is_a_row_of_its_own_and_one_stem_to_whoever_pays(
     assert len({record.sha256 for record in rows}) == len(rows)
     assert len({record.stem_id for record in rows}) == 4 == found.stems
     assert found.variants == len(rows) == 7
+    assert len(found.amplified) > 1
+    once = {stem.stem_id for stem, _level in found.amplified}
+    assert any(line.startswith(f"{len(once)} stems amplified") for line in level_lines(found))
     pack.close()
     titles = [stem.title for stem in script_stems(compiled, vault)]
     assert "Haze 0 (90 bpm, E minor)" in titles and len(set(titles)) == 7

@@ -1,6 +1,7 @@
 """A few minutes in full: bars as the meter has them, a picture that stays in its frame, names that are told apart."""
 
 import re
+from copy import copy
 from xml.etree import ElementTree
 
 import numpy as np
@@ -95,6 +96,21 @@ def test_the_picture_names_what_sounds_and_stays_in_its_frame(
     for shape in root.iter(f"{SVG}polygon"):
         places = [float(x) for x in re.findall(r"([\d.]+),", shape.attrib["points"])]
         assert min(places) >= LEFT and max(places) <= right
+
+
+def test_bars_are_numbered_by_the_tempo_of_their_section(
+    score: Score, stems: list[SimStem], played: tuple[Passage, Rows]
+) -> None:
+    """The same events, drawn as of sections at half the tempo, have half as many bars."""
+    slower = copy(score)
+    slower.sections = [copy(section) for section in score.sections]
+    for section in slower.sections:
+        section.tempo_mbpm = score.tempo_mbpm // 2
+    bars = []
+    for one in (score, slower):
+        picture = passage_svg(one, stems, played[0], np.full(50, -21.0), Marks([], [], []), "a", 43_200)
+        bars.append(picture.count('stroke-opacity=".3"'))
+    assert bars[1] > 10 and abs(bars[0] - 2 * bars[1]) <= 2 * len(played[0].sections)
 
 
 @given(st.lists(st.text("abc …#1", min_size=1, max_size=30), min_size=1, max_size=40), st.integers(1, 40))

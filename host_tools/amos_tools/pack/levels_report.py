@@ -1,5 +1,6 @@
 """What a build did to the levels of its stems, in words and as data."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from amos_tools.pack.build import PackSummary
@@ -20,9 +21,10 @@ def level_lines(summary: PackSummary) -> list[str]:
     if working.limited_mlu >= LIMITED_MLU_MIN:
         lines[0] += f"; the player's limiter takes {working.limited_mlu / 1000:.1f} LU"
     if summary.amplified:
-        most = max(level.gain_mdb for _stem, level in summary.amplified) / 1000
-        lines.append(f"{len(summary.amplified)} stems amplified, by up to {most:.1f} dB")
-    limited = [(stem, level.limited_mdb) for stem, level in summary.limited]
+        amplified = _each_once((stem, level.gain_mdb) for stem, level in summary.amplified)
+        most = max(mdb for _stem, mdb in amplified) / 1000
+        lines.append(f"{len(amplified)} stems amplified, by up to {most:.1f} dB")
+    limited = _each_once((stem, level.limited_mdb) for stem, level in summary.limited)
     if limited:
         lines.append(f"peaks limited in {len(limited)}: {_named(limited)}")
     return lines
@@ -30,9 +32,10 @@ def level_lines(summary: PackSummary) -> list[str]:
 
 def level_warnings(summary: PackSummary) -> list[str]:
     """A sentence for stems that are limited strongly, for those that stay below the others, and for a missed target."""
-    strong = [(stem, level.limited_mdb) for stem, level in summary.limited if level.limited_mdb > STRONGLY_LIMITED_MDB]
+    limited = _each_once((stem, level.limited_mdb) for stem, level in summary.limited)
+    strong = [(stem, mdb) for stem, mdb in limited if mdb > STRONGLY_LIMITED_MDB]
     warnings = [_strongly_limited(strong)] if strong else []
-    short = [(stem, level.short_mdb) for stem, level in summary.short]
+    short = _each_once((stem, level.short_mdb) for stem, level in summary.short)
     if short:
         warnings.append(
             f"StemsBelow: expected stems at {summary.working.mlufs / 1000:.1f} LUFS, found peaks or noise that keep "
@@ -63,7 +66,7 @@ def _missed(summary: PackSummary) -> str | None:
     )
     if working.limited_mlu < LIMITED_MLU_MIN:
         return text
-    peaks = [(stem, level.crest_mdb) for stem, level in summary.heard]
+    peaks = _each_once((stem, level.crest_mdb) for stem, level in summary.heard)
     return (
         f"{text}: the player's limiter takes {working.limited_mlu / 1000:.1f} LU, "
         f"for peaks that stand far above the loudness of their stems: {_named(peaks)}"
@@ -74,6 +77,15 @@ def level_facts(stem: StemFacts, level: Lifted) -> dict[str, Any]:
     """For JSON."""
     facts = {name: getattr(level, name) for name in ("gain_mdb", "limited_mdb", "short_mdb")}
     return {"stem": stem.stem_id.hex(), "title": stem.title} | facts
+
+
+def _each_once(rows: Iterable[tuple[StemFacts, int]]) -> list[tuple[StemFacts, int]]:
+    """Each stem with the most decibels of its variants."""
+    most: dict[bytes, tuple[StemFacts, int]] = {}
+    for stem, mdb in rows:
+        if stem.stem_id not in most or mdb > most[stem.stem_id][1]:
+            most[stem.stem_id] = stem, mdb
+    return list(most.values())
 
 
 def _named(stems: list[tuple[StemFacts, int]]) -> str:
