@@ -10,7 +10,10 @@ import pytest
 from amos_tools import package_data
 from amos_tools.boards import board_names, load_board
 
-UNITS = ["amos-player@.service", "amos-courier.service", "amos-ledger.service", "amos-ledger-watch.service"]
+UNITS = [
+    *("amos-player@.service", "amos-courier.service", "amos-ledger.service", "amos-ledger-watch.service"),
+    "amos-pages.service",
+]
 STICK_UNITS = ["amos-stick.service", "run-amosstick.mount"]
 EXPOSURE_MAX = 2.0
 TARGETS = ["sysinit", "basic", "shutdown", "multi-user", "network-online", "sound", "local-fs"]

@@ -49,7 +49,8 @@ class PagesWorld:
 
     def __enter__(self) -> "PagesWorld":
         serving = serving_pages("127.0.0.1:0", ["ledger.local"], self.ledger.folder, self.state, None, self.said.append)
-        self.url = f"http://127.0.0.1:{self._open.enter_context(serving)}"
+        self.served = self._open.enter_context(serving)
+        self.url = f"http://127.0.0.1:{self.served.port}"
         return self
 
     def __exit__(self, *_: object) -> None:

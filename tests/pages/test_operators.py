@@ -3,14 +3,19 @@
 import csv
 import io
 import json
+import os
 import re
+import socket
+import subprocess
+import sys
+import threading
 import time
 import urllib.parse
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pages_world import BAR, HELD, PagesWorld, looked_again, rows_of
 from patience import wait_until
@@ -21,7 +26,7 @@ from amos_ledger.folder import Folder
 from amos_ledger.watch.alerts import Alert, Alerts
 from amos_ledger.watch.state_file import write_state
 from amos_tools.cli import app
-from amos_tools.pages import frame, looking
+from amos_tools.pages import frame, looking, serve
 from amos_tools.pages.door import MAY
 from amos_tools.pages.looking import Looked, Looking
 from amos_tools.pages.readings import read_now
@@ -199,6 +204,7 @@ TEXTS = st.text(max_size=60)
     query=QUERIES,
     fields=st.none() | st.dictionaries(st.sampled_from(["secret", "name", "role", "take_away", "code"]), TEXTS),
 )
+@example(path="/fleet/", more="", query={}, fields={})  # as a folder, which none is
 def test_no_address_and_no_form_breaks_a_page(
     everybody: list[NoScript], path: str, more: str, query: dict[str, str], fields: dict[str, str] | None
 ) -> None:
@@ -306,6 +312,38 @@ def test_the_looking_goes_on_by_itself(pages: PagesWorld, monkeypatch: pytest.Mo
     first = found.looked.unix_s
     wait_until(lambda: found.looked.unix_s > first, "a second look")
     found.end()
+
+
+def test_pages_that_hang_say_so_to_whoever_watches_them(pages: PagesWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    wait_until(pages.served.alive, "it answers")
+    monkeypatch.setattr(looking, "STALE_S", -1)
+    found = Looking(pages.ledger.folder, pages.state, None, pages.said.append)
+    found.looked = Looked("x", 0.0, rest_s=-1.0)
+    assert not found.turns
+    monkeypatch.undo()
+    found.look()
+    assert found.turns
+    monkeypatch.setattr(serve, "ANSWER_S_MAX", 0.05)
+    go_on = threading.Event()
+    pages.served._loops[0].call_soon_threadsafe(go_on.wait, 60)
+    assert not pages.served.alive(), "the loop stands still"
+    go_on.set()
+    monkeypatch.undo()
+    wait_until(pages.served.alive, "it answers")
+
+
+def test_the_process_tells_its_supervisor_and_ends_when_told(pages: PagesWorld, tmp_path: Path) -> None:
+    heard = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    heard.bind(str(tmp_path / "notify"))
+    heard.settimeout(120)
+    command = [sys.executable, "-m", "amos_tools", "pages", "serve", str(pages.path), "--web", "127.0.0.1:0"]
+    environment = {**os.environ, "NOTIFY_SOCKET": str(tmp_path / "notify")}
+    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as process:
+        assert heard.recv(64) == b"READY=1"
+        process.terminate()
+        _out, log = process.communicate(timeout=120)
+    heard.close()
+    assert process.returncode == 0 and "pages at http://127.0.0.1:" in log and "ended" in log
 
 
 def test_who_waits_too_long_for_the_store_is_told(pages: PagesWorld, monkeypatch: pytest.MonkeyPatch) -> None:

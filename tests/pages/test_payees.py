@@ -50,8 +50,8 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
 
 @pytest.fixture(scope="module")
 def url(world: World) -> Iterator[str]:
-    with serving_pages("127.0.0.1:0", [], world.folder, world.path / "watch.json", None, lambda _line: None) as port:
-        yield f"http://127.0.0.1:{port}"
+    with serving_pages("127.0.0.1:0", [], world.folder, world.path / "watch.json", None, lambda _line: None) as pages:
+        yield f"http://127.0.0.1:{pages.port}"
 
 
 def visitor(world: World, url: str, payee: str) -> NoScript:

@@ -34,7 +34,9 @@ def application(folder: Folder, looking: Looking, door: Door, report: Callable[[
         *Operators(frame, looking, report).routes(),
         *Payees(frame, folder).routes(),
     ]
-    return Starlette(routes=routes, exception_handlers={WebRefusal: frame.refused, HTTPException: frame.refused})
+    app = Starlette(routes=routes, exception_handlers={WebRefusal: frame.refused, HTTPException: frame.refused})
+    app.router.redirect_slashes = False
+    return app
 
 
 class _Entrance:

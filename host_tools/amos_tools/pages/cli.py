@@ -11,6 +11,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from amos.edges.notify_host import heartbeat
 from amos_cli.config import Config
 from amos_cli.logs import set_up_logging
 from amos_cli.output import AsJson, UsageError, print_json, refusals
@@ -26,6 +27,9 @@ from amos_web.limits import LINK_MINUTES
 from amos_web.people import ROLES
 
 SWITCH_S = 0.001
+BEAT_S = 10.0
+"""How often a supervisor hears that the pages are served."""
+
 
 app = typer.Typer(help="Pages of a ledger, for its operators and payees.", no_args_is_help=True)
 
@@ -63,9 +67,13 @@ def serve(
             signal.signal(number, lambda *_: stop.set())
         # Whoever asks while the fleet is looked at takes turns with that; five milliseconds each would add up.
         sys.setswitchinterval(SWITCH_S)
-        with serving_pages(web, web_host or [], Folder(folder), state_of(folder, state), where, report) as port:
-            report(f"pages at http://{web.rpartition(':')[0] or web}:{port}")
-            stop.wait()
+        with serving_pages(web, web_host or [], Folder(folder), state_of(folder, state), where, report) as pages:
+            report(f"pages at http://{web.rpartition(':')[0] or web}:{pages.port}")
+            beat = heartbeat()
+            while not stop.is_set():
+                if beat is not None and pages.alive():
+                    beat()
+                stop.wait(BEAT_S)
         report("ended")
 
 

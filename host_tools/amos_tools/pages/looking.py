@@ -55,6 +55,7 @@ class Looking:
         self._hearing = NO_BROKER if broker is None else "the broker was not reached yet"
         self._said = ""
         self.looked = Looked(folder.trust.origin, 0.0)
+        self._turned_s = time.monotonic()
         self._threads = [threading.Thread(target=self._look_on, name="look", daemon=True)]
         if broker is not None:
             self._threads.append(threading.Thread(target=self._hear_on, name="hear", daemon=True))
@@ -71,8 +72,17 @@ class Looking:
         for thread in self._threads:
             thread.join(BROKER_AGAIN_S)
 
+    @property
+    def turns(self) -> bool:
+        """Whether it goes on looking, also where it finds that nothing can be read."""
+        return time.monotonic() - self._turned_s <= max(STALE_S, 3 * self.looked.rest_s)
+
     def look(self) -> None:
         """Once, now."""
+        self._look()
+        self._turned_s = time.monotonic()
+
+    def _look(self) -> None:
         begun_s = time.perf_counter()
         try:
             folder = Folder(self._path)

@@ -1,7 +1,8 @@
 """The pages' server: a process beside the ledger, which reads its store and waits for nobody."""
 
+import asyncio
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from amos_ledger.folder import Folder
@@ -16,6 +17,7 @@ from amos_web.sessions import Sessions
 from amos_web.tokens import session_key
 
 WEB_PORT = 8090
+ANSWER_S_MAX = 5.0
 PEOPLE_NAME = "web-people.json"
 KEY_NAME = "web-session.key"
 
@@ -25,11 +27,25 @@ def people_of(folder: Path) -> People:
     return People(folder / PEOPLE_NAME)
 
 
+class Pages:
+    """`port` is where they are."""
+
+    def __init__(self, looking: Looking, loops: list[asyncio.AbstractEventLoop], port: int) -> None:
+        self._looking, self._loops, self.port = looking, loops, port
+
+    def alive(self) -> bool:
+        """Whether somebody who asks is answered, and the fleet is looked at; waits some seconds for the former."""
+        answered = asyncio.run_coroutine_threadsafe(asyncio.sleep(0), self._loops[0])
+        with suppress(TimeoutError):
+            answered.result(ANSWER_S_MAX)
+        return answered.done() and self._looking.turns
+
+
 @contextmanager
 def serving_pages(
     address: str, hosts: list[str], folder: Folder, state: Path, broker: Broker | None, report: Callable[[str], None]
-) -> Iterator[int]:
-    """Answer at HOST:PORT as long as inside; gives the port. `state` is what the ledger's watch keeps. Raises
+) -> Iterator[Pages]:
+    """Answer at HOST:PORT as long as inside. `state` is what the ledger's watch keeps. Raises
     `WebUnusable`."""
     try:
         host, port = host_and_port(address, WEB_PORT) if not address.endswith(":0") else (address[:-2], 0)
@@ -46,9 +62,10 @@ def serving_pages(
         raise WebUnusable(f"web: {error}") from None
     looking = Looking(folder, state, broker, report)
     app: App = Guard(application(folder, looking, door, report), tuple(hosts))
+    loops: list[asyncio.AbstractEventLoop] = []
     looking.start()
     try:
-        with serving(host, port, app, lambda _loop: None, lambda: None) as bound:
-            yield bound
+        with serving(host, port, app, loops.append, lambda: None) as bound:
+            yield Pages(looking, loops, bound)
     finally:
         looking.end()
