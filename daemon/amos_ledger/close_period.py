@@ -20,10 +20,13 @@ from amos_ledger.listed_period import work_out_listed
 from amos_ledger.pool_segments import PeriodSegments
 from amos_ledger.readings_work import PlayedSums
 from amos_ledger.settlement.accounts import Accounts, Books, Earned
+from amos_ledger.settlement.judging import ByDay
 from amos_ledger.settlement.meter import Watched
-from amos_ledger.settlement.metered_result import ByDay, MeteredResult, MeterTerms, work_out_readings
+from amos_ledger.settlement.metered_result import MeteredResult, MeterTerms, work_out_readings
 from amos_ledger.settlement.money import INCOME_UNITS_MAX, MICRO, decimal
 from amos_ledger.settlement.period_result import PeriodResult
+from amos_ledger.settlement.rights import RightsHistory, said_in
+from amos_ledger.store.entries import usage_in
 from amos_ledger.store.store import Store
 
 SignBy = Callable[[bytes, bytes], bytes]
@@ -309,9 +312,10 @@ def _work_out(
     # The first closing of a period holds all of its play, of whichever pool, against what intake added up.
     whole = terms.pool is not None and terms.readings_of is None
     segments = PeriodSegments(store, terms.period, terms.pool, whole)
-    with PlayedSums() as sums:
-        sequences, beside = segments.sequences(), segments.beside
-        return work_out_readings(terms, segments, sequences, store.manifest, sums, watched, by_day, beside)
+    rights = RightsHistory((since_s, said_in(data), data) for since_s, data in terms.catalogues)
+    with PlayedSums(rights.stem_ids) as sums:
+        read = segments, segments.sequences(), store.manifest, usage_in
+        return work_out_readings(terms, rights, *read, sums, watched, by_day, segments.beside)
 
 
 def _checked(store: Store, drafted: tuple[MeteredResult, bytes]) -> MeteredResult:

@@ -2,15 +2,17 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from itertools import islice
 
 from amos.protocol.closing import COMMUNAL
 from amos.protocol.segment import Usage
 from amos_ledger.settlement.apportionment import SettlementError
+from amos_ledger.settlement.judging import Settled
 from amos_ledger.settlement.membership import Membership, Placing, SequencesOfPool, Sited
-from amos_ledger.settlement.metered_result import Settled
 from amos_ledger.settlement.periods import played_unix_s
 from amos_ledger.settlement.rollup import RollupKey, roll_up
 from amos_ledger.settlement.standing import FAR_DATED, FLAGS
+from amos_ledger.store.entries import READ_AT_ONCE, usage_in
 from amos_ledger.store.period_usage import Accrued
 from amos_ledger.store.store import Store
 
@@ -28,23 +30,31 @@ class PeriodSegments:
         """By ascending leaf."""
         first = self._store.period_usage.first_batch()
         first_batch_s = 0 if first is None else first[1]
-        for item in self._store.period_usage.segments(self._period, FLAGS):
-            if self._chosen is not None and not self._whole and self._chosen.never(item.device_id):
-                continue
-            usage = self._store.log.usage(item.leaf_index)
-            if self._chosen is None or self._is_chosen(self._chosen, item, usage, first_batch_s):
-                yield Settled(item.leaf_index, usage, item.flags, item.received_s)
-            elif self._whole:
-                self._add_beside(item.leaf_index, usage)
+        found = (item for item in self._store.period_usage.segments(self._period, FLAGS) if self._is_read(item))
+        while items := [*islice(found, READ_AT_ONCE)]:
+            entries = self._store.log.chosen([item.leaf_index for item in items])
+            for item, entry in zip(items, entries, strict=True):
+                if self._is_chosen(item, entry, first_batch_s):
+                    yield Settled(item.leaf_index, entry, item.flags, item.received_s)
+                elif self._whole:
+                    self._add_beside(item.leaf_index, usage_in(entry))
 
     def sequences(self) -> Iterator[tuple[bytes, int]]:
         """(device, sequence) of each, by device and number; to be read behind the segments."""
         found = self._store.period_usage.sequences(self._period)
         return found if self._chosen is None else self._chosen.chosen(found)
 
-    def _is_chosen(self, chosen: SequencesOfPool, item: Accrued, usage: Usage, first_batch_s: int) -> bool:
+    def _is_read(self, item: Accrued) -> bool:
+        return self._chosen is None or self._whole or not self._chosen.never(item.device_id)
+
+    def _is_chosen(self, item: Accrued, entry: bytes, first_batch_s: int) -> bool:
+        if self._chosen is None:
+            return True
+        if not self._chosen.placed(item.device_id):
+            return not self._chosen.never(item.device_id)
+        usage = usage_in(entry)
         began_s = _began_s(item, usage, first_batch_s)
-        return chosen.take(usage.device_id, usage.sequence, item.leaf_index, began_s)
+        return self._chosen.take(usage.device_id, usage.sequence, item.leaf_index, began_s)
 
     def _add_beside(self, index: int, usage: Usage) -> None:
         manifest = self._store.manifest(usage.pack)

@@ -1,9 +1,9 @@
 """A segment's rows as parts of meter readings: whose each is, how it stands, why it accrues (SPEC section 12). Pure."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -62,6 +62,42 @@ class DayPlay(NamedTuple):
     standing: int
     day: int
     frames: int
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """A segment that accrues to the period: where it stands in the log, its bytes, what is odd about it, and when it
+    was received; None in front of the log's first batch entry."""
+
+    index: int
+    entry: bytes
+    flags: AbstractSet[str]
+    received_s: int | None
+
+
+class ByDay(Protocol):
+    """Takes what sounded by day and by site, while a period is worked out."""
+
+    def begin(self, stem_ids: npt.NDArray[np.bytes_]) -> None:
+        """Of a period of which nothing was taken, or whose segments are taken from the first one again; `stem_ids` are
+        all that can sound, in order."""
+        ...
+
+    def add(self, index: int, usage: Usage, play: Iterable[DayPlay]) -> None:
+        """What sounded in the segment at that leaf."""
+        ...
+
+    def site(self, device_id: bytes, index: int) -> int:
+        """The number of the site from which the device's segment at that leaf is."""
+        ...
+
+    def kind(self, kind: tuple[int, int, int]) -> int:
+        """The number of (rights, standing, rate in Hz)."""
+        ...
+
+    def add_cells(self, stems: Whole, kinds: Whole, days: Whole, sites: Whole, frames: Whole) -> None:
+        """What sounded of the stems with these numbers, of these kinds and days, and at these sites."""
+        ...
 
 
 class Judge:

@@ -1,7 +1,6 @@
 """The meter readings of a period: cells, and the rows over them, by device and by stem (SPEC section 12). Pure."""
 
-from bisect import bisect_left
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterable
 from dataclasses import dataclass, field
 from itertools import groupby, pairwise
 from math import lcm
@@ -15,8 +14,7 @@ from amos.protocol.record import U63
 from amos_ledger.collecting import not_collecting
 from amos_ledger.settlement.apportionment import SettlementError
 from amos_ledger.settlement.byte_rows import Joined, Octets, Sums, Whole, digests, starts_of
-from amos_ledger.settlement.part_columns import Parts, added, begins_of, parts_of
-from amos_ledger.settlement.played import Row
+from amos_ledger.settlement.part_columns import Parts, added, begins_of
 from amos_ledger.settlement.played import Sums as PlayedByKey
 from amos_ledger.settlement.rights import RightsHistory, Shared
 from amos_ledger.settlement.row_bytes import (
@@ -101,28 +99,14 @@ def meter(
     if ticks_hz > U63:
         raise SettlementError("rates: expected some that have a common multiple below 2^63")
     made, played = StemTableMaker(sums.spill()), dict[bytes, SumRoot]()
-    for rows in _whole_stems(sums.rows()):
-        cells = _cells(parts_of(rows), ticks_hz)
+    for parts in sums.parts():
+        cells = _cells(parts, ticks_hz)
         _add_to_devices(played, cells)
         _add_stems(made, cells, ticks_hz, rights)
         if watched is not None:
             _watch(watched, cells)
     table, leaves = made.table()
     return Meter(ticks_hz, _device_tree(devices, played, watched), SumTree(leaves), table)
-
-
-def _whole_stems(found: Iterable[list[Row]]) -> Iterator[list[Row]]:
-    """The same rows, of which no two parts have the same stem."""
-    held: list[Row] = []
-    for rows in found:
-        held += rows
-        last = held[-1][0][:16]
-        end = bisect_left(held, last, key=lambda row: row[0][:16])
-        if end:
-            yield held[:end]
-            held = held[end:]
-    if held:
-        yield held
 
 
 def _cells(parts: Parts, ticks_hz: int) -> _Cells:

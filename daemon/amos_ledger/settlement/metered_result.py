@@ -2,41 +2,43 @@
 all statements. Pure, but for `Sums`, which the caller brings.
 
 The same inputs give the same bytes, so a closing that is in the log can be worked out again from the log at any time:
-that is how an interrupted settlement is finished, and why settling twice changes nothing. Segments are added up one by
-one and not kept; what is kept grows with stems, devices and payees.
+that is how an interrupted settlement is finished, and why settling twice changes nothing. Segments are added up
+and not kept; what is kept grows with stems, devices and payees.
 """
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from fractions import Fraction
 from hashlib import sha256
 from heapq import merge
-from itertools import groupby
-from typing import Protocol
+from itertools import groupby, islice
 
 import numpy as np
 
 from amos.protocol.closing import COMMUNAL, VERSION, VERSION_FURTHER, VERSION_METERED, Closing
 from amos.protocol.manifest import Manifest
-from amos.protocol.readings import sum_bytes
+from amos.protocol.readings import ACCRUALS, sum_bytes
 from amos.protocol.segment import Usage
 from amos_ledger.collecting import give_back, not_collecting
 from amos_ledger.settlement.accounts import Books, Earned
 from amos_ledger.settlement.apportionment import SettlementError
 from amos_ledger.settlement.core_texts import CoreTexts, facts_of_time
 from amos_ledger.settlement.division import Division
-from amos_ledger.settlement.judging import DayPlay, Judge, Taken
+from amos_ledger.settlement.judging import DAY_S, ByDay, Judge, Settled, Taken, Whole
 from amos_ledger.settlement.meter import Meter, Watched, meter
 from amos_ledger.settlement.metered_statement import Counts, MeteredPool, core, facts
 from amos_ledger.settlement.part_columns import added
+from amos_ledger.settlement.plain_play import PlainPlay
 from amos_ledger.settlement.played import Sums
-from amos_ledger.settlement.rights import RightsHistory, said_in
+from amos_ledger.settlement.rights import RightsHistory
 from amos_ledger.settlement.rollup import RollupKey, digest_of
 from amos_ledger.settlement.standing import OptOutHistory, decode_opt_outs
-from amos_ledger.settlement.statement import accrual
+from amos_ledger.settlement.statement import accrual, accrual_at
 from amos_ledger.settlement.statements_tree import HashedStatements
+
+SEGMENTS_AT_A_TIME = 1024
+"""A megabyte and a half of usual segments, which caches hold; calls of NumPy cost little beside them."""
 
 
 @dataclass(frozen=True)
@@ -75,17 +77,6 @@ class MeterTerms:
         if self.pool is not None:
             return VERSION
         return VERSION_METERED if self.readings_of is None else VERSION_FURTHER
-
-
-@dataclass(frozen=True, slots=True)
-class Settled:
-    """A segment that accrues to the period: where it stands in the log, what it says, what is odd about it, and when it
-    was received; None in front of the log's first batch entry."""
-
-    index: int
-    usage: Usage
-    flags: AbstractSet[str]
-    received_s: int | None
 
 
 class MeteredResult:
@@ -180,23 +171,13 @@ class MeteredResult:
         return self._division.stem_rows(number)
 
 
-class ByDay(Protocol):
-    """Takes what sounded by day, while a period is worked out."""
-
-    def begin(self) -> None:
-        """Of a period of which nothing was taken, or whose segments are taken from the first one again."""
-        ...
-
-    def add(self, index: int, usage: Usage, play: Iterable[DayPlay]) -> None:
-        """What sounded in the segment at that leaf."""
-        ...
-
-
 def work_out_readings(
     terms: MeterTerms,
+    rights: RightsHistory,
     segments: Iterable[Settled],
     devices: Iterable[tuple[bytes, int]],
     manifest_of: Callable[[bytes], Manifest | None],
+    decode: Callable[[bytes], Usage],
     sums: Sums,
     watched: Watched | None = None,
     by_day: ByDay | None = None,
@@ -204,47 +185,89 @@ def work_out_readings(
 ) -> tuple[MeteredResult, bytes]:
     """Settle the period over its segments, by ascending index; the result, and `rollup.digest_of` all that sounded.
 
-    `devices` are (device, sequence) of the same segments, by device and number, read behind them. What is `watched` is
-    kept, and `by_day` is given what sounded; what did `beside` these segments, known when they were read, is in the
-    roll-up as well.
+    `rights` are those of the terms' catalogues. `devices` are (device, sequence) of the same segments, by device and
+    number, read behind them. What is `watched` is kept, and `by_day` is given what sounded; what did `beside` these
+    segments, known when they were read, is in the roll-up as well.
     Raises `SettlementError` for a pack without a manifest or a stem without splits.
     """
-    rights = RightsHistory((since_s, said_in(data), data) for since_s, data in terms.catalogues)
-    judge = Judge(rights, OptOutHistory(map(decode_opt_outs, terms.opt_outs)))
-    counts = Counts()
-    rates_hz: set[int] = set()
-    if by_day is not None:
-        by_day.begin()
-    for index, taken in _each_taken(terms, segments, manifest_of):
-        judged = judge.judged(taken)
-        parts = judged.parts()
-        rates_hz.update({taken.usage.rate_hz} if parts else ())
-        sums.add(parts)
-        counts.add(taken.accrual, taken.flags)
-        if by_day is not None:
-            by_day.add(index, taken.usage, judged.daily())
+    counts, rates_hz = _add_up(terms, rights, segments, manifest_of, decode, sums, by_day)
     readings = meter(sums, devices, rates_hz, rights, watched)
     return MeteredResult(terms, readings, rights, counts), _rollup(readings, beside or {})
 
 
-def _each_taken(
-    terms: MeterTerms, segments: Iterable[Settled], manifest_of: Callable[[bytes], Manifest | None]
-) -> Iterator[tuple[int, Taken]]:
-    """(leaf index, what is to be judged) of each segment."""
-    closings = sorted((index, period) for period, index in terms.closed.items())
-    indexes = [index for index, _period in closings]
-    before = [frozenset(period for _index, period in closings[:count]) for count in range(len(closings) + 1)]
-    for settled in segments:
-        usage = settled.usage
-        manifest = manifest_of(usage.pack)
-        if manifest is None:
-            place = f"entry {settled.index}"
-            raise SettlementError(f"{place}: expected the manifest of its pack {usage.pack.hex()}, found none")
-        closed_before = before[bisect_left(indexes, settled.index)]
-        why = accrual(usage, terms.period, closed_before, settled.flags)
-        undated_s = terms.first_batch_s if settled.received_s is None else settled.received_s
-        revoked = settled.index > terms.revoked.get(usage.device_id, settled.index)
-        yield settled.index, Taken(usage, manifest, settled.flags, why, settled.received_s, undated_s, revoked)
+def _add_up(
+    terms: MeterTerms,
+    rights: RightsHistory,
+    segments: Iterable[Settled],
+    manifest_of: Callable[[bytes], Manifest | None],
+    decode: Callable[[bytes], Usage],
+    sums: Sums,
+    by_day: ByDay | None,
+) -> tuple[Counts, set[int]]:
+    """Give `sums` and `by_day` what the segments played. How many segments, and the rates of all that sounded."""
+    opt_outs, closed = OptOutHistory(map(decode_opt_outs, terms.opt_outs)), _ClosedBefore(terms)
+    judge, counts, rates_hz = Judge(rights, opt_outs), Counts(), set[int]()
+    if by_day is not None:
+        by_day.begin(rights.stem_ids)
+    plain = PlainPlay(rights, opt_outs, manifest_of, closed.accruals_of_plain, sums, by_day)
+    rest = iter(segments)
+    while batch := [*islice(rest, SEGMENTS_AT_A_TIME)]:
+        for settled in plain.take(batch):
+            taken = _taken(terms, settled, decode(settled.entry), manifest_of, closed)
+            judged = judge.judged(taken)
+            parts = judged.parts()
+            rates_hz.update({taken.usage.rate_hz} if parts else ())
+            sums.add(parts)
+            counts.add(taken.accrual, taken.flags)
+            if by_day is not None:
+                by_day.add(settled.index, taken.usage, judged.daily())
+    plain.give()
+    for accrual_number, segments_of_it in plain.accruals.items():
+        counts.add_plain(ACCRUALS[accrual_number], segments_of_it)
+    return counts, rates_hz | plain.rates_hz
+
+
+class _ClosedBefore:
+    """Why segments accrue to the period, by the closings in front of each."""
+
+    def __init__(self, terms: MeterTerms) -> None:
+        closings = sorted((index, period) for period, index in terms.closed.items())
+        self._period = terms.period
+        self._indexes = [index for index, _period in closings]
+        self._before = [frozenset(period for _index, period in closings[:count]) for count in range(len(closings) + 1)]
+
+    def at(self, index: int) -> frozenset[str]:
+        """The periods that are closed in front of that leaf."""
+        return self._before[bisect_left(self._indexes, index)]
+
+    def accruals_of_plain(self, indexes: Whole, began_s: Whole) -> Whole:
+        """The numbers of the reasons for which segments accrue that began in these seconds, and about which nothing is
+        odd. A period is of whole days."""
+        days, closings = began_s // DAY_S, np.searchsorted(self._indexes, indexes)
+        kinds, which = np.unique(days * len(self._before) + closings, return_inverse=True)
+        found = []
+        for day, count in zip(*(part.tolist() for part in np.divmod(kinds, len(self._before))), strict=True):
+            why = accrual_at(day * DAY_S, self._period, self._before[count], frozenset())
+            found.append(ACCRUALS.index(why))
+        return np.array(found, np.int64)[which]
+
+
+def _taken(
+    terms: MeterTerms,
+    settled: Settled,
+    usage: Usage,
+    manifest_of: Callable[[bytes], Manifest | None],
+    closed: _ClosedBefore,
+) -> Taken:
+    """What is to be judged of a segment."""
+    manifest = manifest_of(usage.pack)
+    if manifest is None:
+        place = f"entry {settled.index}"
+        raise SettlementError(f"{place}: expected the manifest of its pack {usage.pack.hex()}, found none")
+    why = accrual(usage, terms.period, closed.at(settled.index), settled.flags)
+    undated_s = terms.first_batch_s if settled.received_s is None else settled.received_s
+    revoked = settled.index > terms.revoked.get(usage.device_id, settled.index)
+    return Taken(usage, manifest, settled.flags, why, settled.received_s, undated_s, revoked)
 
 
 def _rollup(readings: Meter, beside: Mapping[RollupKey, int]) -> bytes:

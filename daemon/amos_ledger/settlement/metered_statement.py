@@ -52,6 +52,11 @@ class Counts:
         self.accruals[accrual] += 1
         self.flags.update(flags)
 
+    def add_plain(self, accrual: str, segments: int) -> None:
+        """More of them about which nothing is odd."""
+        self.segments += segments
+        self.accruals[accrual] += segments
+
 
 @dataclass(frozen=True)
 class MeteredPool:

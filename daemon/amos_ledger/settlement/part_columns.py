@@ -1,6 +1,6 @@
 """Parts of cells or of stem rows, by column: what a period's readings are made of, thousands at a time. Pure."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 from functools import reduce
 
@@ -10,7 +10,6 @@ from amos.protocol.readings import EARNING
 from amos.protocol.record import U63, UNIX_S_MAX
 from amos_ledger.settlement.apportionment import SettlementError
 from amos_ledger.settlement.byte_rows import Octets, Sums, Whole
-from amos_ledger.settlement.played import KEY_BYTES, Row
 
 NEVER = -1
 """The second of what is not dated."""
@@ -73,18 +72,6 @@ class Parts:
 
 
 INTEGERS = tuple(column.name for column in fields(Parts))[2:]
-
-
-def parts_of(rows: Sequence[Row]) -> Parts:
-    """Of what was added up by key."""
-    keys, *amounts = zip(*rows, strict=True)
-    octets = np.frombuffer(b"".join(keys), np.uint8).reshape(-1, KEY_BYTES)
-    rights = np.ascontiguousarray(octets[:, 32:40]).view(">u8").ravel().astype(np.int64)
-    rate_hz = np.ascontiguousarray(octets[:, 43:47]).view(">u4").ravel().astype(np.int64)
-    standing, accrual, tier = (octets[:, at].astype(np.int64) for at in range(40, 43))
-    frames, plays, first_s, last_s = (np.fromiter(column, np.int64, len(rows)) for column in amounts)
-    kinds = rights, standing, accrual, tier, rate_hz
-    return Parts(octets[:, :_ID], octets[:, _ID : 2 * _ID], *kinds, frames, plays, first_s, last_s)
 
 
 def added(parts: Parts, rows: Whole) -> tuple[Parts, Whole]:

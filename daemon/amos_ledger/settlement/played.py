@@ -7,11 +7,17 @@ import struct
 from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple, Protocol
 
-_KEY = struct.Struct(">16s16sQBBBI")
-KEY_BYTES = _KEY.size
+import numpy as np
+import numpy.typing as npt
 
-Row = tuple[bytes, int, int, int, int]
-"""Packed key, frames, placements begun, and the first and the last second, -1 for none."""
+from amos_ledger.settlement.part_columns import Parts
+
+_KEY = struct.Struct(">16s16sQBBBI")
+
+Kind = tuple[int, int, int, int, int]
+"""(rights, standing, accrual, tier, rate in Hz): how play counts, whatever stem and device it is of."""
+
+Whole = npt.NDArray[np.int64]
 
 
 class Played(NamedTuple):
@@ -43,9 +49,23 @@ class Key(NamedTuple):
     tier: int
     rate_hz: int
 
+    @classmethod
+    def unpacked(cls, data: bytes) -> "Key":
+        """The key of which these are the bytes."""
+        return cls(*_KEY.unpack(data))
+
     def packed(self) -> bytes:
         """47 bytes that sort as the key does."""
         return _KEY.pack(*self)
+
+
+class Amounts(NamedTuple):
+    """As `Played`, by column, of play that is dated."""
+
+    frames: Whole
+    plays: Whole
+    first_s: Whole
+    last_s: Whole
 
 
 class Spill(Protocol):
@@ -67,8 +87,20 @@ class Sums(Protocol):
         """Add to what there is by these keys."""
         ...
 
-    def rows(self) -> Iterator[list[Row]]:
-        """All of it, by ascending key, some thousands at a time."""
+    def device(self, device_id: bytes) -> int:
+        """The number by which cells name that device."""
+        ...
+
+    def kind(self, kind: Kind) -> int:
+        """The number by which cells name that kind."""
+        ...
+
+    def add_cells(self, stems: Whole, devices: Whole, kinds: Whole, amounts: Amounts) -> None:
+        """As `add`. Stems are named by their numbers among all of the catalogues."""
+        ...
+
+    def parts(self) -> Iterator[Parts]:
+        """All of it, by ascending key, some thousands at a time, and no stem at two times."""
         ...
 
     def spill(self) -> Spill:

@@ -64,11 +64,19 @@ class RightsHistory:
         """How many of the instants are past: within an epoch no splits change."""
         return bisect_right(self.instants, unix_s)
 
+    @property
+    def stem_ids(self) -> npt.NDArray[np.bytes_]:
+        """Of all stems that some catalogue has, in order."""
+        return self._columns.ids
+
+    def numbers(self, stem_ids: Sequence[bytes]) -> Integers:
+        """The place of each among `stem_ids`; -1 of a stem that no catalogue has."""
+        return self._columns.numbers(_octets(stem_ids))
+
     def rights_in(self, stem_ids: Sequence[bytes], epoch: int) -> Integers:
         """The serial under which the splits of each stem that hold in the epoch came into force; -1 of a stem that no
         catalogue has."""
-        ids = np.frombuffer(b"".join(stem_ids), np.uint8).reshape(len(stem_ids), -1)
-        return self._columns.serials_at(ids, self.instants[epoch - 1] if epoch else -1)
+        return self._columns.serials_at(_octets(stem_ids), self.instants[epoch - 1] if epoch else -1)
 
     def shared(self, stem_ids: npt.NDArray[np.uint8], rights: Integers) -> Shared:
         """The splits of each of these stems that came into force with the serial beside it. Raises `LookupError` for
@@ -96,6 +104,10 @@ class RightsHistory:
         """Title, artist and code of each of these stems as the last catalogue that has it tells them, spelled in JSON,
         with an octet of 0 between them."""
         return self._columns.texts(stem_ids)
+
+
+def _octets(stem_ids: Sequence[bytes]) -> npt.NDArray[np.uint8]:
+    return np.frombuffer(b"".join(stem_ids), np.uint8).reshape(len(stem_ids), -1)
 
 
 def decode_catalogue(catalogue: bytes) -> Catalogue:

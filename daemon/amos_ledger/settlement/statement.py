@@ -79,7 +79,11 @@ class Proof:
 
 def accrual(usage: Usage, period: str, closed_before: Container[str], flags: AbstractSet[str]) -> str:
     """Why the segment accrues to `period`, given the periods whose closing stands before it in the log."""
-    played_s = played_unix_s(usage)
+    return accrual_at(played_unix_s(usage), period, closed_before, flags)
+
+
+def accrual_at(played_s: int | None, period: str, closed_before: Container[str], flags: AbstractSet[str]) -> str:
+    """The same of one that began at that second by its player's clock."""
     if played_s is None or FAR_DATED in flags:
         return BY_RECEPTION
     try:

@@ -46,6 +46,11 @@ class Grown:
     hashes: dict[tuple[int, int], bytes]
 
 
+def usage_in(entry: bytes) -> Usage:
+    """What an accepted segment says; its signature was verified when it was taken in."""
+    return decode_usage(parse_segment(entry).payload)
+
+
 class Log:
     """The log of `database`. Other processes append too: between transactions, what was appended last is remembered as
     long as the database says that nobody else has written."""
@@ -263,6 +268,17 @@ class Log:
                 sound = leaf_hash(entry) == hashes.get(index)
                 yield index, bytes(entry) if sound else self._sound(index, bytes(entry))
 
+    def chosen(self, indexes: Sequence[int]) -> list[bytes]:
+        """The entries at these leaves, at most `READ_AT_ONCE`. Raises `EntryDamaged`."""
+        sql = f"SELECT leaf_index, bytes FROM entry WHERE leaf_index IN ({marks(len(indexes))})"
+        found: dict[int, bytes] = dict(self._database.rows(sql, [*indexes]))
+        hashes = self._hashes((0, index) for index in indexes)
+        entries = [bytes(found.get(index, b"")) for index in indexes]
+        for index, entry in zip(indexes, entries, strict=True):
+            if leaf_hash(entry) != hashes.get((0, index)):
+                self._sound(index, entry)
+        return entries
+
     def _leaf_hashes(self, first: int, end: int) -> dict[int, bytes]:
         """Leaf index → stored hash, read at once; without those that are missing."""
         begin, after = (tree.stored_position(0, leaf) for leaf in (first, end))
@@ -286,9 +302,8 @@ class Log:
         return place.index
 
     def usage(self, index: int | Leaf) -> Usage:
-        """What the accepted segment at this leaf says; its signature was verified when it was taken in. Raises
-        `EntryDamaged`."""
-        return decode_usage(parse_segment(self.entry(index)).payload)
+        """What the accepted segment at this leaf says. Raises `EntryDamaged`."""
+        return usage_in(self.entry(index))
 
     def _sound(self, index: int, entry: bytes) -> bytes:
         """Storage that rots must not be published, receipted or settled on: what the tree was grown from is known."""

@@ -41,7 +41,7 @@ def main(stems: int, payees: int) -> None:
     """Make such a period, close it, and print what it took."""
     rights = RightsHistory([(None, Said(1, _works(stems, payees)), b"")])
     device_id = sha256(b"device").digest()[:16]
-    with PlayedSums() as sums:
+    with PlayedSums(rights.stem_ids) as sums:
         for number in range(stems):
             key = Key(_stem_id(number), device_id, 1, 0, 0, 1, RATE_HZ).packed()
             sums.add({key: Played(RATE_HZ * (60 + number % 997), 3, 1_793_923_200, 1_793_923_999)})

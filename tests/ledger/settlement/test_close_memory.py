@@ -6,7 +6,7 @@ from hashlib import sha256
 
 import pytest
 
-from amos_ledger import readings_work
+from amos_ledger import sorted_runs
 from amos_ledger.readings_work import PlayedSums
 from amos_ledger.settlement import core_texts
 from amos_ledger.settlement.meter import meter
@@ -34,7 +34,7 @@ def close(stems: int) -> MeteredResult:
         for number, stem_id in enumerate(ids)
     )
     rights = RightsHistory([(None, Said(1, works), b"")])
-    with PlayedSums() as sums:
+    with PlayedSums(rights.stem_ids) as sums:
         for number, stem_id in enumerate(ids):
             played = Played(RATE_HZ * (60 + number % 997), 3, 1_793_923_200, 1_793_923_999)
             sums.add({Key(stem_id, DEVICE, 1, 0, 0, 1, RATE_HZ).packed(): played})
@@ -55,7 +55,7 @@ def kept_bytes(stems: int) -> int:
 
 
 def test_a_stem_more_takes_less_than_a_kilobyte(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(readings_work, "ROWS_AT_A_TIME", AT_A_TIME)
+    monkeypatch.setattr(sorted_runs, "ROWS_AT_A_TIME", AT_A_TIME)
     monkeypatch.setattr(core_texts, "ENTRIES_AT_A_TIME", AT_A_TIME)
     monkeypatch.setattr(core_texts, "PAYEES_AT_A_TIME", 8)
     kept_bytes(FEW)  # what is made once

@@ -41,7 +41,7 @@ def catalogue(serial: int) -> tuple[int, Said, bytes]:
 @given(st.dictionaries(keys, plays, max_size=30), st.integers(0, 10**18))
 def test_cores_are_spelled_as_they_are(played: dict[Key, Played], income_micro: int) -> None:
     rights = RightsHistory([catalogue(1), catalogue(2)])
-    with PlayedSums() as sums:
+    with PlayedSums(rights.stem_ids) as sums:
         sums.add({key.packed(): found for key, found in played.items()})
         numbered = [(device_id, 1) for device_id in sorted({key.device_id for key in played})]
         readings = meter(sums, numbered, {key.rate_hz for key in played}, rights)

@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 from amos.protocol.readings import Cell, DeviceRow, Part, StemRow, sum_bytes
 from amos.protocol.record import U63, UNIX_S_MAX
 from amos_ledger.settlement.byte_rows import Joined
-from amos_ledger.settlement.part_columns import NEVER, Parts, parts_of
-from amos_ledger.settlement.played import Key
+from amos_ledger.settlement.part_columns import NEVER, Parts
 from amos_ledger.settlement.row_bytes import (
     Heads,
     PartFacts,
@@ -47,10 +46,13 @@ def columns(found: Sequence[Row]) -> tuple[Heads, Parts]:
     for stem_id, device_id, _ticks, of_row in found:
         for part in of_row:
             seconds = (NEVER if unix_s is None else unix_s for unix_s in part[7:])
-            keyed.append((Key(stem_id, device_id, *part[:5]).packed(), *part[5:7], *seconds))
+            keyed.append((stem_id, device_id, *part[:7], *seconds))
     counts = np.array([len(of_row) for _stem, _device, _ticks, of_row in found])
+    stem_ids, device_ids, *numbers = zip(*keyed, strict=True)
+    ids = (np.frombuffer(b"".join(column), np.uint8).reshape(-1, 16) for column in (stem_ids, device_ids))
+    integers = (np.array(column, np.int64) for column in numbers)
     sums = np.array([ticks for _stem, _device, ticks, _parts in found], object)
-    return Heads(counts.cumsum() - counts, counts, sums), parts_of(keyed)
+    return Heads(counts.cumsum() - counts, counts, sums), Parts(*ids, *integers)
 
 
 def cut(joined: Joined) -> list[bytes]:

@@ -1,8 +1,7 @@
-"""Frames of raw segments are those of segments decoded one by one; what is not as expected is left, and said so."""
+"""What raw segments say by column is what they say decoded one by one; what is not as expected is left out."""
 
-import random
 from array import array
-from collections import Counter
+from typing import Any
 
 import pytest
 from hypothesis import example, given, settings
@@ -13,8 +12,7 @@ from amos.protocol.cose import sign as sign_cose
 from amos.protocol.limits import SEGMENT_ROWS_MAX
 from amos.protocol.segment import FLAG_BEGIN, NO_SEED_ROOT, VERSION, VERSION_WITHOUT_OUTPUT, Usage
 from amos_ledger.intake.segment_parse import decode_usage, parse_segment
-from amos_tools.bench import rollup_columns
-from amos_tools.bench.rollup_columns import ENTRIES_MAX, PlayKey, play_of_entries
+from amos_ledger.settlement.segment_columns import NEVER, SegmentColumns, columns_of
 
 U32, U63 = 2**32 - 1, 2**63 - 1
 sizes = st.one_of(st.sampled_from([0, 1, 23, 24, 255, 256, 65_535, 65_536, U32]), st.integers(0, U32))
@@ -54,57 +52,44 @@ def segments(draw: st.DrawFn) -> bytes:
     return bytes(sign_cose(usage.encode(), TYP_USAGE, draw(st.binary(min_size=16, max_size=16)), lambda _: bytes(64)))
 
 
-def plain(entries: list[bytes]) -> Counter[tuple[PlayKey, int]]:
-    """One by one, row by row, by the codec."""
-    found: Counter[tuple[PlayKey, int]] = Counter()
+def plain(entries: list[bytes]) -> list[dict[str, Any]]:
+    """One by one, by the codec."""
+    found = []
     for entry in entries:
         usage = decode_usage(parse_segment(entry).payload)
-        for stem, frames in zip(usage.stems, usage.frames, strict=True):
-            found[(usage.pack, usage.tier, usage.rate_hz), stem] += frames
+        anchors = usage.anchor_unix_ms, usage.anchor_ms
+        said = [usage.device_id, usage.pack, usage.rate_hz, usage.start_ms, usage.clock, *anchors, usage.tier]
+        rows = usage.stems, usage.starts, usage.frames, usage.flags
+        found.append({"said": said, "rows": [[*column] for column in rows]})
     return found
 
 
-def told(entries: list[bytes]) -> Counter[tuple[PlayKey, int]]:
-    play = play_of_entries(entries)
-    assert play.left == []
-    return Counter(
+def told(columns: SegmentColumns) -> list[dict[str, Any]]:
+    ends = columns.counts.cumsum().tolist()
+    ids = ([row.tobytes() for row in column] for column in (columns.device_id, columns.pack))
+    said = zip(*ids, *(column.tolist() for column in columns[3:9]), strict=True)
+    return [
         {
-            (key, stem): value
-            for key, frames in play.frames.items()
-            for stem, value in enumerate(frames.tolist())
-            if value
+            "said": [None if item == NEVER else item for item in of_one],
+            "rows": [column[end - rows : end].tolist() for column in columns[10:]],
         }
-    )
+        for of_one, rows, end in zip(said, columns.counts.tolist(), ends, strict=True)
+    ]
 
 
 @settings(max_examples=60)
 @given(st.lists(segments(), max_size=12))
 @example([])
 def test_it_is_what_the_codec_says(entries: list[bytes]) -> None:
-    assert told(entries) == plain(entries)
-
-
-@settings(max_examples=20)
-@given(st.lists(segments(), min_size=1, max_size=8), st.integers(0, 2**32))
-def test_any_number_in_any_order(entries: list[bytes], seed: int) -> None:
-    many = entries * (2 * ENTRIES_MAX // len(entries) + 1)
-    times = len(many) // len(entries)
-    random.Random(seed).shuffle(many)
-    assert told(many) == Counter({at: frames * times for at, frames in plain(entries).items()})
-
-
-@settings(max_examples=15)
-@given(st.lists(segments(), min_size=2, max_size=8))
-def test_many_kinds_of_large_packs_are_added_in_parts(entries: list[bytes]) -> None:
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(rollup_columns, "_CELLS_MAX", 8)
-        assert told(entries) == plain(entries)
+    columns = columns_of(entries)
+    assert told(columns) == plain(entries)
+    assert columns.at.tolist() == [*range(len(entries))]
 
 
 @settings(max_examples=60)
 @given(st.lists(segments(), min_size=1, max_size=6), st.data())
-def test_what_is_no_segment_is_left_or_harmless(entries: list[bytes], data: st.DataObject) -> None:
-    """Bytes that nobody verified may be counted or left, and never raise or reach into another entry's count."""
+def test_what_is_no_segment_is_left_out_or_harmless(entries: list[bytes], data: st.DataObject) -> None:
+    """Bytes that nobody verified may be read or left out, and never raise or reach into another entry."""
     at = data.draw(st.integers(0, len(entries) - 1))
     broken = data.draw(
         st.one_of(
@@ -115,14 +100,13 @@ def test_what_is_no_segment_is_left_or_harmless(entries: list[bytes], data: st.D
             ),
         )
     )
-    play = play_of_entries([*entries, broken, *entries])
-    assert set(play.left) <= {len(entries)}
-    if play.left:
-        expected = plain(entries * 2)
-        assert told(entries * 2) == expected
-        assert sum(int(frames.sum()) for frames in play.frames.values()) == sum(expected.values())
+    columns = columns_of([*entries, broken, *entries])
+    others = [number for number, index in enumerate(columns.at.tolist()) if index != len(entries)]
+    whole = told(columns)
+    assert [whole[number] for number in others] == plain(entries * 2)
 
 
-def test_other_entries_of_a_log_are_left() -> None:
-    play = play_of_entries([b"", b"amos-batch\n", bytes(2000)])
-    assert play.left == [0, 1, 2] and not play.frames
+@pytest.mark.parametrize("others", [[b"", b"amos-batch\n", bytes(2000)], [b""]])
+def test_other_entries_of_a_log_are_left_out(others: list[bytes]) -> None:
+    columns = columns_of(others)
+    assert not len(columns.at) and not len(columns.stems) and not len(columns.device_id)
