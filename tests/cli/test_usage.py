@@ -52,6 +52,7 @@ MADE_OR_AWAITED = {
     ("pool settle", "--out"),
     ("pool show", "--csv"),
     ("pool show", "--html"),
+    ("pool show", "--tlog-proof"),
     ("verify", "--page"),
     ("pool simulate", "--out"),
     ("key", "FILE"),

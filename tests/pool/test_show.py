@@ -3,14 +3,17 @@
 import csv
 import io
 import json
+from base64 import b64decode
 from collections.abc import Iterator
 from fractions import Fraction
+from hashlib import sha256
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
 import pytest
+from go_log import GoLog
 from settled_world import World
 from statement_bytes import statement_bytes
 from typer.testing import CliRunner, Result
@@ -53,6 +56,19 @@ def test_tables_have_every_line_and_balance(settled: World) -> None:
 def test_late_and_undated_play_says_why(settled: World) -> None:
     assert "dated by its arrival" in show(settled.statement("ann")).output
     assert "of an earlier month" in show(settled.statement("bob", "2026-12")).output
+
+
+def test_another_client_of_logs_finds_the_closing_in_its_proof(settled: World, go_log: GoLog, tmp_path: Path) -> None:
+    out = tmp_path / "ann.tlog-proof"
+    done = show(settled.statement("ann"), "--tlog-proof", out)
+    assert done.exit_code == 0, done.output
+    closing = json.loads(statement_bytes(settled.statement("ann")))["proof"]["closing"]
+    found = go_log.proven(settled.folder, out.read_bytes())
+    assert found["index"] == closing["index"]
+    assert b64decode(found["sha256"]) == sha256(b64decode(closing["entry"])).digest()
+    assert show(settled.statement("bob"), "--tlog-proof", out).exit_code == 0
+    out.write_text("mine")
+    assert show(settled.statement("bob"), "--tlog-proof", out).exit_code == Exit.FINDING
 
 
 def test_csv_has_the_figures_of_the_statement(settled: World, tmp_path: Path) -> None:

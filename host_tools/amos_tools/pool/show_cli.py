@@ -20,9 +20,11 @@ from amos_tools.pool.read_core import OTHER_FIELDS, NotAStatement, other_fields,
 from amos_tools.pool.statement_csv import DAYS, LINES, UNPAID, VENUES, days_csv, lines_csv, unpaid_csv, venues_csv
 from amos_tools.pool.statement_days import WORDS, Detail, left_out
 from amos_tools.pool.statement_html import is_statement_page, statement_page
+from amos_tools.pool.statement_proof import closing_proof
 from amos_tools.pool.statement_tables import statement_tables
 from amos_tools.pool.statement_told import FORMATS, Core
 from amos_tools.pool.tables import statement_notes, statement_table, unpaid_notes
+from amos_tools.verify.proof import FORMAT
 
 APPEAL_BYTES_MAX = 4096
 
@@ -45,6 +47,10 @@ def show(
     html: Annotated[
         Path | None, typer.Option("--html", metavar="FILE", help="Write one page to read and to print.")
     ] = None,
+    tlog_proof: Annotated[
+        Path | None,
+        typer.Option("--tlog-proof", metavar="FILE", help="Write the proof of its closing (c2sp.org/tlog-proof)."),
+    ] = None,
     appeal: Annotated[
         Path | None, file_option(help="Text of the operator: how to appeal; shown with the statement.")
     ] = None,
@@ -61,6 +67,8 @@ def show(
             detail = read_detail_of(statement)
             tables, notes = _tables(core, detail, how)
             outputs = _outputs(core, detail, csv, html, how)
+            if tlog_proof is not None:
+                outputs[tlog_proof] = closing_proof(statement), begins_with(FORMAT.encode())
         except OTHER_FIELDS:
             raise other_fields(statement) from None
         if csv is not None:
