@@ -18,8 +18,9 @@ from amos.protocol.licence_pool import OPEN, PLACE, LicencePool, PlacedSite, sig
 from amos.protocol.transfer import Transfer, sign_transfer
 from amos_ledger import close_period
 from amos_ledger.errors import PeriodClosed, PoolRefused
+from amos_ledger.readings_work import PlayedSums
 from amos_ledger.registry import enrol, publish
-from amos_ledger.settlement import division, judging
+from amos_ledger.settlement import division
 from amos_ledger.settlement.membership import Membership, SequencesOfPool
 from amos_ledger.transferring import Order, transfer
 from amos_tools.verify.audit import Audit
@@ -85,12 +86,12 @@ def a_number_of_the_other_pool(patch: Patch) -> None:
 
 
 def a_frame_more(patch: Patch) -> None:
-    parts = judging.Judged.parts
+    add_cells = PlayedSums.add_cells
 
-    def lying(self: Any) -> Any:
-        return {key: played._replace(frames=played.frames + 1) for key, played in parts(self).items()}
+    def lying(self: Any, stems: Any, devices: Any, kinds: Any, amounts: Any) -> None:
+        add_cells(self, stems, devices, kinds, amounts._replace(frames=amounts.frames + 1))
 
-    patch.setattr(judging.Judged, "parts", lying)
+    patch.setattr(PlayedSums, "add_cells", lying)
     patch.setattr(close_period, "_checked", lambda _store, drafted: drafted[0])
 
 

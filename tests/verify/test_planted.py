@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from one_by_one import judged_one_by_one
 from settled_world import World
 from statement_bytes import statement_bytes
 
@@ -56,6 +57,7 @@ def frames_by(patch: Patch, change: Callable[[bytes, bytes, int], int]) -> None:
                 found[packed] = played._replace(frames=played.frames + more)
         return found
 
+    judged_one_by_one(patch)
     patch.setattr(judging.Judged, "parts", lying)
     patch.setattr(metered_result, "_rollup", lambda *_sums: _Everything())
 
@@ -159,15 +161,18 @@ def a_title_changed(patch: Patch) -> None:
 
 
 def a_count_changed(patch: Patch) -> None:
+    judged_one_by_one(patch)
     add = Counts.add
     patch.setattr(Counts, "add", lambda self, accrual, _flags: add(self, accrual, frozenset({"undated"})))
 
 
 def an_accrual_changed(patch: Patch) -> None:
+    judged_one_by_one(patch)
     patch.setattr(metered_result, "accrual", lambda *_words: "late")
 
 
 def a_standing_changed(patch: Patch) -> None:
+    judged_one_by_one(patch)
     standings = judging.Judge._standings
     patch.setattr(judging.Judge, "_standings", lambda self, taken, rows: standings(self, taken, rows) + 1)
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from one_by_one import judged_one_by_one
 from settled_world import OPERATOR, PUBLISHER, SPLITS, STEMS, Player, World, catalogue_bytes, manifest_bytes, signer
 from statement_bytes import statement_bytes
 from typer.testing import CliRunner
@@ -214,6 +215,7 @@ def test_play_dated_before_the_enrolment_accrues_to_its_period(world: World, noo
 def test_a_ledger_that_pays_what_earns_nothing_is_found(world: World, noon: int, monkeypatch: Any) -> None:
     withdraw(world, 1, noon, STEMS[0])
     sent(world, 0, noon + 999, [(0, SECOND), (1, SECOND)], noon + 100)
+    judged_one_by_one(monkeypatch)
     monkeypatch.setattr(judging.Judge, "_standings", lambda _self, _taken, rows: np.zeros(len(rows.stems), int))
     settle_period(world.folder, *NOVEMBER)
     with pytest.raises(Difference):

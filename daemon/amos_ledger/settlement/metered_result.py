@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from hashlib import sha256
 from heapq import merge
-from itertools import groupby, islice
+from itertools import groupby
 
 import numpy as np
 
@@ -38,7 +38,8 @@ from amos_ledger.settlement.statement import accrual, accrual_at
 from amos_ledger.settlement.statements_tree import HashedStatements
 
 SEGMENTS_AT_A_TIME = 1024
-"""A megabyte and a half of usual segments, which caches hold; calls of NumPy cost little beside them."""
+BYTES_AT_A_TIME = 2 << 20
+"""Of their entries: caches hold as much, and calls of NumPy cost little beside it."""
 
 
 @dataclass(frozen=True)
@@ -210,8 +211,7 @@ def _add_up(
     if by_day is not None:
         by_day.begin(rights.stem_ids)
     plain = PlainPlay(rights, opt_outs, manifest_of, closed.accruals_of_plain, sums, by_day)
-    rest = iter(segments)
-    while batch := [*islice(rest, SEGMENTS_AT_A_TIME)]:
+    for batch in _batches(segments):
         for settled in plain.take(batch):
             taken = _taken(terms, settled, decode(settled.entry), manifest_of, closed)
             judged = judge.judged(taken)
@@ -225,6 +225,20 @@ def _add_up(
     for accrual_number, segments_of_it in plain.accruals.items():
         counts.add_plain(ACCRUALS[accrual_number], segments_of_it)
     return counts, rates_hz | plain.rates_hz
+
+
+def _batches(segments: Iterable[Settled]) -> Iterator[list[Settled]]:
+    """So many that as much memory is needed for long ones as for short ones."""
+    batch: list[Settled] = []
+    room = BYTES_AT_A_TIME
+    for segment in segments:
+        batch.append(segment)
+        room -= len(segment.entry)
+        if room <= 0 or len(batch) == SEGMENTS_AT_A_TIME:
+            yield batch
+            batch, room = [], BYTES_AT_A_TIME
+    if batch:
+        yield batch
 
 
 class _ClosedBefore:

@@ -195,9 +195,12 @@ class PlainPlay:
     def _bases_of(self, texts: list[bytes], pieces: _Pieces, first: int) -> list[int]:
         """The first cell of the group of each piece, from that one on; of as many as there is room for."""
         found = [*map(self._bases.get, texts)]
-        bases: list[int] = []
-        for at, (text, base) in enumerate(zip(texts, found, strict=True), first):
-            base = self._bases.get(text) if base is None else base
+        bases: list[int] = [base for base in found if base is not None]
+        if len(bases) == len(texts):  # as in most batches, when the players were met before
+            return bases
+        bases = []
+        for at, text in enumerate(texts, first):
+            base = self._bases.get(text)
             if base is None:
                 size = int(pieces.said[at, 1])
                 if self._used + size > CELLS:

@@ -108,11 +108,11 @@ def _against(title: str, taken: _Taken, sums: Columns, files: "_Rows | None") ->
     name, bound = f"{title}, DuckDB over Parquet that is there / from raw entries, CPU", ("at least", WANTED)
     if files is None:
         return Figure("settle", name, None, "x", bound, "needs the extra `bench`")
-    duck_s, found = files.all(_ALL)
+    duck_s, found = files.sums(_ALL)
     order = np.lexsort([found[column] for column in _KEY[::-1]])
     if not all(np.array_equal(sums[column], found[column][order]) for column in sums):
         raise RuntimeError("roll-up: expected the sums of DuckDB, found others")
-    alone_s, _found = files.all(_ALONE)
+    alone_s, _found = files.sums(_ALONE)
     note = f"DuckDB {duck_s:.2f} s, one thread, {len(order):,} sums; {alone_s:.2f} s by stem, tier and rate alone"
     return Figure("settle", name, duck_s / taken.seconds, "x", bound, note)
 
@@ -287,7 +287,7 @@ class _Rows:
         self._connection.unregister("rows")
         self._files += 1
 
-    def all(self, query: str) -> tuple[float, Columns]:
+    def sums(self, query: str) -> tuple[float, Columns]:
         """CPU seconds of the query over all files, which are in memory since they were written; and what it finds."""
         began = time.process_time()
         found = self._connection.execute(query.format(f"'{self._folder}/*.parquet'")).fetchnumpy()

@@ -162,6 +162,7 @@ def test_whatever_has_to_be_given_away_in_between(cells: int, monkeypatch: pytes
     monkeypatch.setattr(plain_play, "CELLS_AT_A_TIME", 4)
     monkeypatch.setattr(pack_tables, "PLACES_MAX", 12)
     monkeypatch.setattr(metered_result, "SEGMENTS_AT_A_TIME", 7)
+    monkeypatch.setattr(metered_result, "BYTES_AT_A_TIME", 4000)
     for module in (readings_work, detail_work):
         monkeypatch.setattr(module, "KEYS_IN_MEMORY", 5)
     monkeypatch.setattr(sorted_runs, "ROWS_IN_MEMORY", 16)
