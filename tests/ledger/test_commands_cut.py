@@ -1,14 +1,15 @@
 """A command that is killed, or whose machine loses power, at any operation on the disk can be given again.
 
-Closing, rulings, publishing and the like are steps of the day in `test_every_operation.py`. Here are the commands that
-make a ledger or make one again: each is cut short at its N-th operation, given again, and then a day is lived on what
-it left, judged by `ledger_check`.
+Closing, rulings, publishing and the like are steps of the day in `test_every_operation.py`. Here are orders of money,
+and the commands that make a ledger or make one again: each is cut short at its N-th operation, given again, and then a
+day is lived on what it left, judged by `ledger_check`.
 """
 
 import random
 import shutil
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ from amos_ledger.heads import Heads
 from amos_ledger.rebuilding import rebuild_folder
 from amos_ledger.recovery import recover
 from amos_ledger.store.store import Store
+from amos_ledger.transferring import Order, Repeated, transfer
 
 SAMPLE = 3
 
@@ -181,7 +183,31 @@ class Forgo(RecoverOverYesterday):
         self.witness.copy().go_on()
 
 
-COMMANDS = (Init, Rebuild, RecoverFromNothing, RecoverOverYesterday, Forgo)
+class Transfers(Command):
+    """Money of each kind of order moves; who does not know whether an order was taken gives it again."""
+
+    ORDERS = (
+        Order("income", "EUR", "income/enterprise", "pool/communal", 5_000_000, "licence", "2026-12"),
+        Order("refund", "EUR", "pool/communal", "income/enterprise", 2_000_000, "too much", "2026-12"),
+        Order("correction", "EUR", "payee/ada", "payee/ben", 10_000, "wrong split", "2026-11"),
+        Order("hold", "EUR", "payee/ada", "held/ada", 30_000, "dispute"),
+        Order("release", "EUR", "held/ada", "payee/ada", 30_000, "settled"),
+        Order("payout", "EUR", "payee/ben", "bank", 40_000, "bank transfer 7"),
+    )
+
+    def run(self) -> None:
+        for order in self.ORDERS:
+            with suppress(Repeated):
+                transfer(Folder(self.path), order)
+
+    def end(self) -> None:
+        with Folder(self.path).open_store() as store:
+            made = [item.amount_micro for _index, item in store.transfers.said(store.size())]
+        assert made == [order.amount_micro for order in self.ORDERS], "each once, in their order"
+        super().end()
+
+
+COMMANDS = (Transfers, Init, Rebuild, RecoverFromNothing, RecoverOverYesterday, Forgo)
 
 
 @pytest.fixture(params=COMMANDS, ids=lambda kind: kind.__name__)
