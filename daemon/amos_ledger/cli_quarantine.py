@@ -18,6 +18,7 @@ from amos_ledger import registry
 from amos_ledger.after_loss import hole_steps
 from amos_ledger.command import LedgerFolder, one_line_errors, utc
 from amos_ledger.folder import Folder
+from amos_ledger.heads import checked_store
 from amos_ledger.records import Evidence, Quarantined, Waiting, verdict_name
 from amos_ledger.rulings import Ruled, rule, ruling_on
 
@@ -93,7 +94,7 @@ def _rule(
     with one_line_errors(folder, as_json, usage=(KeyFileError,)):
         ledger = Folder(folder)
         seed = read_key(key_file)
-        with ledger.open_store() as store:
+        with checked_store(ledger) as store:
             data = ruling_on(store, device_id_of(device), segments, reason, seed, time.time)
             ruled = rule(ledger, store, data)
             registry.publish(ledger, store)

@@ -14,7 +14,7 @@ by the rotation, which the broker and mirrors keep.
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import IntEnum
 
@@ -156,8 +156,11 @@ def contains(store: Store, head: Checkpoint) -> bool:
 
 
 @contextmanager
-def checked_store(folder: Folder) -> Iterator[Store]:
-    """The store of a ledger that may sign and append. Raises `RolledBack` and what `Folder.open_store` raises."""
+def checked_store(folder: Folder, now: Callable[[], float] = time.time) -> Iterator[Store]:
+    """The store of a ledger that may sign and append, on a machine whose clock the store's does not contradict: what is
+    done with it is dated by that clock, or decided by it. Raises `RolledBack`, `ClockWrong` and what `Folder.open_store`
+    raises."""
     with folder.open_store() as store:
+        store.chain.anchors.check_clock(int(now() * 1000))
         Heads(folder).check(store)
         yield store

@@ -48,9 +48,9 @@ class Placed:
 def place(folder: Folder, wanted: SitesWanted, seed: bytes, now: Callable[[], float] = time.time) -> Placed:
     """Sign what is wanted with the operator's key of that seed, and log it. Where an entry says the same and still
     holds, nothing is logged. Works while the ledger serves. Raises `PoolRefused`, of which a `PlacedAlready` says that
-    the sites are there by the instant that is named, `StorageFailed`."""
+    the sites are there by the instant that is named, `ClockWrong`, `StorageFailed`."""
     try:
-        with checked_store(folder) as store:
+        with checked_store(folder, now) as store:
             with store.transaction():
                 known = _said_before(store, wanted, int(now()))
                 done = known or _append(folder, store, wanted, _signed(store, wanted, seed, now), int(now()))

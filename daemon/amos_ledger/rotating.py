@@ -68,13 +68,12 @@ def rotate_ledger(
     and none is made while the transition of the last lasts. `at` is told of each step. Raises `RotationRefused`,
     `AlreadyServing`, `ClockWrong`, `RolledBack`, `StorageFailed`.
     """
-    with folder.serving(), checked_store(folder) as store:
+    with folder.serving(), checked_store(folder, now) as store:
         unix_s = int(now())
         if number == len(folder.line.rotations) and number:
             rotation, fresh = folder.line.rotations[-1][1], False
         else:
             _check_next(folder, number, unix_s)
-            store.chain.anchors.check_clock(unix_s * 1000)
             rotation, fresh = _rotate(folder, store, unix_s, transition_s, at), True
         registry.publish(folder, store)
         at("published")

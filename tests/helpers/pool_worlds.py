@@ -3,7 +3,7 @@
 import shutil
 from pathlib import Path
 
-from settled_world import OPERATOR, World, unix_s
+from settled_world import OPERATOR, World, showing, unix_s
 from statement_bytes import statement_bytes
 
 from amos_ledger.folder import Folder
@@ -39,7 +39,8 @@ def copied(world: World, path: Path) -> World:
 
 def put(world: World, action: int, pool: str, *sites: str, at: int, from_s: int | None = None) -> Placed:
     wanted = SitesWanted(action, pool, sites, from_s, "licence 7")
-    return place(world.folder, wanted, OPERATOR, lambda: at)
+    with showing(world.folder, at):
+        return place(world.folder, wanted, OPERATOR, lambda: at)
 
 
 def income(world: World, pool: str, amount: int, period: str = "2025-09", currency: str = "EUR") -> None:

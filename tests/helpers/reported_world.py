@@ -13,6 +13,7 @@ from settled_world import (
     World,
     manifest_bytes,
     play_november,
+    showing,
     signer,
     unix_s,
 )
@@ -79,7 +80,8 @@ def play_harbour(world: World, rows: list[tuple[int, int]], played: int | None, 
     message = Message.of(device_topic("harbour", player.device, USAGE), wrap(player.play(rows, played)))
     ledger = Ledger(world.folder)
     try:
-        assert [reply.answer.verdict for reply in ledger.take([message], received)] == [ACCEPTED]
+        with showing(world.folder, received):
+            assert [reply.answer.verdict for reply in ledger.take([message], received)] == [ACCEPTED]
     finally:
         ledger.close()
 

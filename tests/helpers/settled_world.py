@@ -2,8 +2,10 @@
 
 import hashlib
 import shutil
+import time
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -77,6 +79,21 @@ def catalogue_bytes(serial: int = 1) -> bytes:
     return sign_catalogue(
         Catalogue(version=1, serial=serial, works=works), key_id(public_key(PUBLISHER)), signer(PUBLISHER)
     )
+
+
+@contextmanager
+def showing(folder: Folder, unix_s: int) -> Iterator[None]:
+    """The ledger's clock shows this moment, and then the machine's: whatever that is, commands agree with it."""
+    try:
+        set_clock(folder, unix_s)
+        yield
+    finally:
+        set_clock(folder, int(time.time()))
+
+
+def set_clock(folder: Folder, unix_s: int) -> None:
+    with folder.open_store() as store, store.transaction():
+        store.chain.anchors.accept_clock(unix_s * 1000)
 
 
 @dataclass
@@ -161,7 +178,8 @@ class World:
         topic = device_topic("cafe", self.players[number].device, USAGE)
         ledger = Ledger(self.folder)
         try:
-            return [reply.answer.verdict for reply in ledger.take([Message.of(topic, wrap(segment))], received)]
+            with showing(self.folder, received):
+                return [reply.answer.verdict for reply in ledger.take([Message.of(topic, wrap(segment))], received)]
         finally:
             ledger.close()
             with self.folder.open_store() as store:

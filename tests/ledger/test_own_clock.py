@@ -1,9 +1,12 @@
 """The ledger's own clock decides in which month undated play is paid, so it may not be wrong by days or years."""
 
 import json
+import time
+from pathlib import Path
 from typing import Any
 
 import pytest
+from every_kind import signed_opt_outs
 from typer.testing import CliRunner
 
 from amos.protocol.answer import ACCEPTED, UNAVAILABLE
@@ -53,6 +56,46 @@ def test_one_that_began_without_a_clock_goes_on_when_it_has_one(world: Any) -> N
     device = world.device()
     assert world.ledger.date([Message(device.topic(TIME), bytes(16), bytes(32), 16)], 5000) != [None]
     assert take(world, device, device.seal(), NOON) == ACCEPTED
+
+
+@pytest.mark.parametrize("off_years, said", [(5, "years after"), (-5, "before")])
+def test_no_command_dates_or_decides_by_a_wrong_clock(world: Any, tmp_path: Path, off_years: int, said: str) -> None:
+    """The machine's clock is as wrong as what the ledger has stored says."""
+    device, folder = world.device(), world.path
+    take(world, device, device.seal(), NOON)
+    world.ledger.close()
+    with world.folder.open_store() as store, store.transaction():
+        store.chain.anchors.accept_clock((int(time.time()) - off_years * YEAR_S) * 1000)
+    size, key, file = world.totals().log_size, tmp_path / "operator.key", tmp_path / "file"
+    key.write_bytes(world.operator.seed)
+    key.chmod(0o600)
+    file.write_bytes(world.device(5, enrolled=False).enrolment(world.operator))
+    (tmp_path / "manifest.cose").write_bytes(world.pack.manifest)
+    (tmp_path / "catalogue.cose").write_bytes(world.pack.catalogue)
+    (tmp_path / "opt-outs").write_bytes(signed_opt_outs(world, 1, NOON))
+    by, device_id = ["--operator-key-file", key, "--reason", "x"], device.key.id.hex()
+    settled = ["--currency", "EUR", "--ledger", folder, "--unasked"]
+    commands: list[list[Any]] = [
+        ["pool", "settle", "--period", "2026-11", "--income", "1", *settled],
+        ["pool", "settle", "--period", "2026-11", "--income", "1", "--close-now", *settled],
+        ["pool", "open", "inns", "--site", "harbour", "--ledger", folder, *by],
+        ["pool", "hold", "ada", "--amount", "1", "--currency", "EUR", "--ledger", folder, "--reason", "x"],
+        ["ledger", "enrol", folder, file],
+        ["ledger", "publish", folder, tmp_path],
+        ["ledger", "optouts", folder, tmp_path / "opt-outs"],
+        ["ledger", "revoke", folder, file],
+        ["ledger", "lost", folder, file],
+        ["ledger", "quarantine", "lift", folder, device_id, *by],
+        ["ledger", "rotate-operator", folder, file],
+        ["ledger", "rotate-key", folder],
+    ]
+    for words in commands:
+        done = CliRunner().invoke(app, [str(word) for word in words])
+        found = done.output
+        assert done.exit_code and "ClockWrong: clock: expected from" in found and said in found, (words, found)
+        assert "amos ledger clock" in found
+    assert world.totals().log_size == size
+    assert not (world.folder.public / "opt-outs.cose").exists()
 
 
 def test_an_operator_may_say_that_it_is_right(world: Any) -> None:

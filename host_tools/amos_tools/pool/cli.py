@@ -16,6 +16,7 @@ from amos_ledger.cli_quarantine import device_id_of
 from amos_ledger.closings import statements_in
 from amos_ledger.errors import BrokerUnusable, LedgerError
 from amos_ledger.folder import Folder
+from amos_ledger.heads import checked_store
 from amos_ledger.outside import ask_outside
 from amos_ledger.prove_reading import FORMAT, prove_reading
 from amos_ledger.served_broker import recall
@@ -117,11 +118,7 @@ def settle(
         folder = Folder(ledger)
         if out is not None and out.exists() and not out.is_dir():
             raise OutputRefused(f"{out}: expected a folder or a free name, found a file")
-        running = period >= period_at(int(time.time()))
-        if running and not close_now:
-            _refuse_running(folder, period)
-        if period > period_at(int(time.time())) and not rehearsal:
-            _refuse_to_come(folder, period)
+        running = _is_running(folder, period, close_now, rehearsal)
         if where is None and not heads and not unasked:
             where = recall(folder)
         asked = _ask(folder, heads or [], where)
@@ -181,20 +178,18 @@ def _ask(folder: Folder, mirrors: list[str], broker: Broker | None) -> list[str]
     return [*mirrors, *([f"the broker at {broker.name}"] if broker is not None else [])]
 
 
-def _refuse_running(folder: Folder, period: str) -> None:
-    with folder.open_store() as store:
-        if period not in store.closed_periods():
-            raise PeriodRunning(
-                f"{period}: expected a month that is over; closing is for good, --close-now does it today"
-            )
-
-
-def _refuse_to_come(folder: Folder, period: str) -> None:
-    with folder.open_store() as store:
-        if period not in store.closed_periods():
-            raise PeriodToCome(
-                f"{period}: expected a month that has begun; what is played in it could not count for it"
-            )
+def _is_running(folder: Folder, period: str, close_now: bool, rehearsal: bool) -> bool:
+    """Whether the month is not over, by a clock that can be right. Raises `ClockWrong`, `PeriodRunning`,
+    `PeriodToCome`."""
+    now_s = int(time.time())
+    present = period_at(now_s)
+    with checked_store(folder, lambda: now_s) as store:
+        is_open = period not in store.closed_periods()
+    if is_open and period >= present and not close_now:
+        raise PeriodRunning(f"{period}: expected a month that is over; closing is for good, --close-now does it today")
+    if is_open and period > present and not rehearsal:
+        raise PeriodToCome(f"{period}: expected a month that has begun; what is played in it could not count for it")
+    return period >= present
 
 
 def _make_folder(folder: Folder, out: Path, period: str, currency: str, pool: str) -> None:
