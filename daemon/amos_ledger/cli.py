@@ -80,7 +80,7 @@ def enrol(
         ledger = Folder(folder)
         data = registry.read_enrolment(file)
         with checked_store(ledger) as store:
-            enrolment, fresh = registry.enrol(ledger, store, data)
+            enrolment, fresh = registry.enrol(ledger, store, data, now_s=int(time.time()))
             registry.publish(ledger, store)
     predecessor = enrolment.predecessor.hex() if enrolment.predecessor else None
     if as_json:

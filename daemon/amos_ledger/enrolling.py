@@ -66,9 +66,11 @@ def is_enrolment(message: Message) -> bool:
     return message.topic.rpartition("/")[2] == ENROLMENT
 
 
-def admit(folder: Folder, store: Store, messages: Sequence[Message]) -> list[Admission]:
-    """Put each in force or say why not. Inside the store's transaction; what is refused changes nothing but a count."""
-    admissions = [_admit(folder, store, message) for message in messages]
+def admit(folder: Folder, store: Store, messages: Sequence[Message], received_unix_s: int) -> list[Admission]:
+    """Put each in force or say why not, by the ledger's clock. Inside the store's transaction; what is refused changes
+    nothing but a count. Raises `ClockWrong`."""
+    store.chain.anchors.check_clock(received_unix_s * 1000)
+    admissions = [_admit(folder, store, message, received_unix_s) for message in messages]
     refused = sum(admission.verdict == ENROLMENT_REFUSED for admission in admissions)
     if refused:
         store.count({ENROLMENT_REFUSED: refused})
@@ -93,14 +95,14 @@ def undecided(message: Message) -> Admission:
     return Admission(message.sha256, device_topic(site, device_id, ENROLLED), device_id, ACCEPTED, "")
 
 
-def _admit(folder: Folder, store: Store, message: Message) -> Admission:
+def _admit(folder: Folder, store: Store, message: Message, received_unix_s: int) -> Admission:
     device_id = topic = None
     try:
         site, device_id = _addressed(message)
         topic = device_topic(site, device_id, ENROLLED)
         if message.size > ENROLMENT_BYTES_MAX:
             raise EnrolmentRefused(f"enrolment: expected at most {ENROLMENT_BYTES_MAX} bytes, found {message.size}")
-        _enrolment, fresh = registry.enrol(folder, store, message.payload, (site, device_id))
+        _enrolment, fresh = registry.enrol(folder, store, message.payload, (site, device_id), received_unix_s)
     except (EnrolmentRefused, ProtocolError) as error:
         return Admission(message.sha256, topic, device_id, ENROLMENT_REFUSED, str(error))
     # Looked up here: a later message of the batch may put another enrolment of the device in force.

@@ -158,8 +158,8 @@ def contains(store: Store, head: Checkpoint) -> bool:
 @contextmanager
 def checked_store(folder: Folder, now: Callable[[], float] = time.time) -> Iterator[Store]:
     """The store of a ledger that may sign and append, on a machine whose clock the store's does not contradict: what is
-    done with it is dated by that clock, or decided by it. Raises `RolledBack`, `ClockWrong` and what `Folder.open_store`
-    raises."""
+    done with it is dated by that clock, or decided by it. Raises `RolledBack`, `ClockWrong` and what
+    `Folder.open_store` raises."""
     with folder.open_store() as store:
         store.chain.anchors.check_clock(int(now() * 1000))
         Heads(folder).check(store)

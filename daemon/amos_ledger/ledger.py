@@ -89,7 +89,7 @@ class Ledger:
         enrolments = [message for message in messages if enrolling.is_enrolment(message)]
         if enrolments:  # first, so that play of a device in the same batch is that of a known one
             usage = [message for message in messages if not enrolling.is_enrolment(message)]
-            return self._enrol(enrolments) + (self.take(usage, received_unix_s) if usage else [])
+            return self._enrol(enrolments, received_unix_s) + (self.take(usage, received_unix_s) if usage else [])
         readings = [read(message) for message in messages]
         try:
             outcomes = again(lambda: self._persist(readings, received_unix_s), self.close)
@@ -196,10 +196,10 @@ class Ledger:
             _count(store, outcomes)
         return outcomes
 
-    def _enrol(self, messages: Sequence[Message]) -> list[Reply]:
+    def _enrol(self, messages: Sequence[Message], received_unix_s: int) -> list[Reply]:
         """Admit, publish, answer: an enrolment is in force for the sender when there is a receipt for it."""
         try:
-            admissions = again(lambda: self._admitted(messages), self.close)
+            admissions = again(lambda: self._admitted(messages, received_unix_s), self.close)
             replies = self._answer([])
         except Exception as error:
             self._note(error)
@@ -209,10 +209,10 @@ class Ledger:
             replies.append(Reply(admission.topic, admission.answer(receipt, self.trouble)))
         return self._with_key_before(replies)
 
-    def _admitted(self, messages: Sequence[Message]) -> list[enrolling.Admission]:
+    def _admitted(self, messages: Sequence[Message], received_unix_s: int) -> list[enrolling.Admission]:
         store = self._opened()
         with store.transaction(enrolling.devices_of(messages)):
-            return enrolling.admit(self.folder, store, messages)
+            return enrolling.admit(self.folder, store, messages, received_unix_s)
 
     def _with_key_before(self, replies: list[Reply]) -> list[Reply]:
         """The replies; in a time of transition those with a receipt have one by the key before, too."""

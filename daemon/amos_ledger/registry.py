@@ -25,6 +25,7 @@ from amos_ledger.errors import EnrolmentRefused, LedgerError, PackRefused, Revoc
 from amos_ledger.folder import Folder
 from amos_ledger.operators_word import device_named, open_word
 from amos_ledger.public import Public
+from amos_ledger.store.anchors import CLOCK_BEFORE_MS, PLAUSIBLE_MS
 from amos_ledger.store.chain import Chain
 from amos_ledger.store.failures import DATABASE_ERRORS
 from amos_ledger.store.store import Store
@@ -43,12 +44,18 @@ def publish(folder: Folder, store: Store) -> Checkpoint:
 
 
 def enrol(
-    folder: Folder, store: Store, data: bytes, addressed: tuple[str, bytes] | None = None
+    folder: Folder,
+    store: Store,
+    data: bytes,
+    addressed: tuple[str, bytes] | None = None,
+    now_s: int | None = None,
 ) -> tuple[Enrolment, bool]:
     """(enrolment, whether it was not in force before). The enrolment becomes a leaf of the log.
 
     A later enrolment of the same device takes the place of an earlier one; one with a predecessor retires that device.
-    `addressed` is the (site, device) that it must be for. Raises `EnrolmentRefused`, and has changed nothing then.
+    `addressed` is the (site, device) that it must be for. `now_s` is what the ledger's clock shows, in Unix seconds:
+    what the device is paid for at most is counted from the enrolment's date, so that may not be after it, nor before
+    any clock was right; None: the date is believed. Raises `EnrolmentRefused`, and has changed nothing then.
     """
     with store.transaction(_devices_of_enrolment(data)):
         enrolment = _opened_enrolment(folder, store, data)
@@ -58,6 +65,7 @@ def enrol(
         present = store.chain.enrolment(enrolment.device_id)
         if present is not None and present[1] == data:
             return enrolment, False
+        _check_date(enrolment, now_s)
         if present is not None and present[0] >= enrolment.unix_s:
             raise EnrolmentRefused(f"enrolment.unix_s: expected after {present[0]}, found {enrolment.unix_s}")
         chain, known = store.chain, store.chain.keys(enrolment.device_id)
@@ -70,6 +78,15 @@ def enrol(
         for first_sequence, _key in enrolment.keys[max(len(known), 1) :][:1]:
             judge_again(store, enrolment.device_id, first_sequence)
     return enrolment, True
+
+
+def _check_date(enrolment: Enrolment, now_s: int | None) -> None:
+    first_s, last_s = PLAUSIBLE_MS // 1000, None if now_s is None else now_s + CLOCK_BEFORE_MS // 1000
+    if last_s is not None and not first_s <= enrolment.unix_s <= last_s:
+        raise EnrolmentRefused(
+            f"enrolment.unix_s: expected from {first_s} to {last_s} Unix seconds, found {enrolment.unix_s}; set the"
+            " clock of the machine that signed it, and enrol the device again"
+        )
 
 
 def _devices_of_enrolment(data: bytes) -> set[bytes]:

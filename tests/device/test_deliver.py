@@ -65,7 +65,7 @@ def test_the_ledger_answers_over_the_broker_and_the_same_again_was_so(
     with serving(ledger, broker.port):
         assert over_broker(address, data, enrolment, ledger.public_key, 90).fresh
         assert not over_broker(address, data, enrolment, ledger.public_key, 90).fresh
-        refused, other = an_enrolment(operator, unix_s=7)
+        refused, other = an_enrolment(operator, unix_s=1_600_000_000)
         with pytest.raises(EnrolmentRefusedError, match=r"^enrolment refused: enrolment.unix_s: expected after"):
             over_broker(address, refused, other, ledger.public_key, 90)
         with pytest.raises(DeliveryError, match="not by the ledger whose key is pinned"):

@@ -1,9 +1,12 @@
 """Enrolments over the broker, and a device that takes another's place."""
 
+import time
+from pathlib import Path
 from typing import Any
 
 import pytest
 from databases import only_sqlite
+from typer.testing import CliRunner
 
 from amos.crypto import verify
 from amos.protocol import answer
@@ -15,6 +18,9 @@ from amos_ledger.errors import EnrolmentRefused
 from amos_ledger.intake.reading import Message
 from amos_ledger.ledger import Reply
 from amos_ledger.limits import DETAIL_BYTES_MAX
+from amos_ledger.rebuilding import rebuild_folder
+from amos_ledger.scrub import scrub
+from amos_tools.cli import app
 
 NOON = 1_793_534_400
 SITE = "harbour"
@@ -245,3 +251,43 @@ def test_what_was_played_with_more_voices_counts_after_an_enrolment_with_fewer(w
     assert accepted.verdict == answer.ACCEPTED
     (refused,) = world.take(device, device.seal([(stem, 0, 1000) for stem in range(3)]))
     assert refused.verdict == answer.IMPOSSIBLE
+
+
+@pytest.mark.parametrize("wrong_s", [NOON + 2 * 86_400, 2_100_000_000, 0, 1_500_000_000])
+def test_one_that_a_wrong_clock_dated_is_refused(world: Any, wrong_s: int) -> None:
+    """What the device is paid for at most is counted from there."""
+    device = world.device(enrolled=False)
+    reply = send(world, device, device.enrolment(world.operator, unix_s=wrong_s))
+    assert reply.answer.verdict == answer.ENROLMENT_REFUSED
+    assert "unix_s: expected from 1577836800 to" in (reply.answer.detail or "")
+    assert send(world, device, device.enrolment(world.operator, unix_s=NOON + 80_000)).answer.verdict == answer.ACCEPTED
+
+
+@pytest.mark.parametrize("off_s", [-60 * 365 * 86_400, 2 * 86_400])
+def test_an_operator_is_told_that_a_wrong_clock_dated_it(world: Any, tmp_path: Path, off_s: int) -> None:
+    size = world.totals().log_size
+    (tmp_path / "it").write_bytes(
+        world.device(enrolled=False).enrolment(world.operator, unix_s=max(int(time.time()) + off_s, 1))
+    )
+    done = CliRunner().invoke(app, ["ledger", "enrol", str(world.path), str(tmp_path / "it")])
+    assert done.exit_code and "EnrolmentRefused: enrolment.unix_s: expected from" in done.output
+    assert "set the clock" in done.output and world.totals().log_size == size
+
+
+@pytest.mark.parametrize("wrong_s", [2_100_000_000, 1])
+def test_one_that_a_log_has_already_stays(world: Any, wrong_s: int) -> None:
+    device = world.device(unix_s=wrong_s)
+    again = send(world, device, device.enrolment(world.operator, unix_s=wrong_s))
+    assert again.answer.verdict == answer.DUPLICATE
+    world.ledger.close()
+    rebuild_folder(world.folder, NOON * 1000)
+    assert scrub(world.folder) == []
+
+
+def test_none_is_admitted_while_the_clock_is_wrong(world: Any) -> None:
+    device, late = world.device(), world.device(2, enrolled=False)
+    assert world.take(device, device.seal())[0].verdict == answer.ACCEPTED
+    message = Message.of(device_topic(SITE, late.key.id, ENROLMENT), late.enrolment(world.operator))
+    for wrong_s in (NOON - 2 * 86_400, NOON + 5 * 365 * 86_400):
+        (reply,) = world.ledger.take([message], wrong_s)
+        assert reply.answer.verdict == answer.UNAVAILABLE and "clock: expected from" in (reply.answer.detail or "")

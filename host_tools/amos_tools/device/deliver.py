@@ -52,7 +52,7 @@ def into_folder(folder: Path, data: bytes) -> Delivered:
     try:
         ledger = Folder(folder)
         with checked_store(ledger) as store:
-            _enrolment, fresh = registry.enrol(ledger, store, data)
+            _enrolment, fresh = registry.enrol(ledger, store, data, now_s=int(time.time()))
             registry.publish(ledger, store)
     except EnrolmentRefused as error:
         raise EnrolmentRefusedError(str(error)) from None
