@@ -156,11 +156,11 @@ def contains(store: Store, head: Checkpoint) -> bool:
 
 
 @contextmanager
-def checked_store(folder: Folder, now: Callable[[], float] = time.time) -> Iterator[Store]:
+def checked_store(folder: Folder, now: Callable[[], float] | None = None) -> Iterator[Store]:
     """The store of a ledger that may sign and append, on a machine whose clock the store's does not contradict: what is
     done with it is dated by that clock, or decided by it. Raises `RolledBack`, `ClockWrong` and what
     `Folder.open_store` raises."""
     with folder.open_store() as store:
-        store.chain.anchors.check_clock(int(now() * 1000))
+        store.chain.anchors.check_clock(int((now or time.time)() * 1000))
         Heads(folder).check(store)
         yield store

@@ -6,6 +6,7 @@ import time
 
 import pytest
 import typer
+from settled_world import set_clock
 from statement_bytes import statement_bytes
 from typer.testing import CliRunner, Result
 
@@ -35,6 +36,7 @@ def verifier() -> typer.Typer:
 def past(november, monkeypatch, dates):
     """November is over."""
     monkeypatch.setattr(time, "time", lambda: float(dates(2026, 12, 5)))
+    set_clock(november.folder, dates(2026, 12, 5))
     return november
 
 
@@ -78,6 +80,7 @@ def test_json_of_both(past, verifier, pinned) -> None:
 
 def test_a_running_month_needs_to_be_told(november, monkeypatch, dates) -> None:
     monkeypatch.setattr(time, "time", lambda: float(dates(2026, 11, 22)))
+    set_clock(november.folder, dates(2026, 11, 22))
     words = [*SETTLE, "--period", "2026-11", "--ledger", november.path]
     refused = run(pool, *words)
     assert refused.exit_code == 1
