@@ -1,8 +1,8 @@
 """The ledger's tree head at the broker: shown to couriers, and theirs heard before anything is signed.
 
-On the first connection, in this order: what the broker retains is heard; the ledger shows its own head, unless it knows
-itself behind; couriers that keep a higher one show it. Usage that arrives meanwhile waits, unacknowledged. Each step
-takes `STEP_S`: a head that comes later is heard all the same, and stops the ledger then.
+Before the connection on which usage comes, on one of its own (`head_line.py`), in this order: what the broker retains
+is heard, however long that takes; the ledger shows its own head, unless it knows itself behind; couriers that keep a
+higher one show it within `STEP_S`. A head that comes later is heard all the same, and stops the ledger then.
 """
 
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from amos_ledger.folder import Folder
 from amos_ledger.public import CHECKPOINT
 
 STEP_S = 0.5
-"""Longer than a broker takes for what it retains, and couriers for an answer."""
+"""Longer than couriers take for an answer."""
 
 SHOW_S = 10.0
 """Between two heads shown: each goes to every courier. What was receipted since the last, couriers know by receipts."""
@@ -34,20 +34,20 @@ class HeadExchange:
         self._forgone = forgone
         self._rotations = rotations
         self._told: dict[str, bytes] = {}
-        self._connected_s: float | None = None
+        self._begun_s: float | None = None
         self._shown: tuple[int, bytes] | None = None
         self._shown_s = 0.0
         self.heard = False
         """Whether others had their chance to object; what is signed may be signed from then on."""
 
     def step(self, connection: int, behind: bool, now_s: float) -> None:
-        """Go on; called while connected. `connection` counts the connections so far."""
-        if self._connected_s is None:
-            self._connected_s = now_s
-        since_s = now_s - self._connected_s
-        if since_s >= STEP_S and not behind:
+        """Go on; called while connected, from when the broker has told what it retains. `connection` counts the
+        connections on which usage comes; that before them is taken for the first."""
+        if self._begun_s is None:
+            self._begun_s = now_s
+        if not behind:
             self.show(connection, now_s)
-        self.heard |= since_s >= 2 * STEP_S
+        self.heard |= now_s - self._begun_s >= STEP_S
 
     def show(self, connection: int, now_s: float, last: bool = False) -> None:
         """Retain the published head at the broker, if it is another one than is there; not too often but for the

@@ -23,6 +23,7 @@ from amos.protocol.topics import (
     ROTATIONS,
 )
 from amos_ledger.deliveries import Deliveries, Delivery, read_delivery
+from amos_ledger.head_line import HeadLine
 from amos_ledger.intake.reading import Message
 from amos_mqtt.broker import Broker
 from amos_mqtt.client import MqttClient
@@ -60,6 +61,8 @@ class MqttEdge:
         topics: Sequence[Sequence[str]] = ALONE,
         lasting: bool = True,
     ) -> None:
+        self._broker = broker
+        self._pauses_s = pauses_s
         self._topics = topics
         self.connected = threading.Event()
         self.reached = False
@@ -72,6 +75,10 @@ class MqttEdge:
         self._arrived: deque[Arrival[Message]] = deque()
         self._unsent: deque[tuple[str, bytes, bool]] = deque()
         self._dropped_taken = 0
+
+    def head_line(self) -> HeadLine:
+        """For what the broker retains and couriers object, before this edge starts."""
+        return HeadLine(self._broker, _HEADS, self._report, self._pauses_s)
 
     def start(self) -> None:
         """Begin to connect; returns at once."""

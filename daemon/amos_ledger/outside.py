@@ -3,31 +3,24 @@
 Contract: who is asked and does not answer is an error, since a head that nobody was asked about stops nothing.
 """
 
-import secrets
-import threading
 import time
 from collections.abc import Sequence
 from contextlib import suppress
 
 from amos.protocol.ledger_limits import CHECKPOINT_BYTES_MAX
 from amos.protocol.limits import APPOINTMENT_BYTES_MAX
-from amos.protocol.topics import CHECKPOINT, ROTATIONS, shows_head
+from amos.protocol.topics import CHECKPOINT, ROTATIONS
 from amos_ledger.errors import BrokerUnusable
 from amos_ledger.folder import ROTATION_NAME, Folder
+from amos_ledger.head_line import HeadLine
 from amos_ledger.heads import Heads
 from amos_ledger.public import CHECKPOINT as CHECKPOINT_NAME
 from amos_mqtt.broker import Broker
-from amos_mqtt.client import MqttClient
-from amos_mqtt.happenings import Arrival, Up
-from amos_mqtt.settings import ClientSettings
 from amos_places.errors import NotThere
 from amos_places.named import source_at
 
 REACH_S = 20.0
 """For a connection; a broker of MQTT 3.1.1 is found out within it."""
-
-RETAINED_S = 2.0
-"""For what the broker retains, once connected."""
 
 
 def ask_outside(folder: Folder, mirrors: Sequence[str], broker: Broker | None) -> None:
@@ -51,33 +44,16 @@ def ask_outside(folder: Folder, mirrors: Sequence[str], broker: Broker | None) -
 
 def _retained(broker: Broker) -> list[bytes]:
     """What the broker retains as the ledger's head; nothing when it has none."""
-    woken = threading.Event()
-    settings = ClientSettings(f"amos-heads-{secrets.token_hex(6)}", CHECKPOINT_BYTES_MAX, pauses_s=(1, 2))
-    client: MqttClient[bytes] = MqttClient(broker, settings, _note, woken.set)
-    client.start(_clock_ms())
+    line = HeadLine(broker, (CHECKPOINT, ROTATIONS))
+    line.start()
     end_s = time.monotonic() + REACH_S
-    reached = False
     found: list[bytes] = []
     try:
-        while time.monotonic() < end_s:
-            woken.wait(0.05)
-            woken.clear()
-            for happening in client.poll(_clock_ms()):
-                if isinstance(happening, Up) and not reached:
-                    reached, end_s = True, time.monotonic() + RETAINED_S
-                    client.subscribe([CHECKPOINT, ROTATIONS])
-                elif isinstance(happening, Arrival):
-                    found.append(happening.message)
+        while not line.told:
+            if time.monotonic() >= end_s:
+                wanted = "to be told what it retains" if line.reached else f"one at {broker.name}"
+                raise BrokerUnusable(f"broker: expected {wanted}, found none in {REACH_S:g} s")
+            found += line.poll(0.05)
     finally:
-        client.stop()
-    if not reached:
-        raise BrokerUnusable(f"broker: expected one at {broker.name}, found none in {REACH_S:g} s")
+        line.stop()
     return found
-
-
-def _note(topic: str, payload: bytes) -> bytes | None:
-    return payload if shows_head(topic) and len(payload) <= CHECKPOINT_BYTES_MAX else None
-
-
-def _clock_ms() -> int:
-    return time.monotonic_ns() // 1_000_000

@@ -13,6 +13,7 @@ from amos.protocol import topics
 from amos.protocol.answer import ACCEPTED, FORK, IMPOSSIBLE
 from amos_ledger.gathering import Gathering
 from amos_ledger.head_exchange import HeadExchange
+from amos_ledger.head_line import HeadLine
 from amos_ledger.heads import Standing
 from amos_ledger.intake.reading import Message, asks_time, holds_usage
 from amos_ledger.ledger import Ledger
@@ -27,9 +28,6 @@ from amos_mqtt.happenings import Arrival
 
 TICK_S = 0.4
 """How soon a pack published by another process is noticed, and what workers have taken in."""
-
-FIRST_TICK_S = 5.0
-"""How long answers that an earlier process left over wait for the broker; then the log is published without them."""
 
 POLL_S = 0.2
 """How soon a stop is noticed."""
@@ -59,8 +57,8 @@ class Service:
         self._report = report
         self._stop = stop
         self._opt_out_publisher = OptOutPublisher(ledger.folder, edge.publish)
-        self._exchange = HeadExchange(ledger.folder, edge.publish, ledger.forgone, ledger.rotations_to_tell)
-        self._waiting: list[Arrival[Message]] = []
+        self._head_line: HeadLine | None = None
+        self._exchange = HeadExchange(ledger.folder, self._publish, ledger.forgone, ledger.rotations_to_tell)
         self._gathering: Gathering[Arrival[Message]] = Gathering()
         self._counts: Counter[str] = Counter()
         self._summarised_s = 0.0
@@ -71,11 +69,14 @@ class Service:
         self._delayed: deque[tuple[float, str, bytes]] = deque()
 
     def run(self, idle_s: float | None = None) -> None:
-        """Serve. What earlier processes left undone is done first."""
-        self._edge.start()
-        started_s = busy_s = time.monotonic()
-        ticked_s = 0.0
+        """Serve. What others keep of this ledger's heads is heard first; then what earlier processes left undone is
+        done."""
         try:
+            self._hear_first(idle_s)
+            if not self._exchange.heard:
+                return
+            self._edge.start()
+            busy_s, ticked_s = time.monotonic(), 0.0
             while not self._stop.is_set():
                 batch = self._hear(self._edge.next_batch(BATCH_MESSAGES_MAX - len(self._gathering), POLL_S))
                 now_s = time.monotonic()
@@ -86,9 +87,7 @@ class Service:
                 if batch or self._gathering:
                     busy_s = now_s
                     self._take(batch, now_s)
-                alone = not self._edge.connected.is_set() and now_s - started_s >= FIRST_TICK_S
-                awaited = self._exchange.heard or alone
-                if awaited and now_s - ticked_s >= TICK_S:
+                if now_s - ticked_s >= TICK_S:
                     ticked_s = now_s
                     self._send(self._ledger.tick())
                     if self._edge.connected.is_set():
@@ -104,20 +103,44 @@ class Service:
             self._summarise()
             self._ledger.close()
 
+    def _hear_first(self, idle_s: float | None) -> None:
+        """Until what the broker retains was heard and couriers had their chance to object, on a connection of its own;
+        or until told to stop, or for `idle_s` the broker told nothing."""
+        line = self._head_line = self._edge.head_line()
+        line.start()
+        started_s = time.monotonic()
+        try:
+            while not self._stop.is_set():
+                if not self._judge(line.poll(POLL_S)):
+                    line.ask()
+                now_s = time.monotonic()
+                self._ledger.watch_clock(_now_ms())
+                if line.told:
+                    self._exchange.step(1, self._ledger.behind, now_s)
+                self._say()
+                self._note()
+                if self._exchange.heard or (idle_s is not None and not line.told and now_s - started_s >= idle_s):
+                    return
+        finally:
+            self._head_line = None
+            line.stop()
+
+    def _publish(self, topic: str, payload: bytes, retain: bool) -> bool:
+        return (self._head_line or self._edge).publish(topic, payload, retain)
+
+    def _judge(self, shown: list[bytes]) -> bool:
+        """Hold what was shown against the log; False when the disk kept that from being done."""
+        standings = self._ledger.hear(shown) if shown else []
+        if forged := sum(standing == Standing.FORGED for standing in standings):
+            self._counts["tree heads not signed by this ledger"] += forged
+        return len(standings) == len(shown)
+
     def _hear(self, batch: list[Arrival[Message]]) -> list[Arrival[Message]]:
-        """Take the tree heads out of a batch. What else has arrived so far, or nothing while heads are waited for."""
+        """Take the tree heads out of a batch; the rest of it."""
         shown = [item for item in batch if topics.shows_head(item.message.topic)]
-        if shown:
-            standings = self._ledger.hear([item.message.payload for item in shown])
-            if forged := sum(standing == Standing.FORGED for standing in standings):
-                self._counts["tree heads not signed by this ledger"] += forged
-            for arrival in shown:
-                self._edge.acknowledge(arrival)
-        self._waiting += [item for item in batch if not topics.shows_head(item.message.topic)]
-        if not self._exchange.heard:
-            return []
-        ready, self._waiting = self._waiting, []
-        return ready
+        self._judge([item.message.payload for item in shown])
+        self._acknowledge(shown)
+        return [item for item in batch if not topics.shows_head(item.message.topic)]
 
     def _take(self, batch: list[Arrival[Message]], now_s: float) -> None:
         """Have what is due decided; each message is acknowledged as soon as what came of it is durable."""

@@ -32,6 +32,7 @@ from amos_mqtt.happenings import (
     Denied,
     Down,
     Event,
+    Granted,
     Happening,
     Inbox,
     Opened,
@@ -235,11 +236,13 @@ class MqttClient(Generic[T]):
             self._acknowledged(event, now_ms)
         elif isinstance(event, Subscribed):
             names = self._subscriptions.pop(event.packet_id, [])
+            granted = tuple(name for name, code in zip(names, event.codes, strict=False) if code < _REFUSAL)
             for name, code in zip(names, event.codes, strict=False):
                 if code >= _REFUSAL:
                     self._refused(f"subscribing to {_pattern(name)}", code, now_ms)
                 else:
                     self._say(self._teller.permitted(f"subscribing to {_pattern(name)}", now_ms))
+            self._told.append(Granted(granted))
         elif isinstance(event, Up):
             self._went_up(event, now_ms)
         elif isinstance(event, Down):

@@ -78,11 +78,18 @@ class Subscribed:
 
 
 @dataclass(frozen=True, slots=True)
+class Granted:
+    """The broker delivers what comes under these topics, for which it was asked."""
+
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Opened:
     """There is a line to the broker, on which nothing was said yet."""
 
 
-Happening = Up | Down | Denied | Said | Arrival[T]
+Happening = Up | Down | Denied | Said | Granted | Arrival[T]
 Event = Happening[T] | Acknowledged | Subscribed | Opened
 
 

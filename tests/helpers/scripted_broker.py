@@ -13,7 +13,8 @@ CLOSING_S = 5
 
 
 class Conversation:
-    """One connection of a client, up to its CONNECT, which is of this `level`."""
+    """One connection of a client, up to its CONNECT, which is of this `level`; `for_heads`: a ledger asks on it what is
+    retained, before it takes anything."""
 
     def __init__(self, line: socket.socket, number: int, first: bytes) -> None:
         self.number = number
@@ -21,6 +22,7 @@ class Conversation:
         self._bytes = first
         _kind, body = self.packet()
         self.level = body[6]
+        self.for_heads = b"amos-heads-" in body
 
     def packet(self) -> tuple[int, bytes]:
         """The next packet: kind, with QoS and flags for those of PUBLISH, and body. Raises `EOFError`."""

@@ -37,6 +37,7 @@ from amos_ledger.served_broker import recall, remember
 from amos_ledger.service import Service
 from amos_mqtt.broker import Broker as Address
 from amos_mqtt.broker import Login
+from amos_mqtt.limits import DELIVERED_MAX
 from amos_places.errors import NotThere
 from amos_tools.cli import app as amos
 from amos_tools.demo.broker import free_port
@@ -85,6 +86,12 @@ class Client:
 
     def answers(self, device: Any) -> list[Any]:
         return [decode_answer(payload) for payload in self.of(device.topic(topics.RECEIPT))]
+
+    def is_listened_to(self) -> bool:
+        """Whether the ledger answers; what is published before it subscribes is lost."""
+        stranger = f"amos/1/harbour/{bytes(16).hex()}/"
+        self.client.publish(stranger + topics.USAGE, b"junk", 1)
+        return bool(self.of(stranger + topics.RECEIPT))
 
     def close(self) -> None:
         self.client.disconnect()
@@ -169,6 +176,31 @@ def test_the_broker_keeps_the_head_and_the_ledger_asks_it_before_it_signs(
     assert head_of(world.folder) == (copy / "public" / "checkpoint").read_bytes()
 
 
+def test_nothing_is_signed_before_the_retained_head_came_though_usage_waits_before_it(
+    world: Any, yesterday: Any, serve: Callable[[Folder], Running], client: Client
+) -> None:
+    """The session lasts, and what waits in it is delivered before what is retained."""
+    device, copy, segments = yesterday
+    world.restart()
+    world.take(device, *segments[1:])
+    world.ledger.close()
+    signed = head_of(world.folder)
+    running = serve(world.folder)
+    wait_until(lambda: signed in client.of(topics.CHECKPOINT), "today's head, which the broker retains")
+    running.close()
+    for message in (segments[1], *(b"junk %d" % number for number in range(2 * DELIVERED_MAX))):
+        sent = client.client.publish(device.topic(), wrap(message), 1)
+    sent.wait_for_publish(30)
+
+    running = serve(put_back(world.path, copy))
+    wait_until(lambda: running.ledger.behind, "the ledger to know")
+    running.close()
+    assert head_of(world.folder) == (copy / "public" / "checkpoint").read_bytes()
+    assert not any(answer.receipt for answer in client.answers(device))
+    shown = client.of(topics.CHECKPOINT)
+    assert shown[shown.index(signed) :] == [signed], "no lower head is put over it"
+
+
 def test_a_courier_objects_where_the_broker_forgot(
     world: Any, yesterday: Any, serve: Callable[[Folder], Running], client: Client
 ) -> None:
@@ -229,7 +261,12 @@ def test_what_no_mirror_has_is_given_up_and_comes_from_couriers(
     assert recovered.missing == lost.size - recovered.entries > 0
     with folder.open_store() as store, pytest.raises(RolledBack):
         Heads(folder).check(store)
-    for bad in (word(world, recovered.entries + 1, lost), b"junk", word(world, 1, lost, lost_size=10**7)):
+    for bad in (
+        word(world, recovered.entries + 1, lost),
+        b"junk",
+        word(world, 1, lost, lost_size=10**7),
+        word(world, 1, lost, lost_size=1),
+    ):
         with pytest.raises(ForgoneRefused):
             forgo(folder, bad)
     said = word(world, recovered.entries, lost)
@@ -238,6 +275,7 @@ def test_what_no_mirror_has_is_given_up_and_comes_from_couriers(
 
     running = serve(folder)
     wait_until(lambda: client.of(topics.FORGONE) == [said], "the request to send again")
+    wait_until(client.is_listened_to, "the ledger to take usage", 0.2)
     for segment in (*segments[1:], segments[0]):
         client.client.publish(device.topic(), wrap(segment), 1)
     wait_until(lambda: len(client.answers(device)) == 4, "an answer to each")

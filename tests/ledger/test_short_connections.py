@@ -144,6 +144,18 @@ def test_a_broker_that_is_cut_off_each_half_second(
     assert len(running.lines) <= 12, running.lines
 
 
+def retains_nothing(talk: Conversation) -> None:
+    """What the ledger asks first is answered, and what it shows is taken."""
+    talk.accept()
+    while True:
+        kind, body = talk.packet()
+        if kind == SUBSCRIBE:
+            talk.send(0x90, body[:2] + (b"\0" if talk.level == 5 else b"") + b"\1\1\1\1")
+        elif kind & 0xF0 == PUBLISH:
+            size = int.from_bytes(body[:2], "big")
+            talk.puback(int.from_bytes(body[2 + size : 4 + size], "big"))
+
+
 @pytest.mark.parametrize("level", [5, 4])
 def test_a_broker_that_hangs_up_after_three_messages(
     world: Any, serve: Callable[..., Running], level: int, monkeypatch: pytest.MonkeyPatch
@@ -157,7 +169,9 @@ def test_a_broker_that_hangs_up_after_three_messages(
     counts: list[int] = []
 
     def script(talk: Conversation) -> None:
-        talk.accept(resumed=talk.number > 1)
+        if talk.for_heads:
+            return retains_nothing(talk)
+        talk.accept(resumed=bool(counts))
         while True:
             kind, body = talk.packet()
             if kind == SUBSCRIBE:
@@ -175,7 +189,7 @@ def test_a_broker_that_hangs_up_after_three_messages(
                 number = int.from_bytes(body[:2], "big") - 1
                 open_.discard(number)
                 # Of the first time it hears nothing: it was gone by then.
-                if talk.number % 2 == 0:
+                if len(counts) % 2 == 0:
                     acknowledged.add(number)
             elif kind & 0xF0 == PUBLISH:
                 size = int.from_bytes(body[:2], "big")
