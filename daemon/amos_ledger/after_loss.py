@@ -9,15 +9,18 @@ from amos_ledger.records import Waiting
 
 
 def next_steps(folder: Path, size: int, ahead: Checkpoint) -> list[str]:
-    """For a log of `size` entries that lacks the tree `ahead`."""
+    """For a log of `size` entries that lacks the tree `ahead`. A log that is as long has gone on since it was put back,
+    and where is nowhere written: an N that is too high would lose play, so the operator says it."""
+    kept = str(size) if size < ahead.size else "N"
+    why = "where it" if size < ahead.size else "it"
     return [
         f"  what a mirror has comes back with: amos ledger recover {folder} --from FOLDER|URL",
         "  what no mirror has is given up by the operator, and couriers send again what they returned of it:",
-        f"    amos device forgo --kept-size {size} --lost-size {ahead.size} --lost-root {ahead.root.hex()}"
+        f"    amos device forgo --kept-size {kept} --lost-size {ahead.size} --lost-root {ahead.root.hex()}"
         " --operator-key-file FILE --out forgone.cose",
         f"    amos ledger forgo {folder} forgone.cose",
-        "  where it served since the copy was put back, N of --kept-size is what the copy had: what came since is no"
-        " part of that tree",
+        f"  {why} served since the copy was put back, N of --kept-size is what the copy had, below {ahead.size}: what"
+        " came since is no part of that tree",
     ]
 
 

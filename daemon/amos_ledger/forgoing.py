@@ -50,6 +50,11 @@ def _opened(folder: Folder, store: Store, data: bytes) -> Forgone:
         forgone: Forgone = open_word(folder, store, data, open_forgone, lambda opened: data in store.forgone())
     except ProtocolError as error:
         raise ForgoneRefused(f"forgone: {error}") from None
+    if forgone.kept_size >= forgone.lost_size and data not in store.forgone():
+        raise ForgoneRefused(
+            f"forgone.kept_size: expected below lost_size, which is {forgone.lost_size}, found {forgone.kept_size}; it"
+            " is what the copy had that was put back"
+        )
     if forgone.leaves() > FORGONE_LEAVES_MAX:
         raise ForgoneRefused(f"forgone.lost_size: expected at most {FORGONE_LEAVES_MAX} more than kept_size")
     return forgone

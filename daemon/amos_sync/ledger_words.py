@@ -10,7 +10,7 @@ from amos.protocol.answer import Answer
 from amos.protocol.answer_host import read_answer
 from amos.protocol.cose import TYP_ANCHOR, parse_typed
 from amos.protocol.envelope_host import unwrap
-from amos.protocol.errors import ProtocolError
+from amos.protocol.errors import MessageError, ProtocolError
 from amos.protocol.forgone import read_forgone
 from amos.protocol.limits import ANCHOR_BYTES_MAX
 from amos.protocol.printable_host import printable
@@ -76,6 +76,10 @@ class LedgerWords:
         if message == self._spool.forgone() or now_ms < self._forgone_ms:
             return
         forgone = read_forgone(message)
+        if forgone.kept_size >= forgone.lost_size:
+            raise MessageError(
+                f"forgone.kept_size: expected below lost_size, which is {forgone.lost_size}, found {forgone.kept_size}"
+            )
         slots = self._spool.stage_again(forgone.kept_size, forgone.lost_size)
         self._spool.stage_forgone(message)
         self._forgone_ms = now_ms + FORGONE_AGAIN_MS

@@ -124,7 +124,8 @@ def test_what_was_returned_is_shown_and_brought_again(venue: Venue, listener: Li
     assert opened.leaf_index == 8
 
     ledger.segments.clear()  # what it has lost; its fake tree goes on
-    listener.publish(topics.FORGONE, b"junk")
+    for none in (b"junk", forgone(9, 9), forgone(12, 9)):
+        listener.publish(topics.FORGONE, none)
     listener.publish(topics.FORGONE, forgone(4, 9))
     venue.run(lambda: ledger.verdicts[ACCEPTED] == 13)
     venue.run_until_idle()

@@ -49,6 +49,8 @@ def forgo(
 ) -> None:
     """Sign that entries of the ledger's log are lost for good, as the operator. Everyone can read it in the log."""
     with device_refusals(as_json):
+        if kept_size >= lost_size:
+            raise LocalError(f"--kept-size: expected below --lost-size, which is {lost_size}, found {kept_size}")
         facts = {"kept_size": kept_size, "lost_size": lost_size, "lost_root": root_of(lost_root)}
         forgone = Forgone(version=VERSION, unix_s=int(time.time()), **facts)
         seed = read_key(operator_key_file)
