@@ -24,6 +24,7 @@ from amos_ledger.cli_trust import cosign, prove
 from amos_ledger.cli_watch import alerts, snooze, watch
 from amos_ledger.cli_work import Database, checked_database, work
 from amos_ledger.command import LedgerFolder, one_line_errors, utc
+from amos_ledger.errors import AuditUnusable
 from amos_ledger.folder import Folder, init_folder
 from amos_ledger.folder_files import AUDIT, OPEN_AUDIT
 from amos_ledger.heads import checked_store
@@ -59,7 +60,8 @@ def init(
     as_json: AsJson = False,
 ) -> None:
     """Make a ledger with a key of its own, and print its public key."""
-    with one_line_errors(folder, as_json, usage=(MessageError,)):  # the only message that it makes is the origin
+    usage = MessageError, AuditUnusable  # the only message that it makes is the origin
+    with one_line_errors(folder, as_json, usage=usage):
         keys = public_key_of(operator_key, "--operator-key"), public_key_of(publisher_key, "--publisher-key")
         made = init_folder(folder, origin, *keys, checked_database(database), OPEN_AUDIT if open_ else audit)
         with made.open_store() as store:

@@ -26,6 +26,10 @@ class KeyUnusable(LedgerError):
     """A key file or a key in hex is not what it should be."""
 
 
+class AuditUnusable(LedgerError):
+    """What is named as the audit folder would not keep the log, or is in the way of something else."""
+
+
 class EnrolmentRefused(LedgerError):
     """The enrolment is not one that this ledger may accept."""
 

@@ -43,6 +43,7 @@ from amos_ledger.folder_files import (
     STORE_NAME,
     TRUST,
     Trust,
+    check_audit,
     read_place,
     read_seed,
     read_seeds,
@@ -71,7 +72,7 @@ _FOLDER_MODE = 0o711
 
 class Folder:
     """An existing ledger's folder; to be `recovered`, one that has its key and whom it trusts. Raises `NotALedger`,
-    `KeyUnusable`."""
+    `KeyUnusable`, `AuditUnusable`."""
 
     def __init__(self, path: Path, recovered: bool = False) -> None:
         self.path = path
@@ -310,9 +311,10 @@ def init_folder(
     the same again is no error.
 
     The store comes last and in one transaction, so a crash before leaves no ledger and `init` can be run again.
-    Raises `LedgerExists`, `StorageFailed`, `MessageError` for an origin that cannot name a log.
+    Raises `LedgerExists`, `StorageFailed`, `AuditUnusable`, `MessageError` for an origin that cannot name a log.
     """
     check_origin(origin)
+    check_audit(audit, path)
     trust = Trust(origin, operator_key, publisher_key, audit)
     try:
         path.mkdir(_FOLDER_MODE, parents=True, exist_ok=True)

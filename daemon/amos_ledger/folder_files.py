@@ -1,15 +1,17 @@
 """The files of the ledger's folder that say whose it is and where its store is, read and checked."""
 
 import json
+import os.path
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 from amos.crypto import public_key
 from amos.crypto.key_text import key_of_hex
 from amos.protocol.checkpoint_host import check_origin
 from amos.protocol.errors import MessageError
 from amos.protocol.limits import ROTATIONS_MAX
-from amos_ledger.errors import KeyUnusable
+from amos_ledger.errors import AuditUnusable, KeyUnusable
 from amos_ledger.store.place import SqlitePlace, StorePlace
 from amos_ledger.store.postgres_place import PostgresPlace
 
@@ -75,8 +77,32 @@ def read_seed(path: Path) -> bytes:
     return seed
 
 
+def check_audit(audit: str, path: Path) -> None:
+    """Raise `AuditUnusable` for an audit folder, of the ledger's folder `path`, in which the log would not be kept."""
+    if audit.startswith("memory://"):
+        found = "the memory of a process, which ends with it"
+    elif audit.startswith(("http://", "https://")):
+        found = "an address of the web, which cannot be written"
+    elif "://" in audit and not audit.startswith("file://"):
+        return
+    else:
+        name = unquote(urlsplit(audit).path) if "://" in audit else audit
+        base, place = os.path.realpath(path), os.path.realpath(path / name)
+        public = os.path.join(base, "public")
+        if os.path.commonpath([base, place]) == place:
+            found = "a folder that has the ledger's in it"
+        elif os.path.commonpath([public, place]) == public and place != os.path.join(base, OPEN_AUDIT):
+            found = f"the public folder, where others' files lie; of it only {OPEN_AUDIT} may be (--open)"
+        else:
+            return
+    raise AuditUnusable(
+        f"audit: expected a folder of its own, like {AUDIT}, or a URL that can be written, found {audit[:200]!r}:"
+        f" {found}; {TRUST} names it, or --audit of `amos ledger init`"
+    )
+
+
 def read_trust(path: Path) -> Trust:
-    """What this file says. Raises `KeyUnusable`."""
+    """What this file says. Raises `KeyUnusable`, `AuditUnusable`."""
     try:
         facts = json.loads(path.read_bytes()[:4096])
         trust = Trust(
@@ -90,4 +116,5 @@ def read_trust(path: Path) -> Trust:
         raise KeyUnusable(f"{path}: {error.strerror}") from None
     except (ValueError, KeyError, TypeError, MessageError):
         raise KeyUnusable(f"{path}: expected JSON with origin, operator and publisher") from None
+    check_audit(trust.audit, path.parent)
     return trust

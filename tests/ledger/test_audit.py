@@ -7,17 +7,19 @@ from typing import Any
 
 import pytest
 from databases import only_sqlite
+from typer.testing import CliRunner
 
 from amos.protocol.answer import ACCEPTED
 from amos_ledger import registry
 from amos_ledger.audit import FOLLOWS_S, Audit, Following, follow_now
-from amos_ledger.errors import LedgerExists
+from amos_ledger.errors import AuditUnusable, LedgerExists
 from amos_ledger.folder import Folder, init_folder
 from amos_ledger.recovery import recover
 from amos_ledger.scrub import scrub
 from amos_places.errors import PlaceFailed, PlaceUnusable
 from amos_places.folder import FolderPlace
 from amos_places.named import place_at
+from amos_tools.cli import app as amos
 
 NOON = 1_793_534_400
 KEPT = Path(__file__).parent / "kept"
@@ -114,7 +116,7 @@ def test_another_audit_folder_is_another_ledger(world: Any) -> None:
 
 
 @only_sqlite
-@pytest.mark.parametrize("url", ["memory://auditors/ledger", "file://{}/elsewhere"])
+@pytest.mark.parametrize("url", ["local://{}/auditors", "file://{}/elsewhere"])
 def test_it_may_lie_at_any_url(world: Any, tmp_path: Path, url: str) -> None:
     url = url.format(tmp_path)
     device = world.device()
@@ -129,6 +131,35 @@ def test_it_may_lie_at_any_url(world: Any, tmp_path: Path, url: str) -> None:
     world.ledger.close()
     folder.store_path.unlink()
     assert recover(Folder(world.path, recovered=True), [url]).entries == size
+
+
+@only_sqlite
+@pytest.mark.parametrize(
+    "audit",
+    [
+        "public",
+        "./public/",
+        "public/tile",
+        "audit/../public",
+        "",
+        ".",
+        "..",
+        "/",
+        "file:///",
+        "memory://x",
+        "http://a/x",
+    ],
+)
+def test_a_place_where_the_log_would_not_be_kept_is_none(world: Any, tmp_path: Path, audit: str) -> None:
+    keys = world.operator.public.hex(), world.publisher.public.hex()
+    words = ["ledger", "init", str(tmp_path / "new"), "--origin", "a.example/b", "--operator-key", keys[0]]
+    done = CliRunner().invoke(amos, [*words, "--publisher-key", keys[1], "--audit", audit])
+    assert done.exit_code == 2 and "AuditUnusable: audit: expected a folder of its own" in done.output, done.output
+    assert not (tmp_path / "new").exists()
+    path = world.path / "trust.json"
+    path.write_text(path.read_text().replace('"audit": "audit"', f'"audit": "{audit}"'))
+    with pytest.raises(AuditUnusable, match=r"trust\.json"):
+        Folder(world.path)
 
 
 def test_what_a_place_lacks_or_refuses_is_named(tmp_path: Path) -> None:
