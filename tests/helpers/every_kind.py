@@ -6,6 +6,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from settled_world import showing
+
 from amos.protocol.answer import ACCEPTED
 from amos.protocol.forgone import Forgone, sign_forgone
 from amos.protocol.licence_pool import OPEN
@@ -74,7 +76,8 @@ def dated(device: Any, unix_s: int) -> bytes:
 
 
 def later(world: Any, device: Any, *segments: bytes) -> None:
-    world.answers(world.ledger.take([device.message(segment) for segment in segments], LATER))
+    with showing(world.folder, LATER):
+        world.answers(world.ledger.take([device.message(segment) for segment in segments], LATER))
 
 
 def give_up(world: Any) -> None:
@@ -150,7 +153,8 @@ def with_every_kind(world: Any) -> Any:
     bad = type(plain)(9, world.pack.id)
     world.enrol(bad)
     later(world, bad, bad.seal(rows=[(0, 0, 99)], session=7), bad.seal(session=3))
-    world.ledger.date([Message(plain.topic(TIME), bytes(16), bytes(32), 16)], (LATER + 86_400) * 1000)
+    with showing(world.folder, LATER + 86_400):
+        world.ledger.date([Message(plain.topic(TIME), bytes(16), bytes(32), 16)], (LATER + 86_400) * 1000)
     world.ledger.tick()
     world.ledger.close()
     with world.folder.open_store() as store:
