@@ -16,7 +16,6 @@ from amos_ledger.cli_quarantine import device_id_of
 from amos_ledger.closings import statements_in
 from amos_ledger.errors import BrokerUnusable, LedgerError
 from amos_ledger.folder import Folder
-from amos_ledger.heads import checked_store
 from amos_ledger.outside import ask_outside
 from amos_ledger.prove_reading import FORMAT, prove_reading
 from amos_ledger.served_broker import recall
@@ -183,7 +182,8 @@ def _is_running(folder: Folder, period: str, close_now: bool, rehearsal: bool) -
     `PeriodToCome`."""
     now_s = int(time.time())
     present = period_at(now_s)
-    with checked_store(folder, lambda: now_s) as store:
+    with folder.open_store() as store:
+        store.chain.anchors.check_clock(now_s * 1000)
         is_open = period not in store.closed_periods()
     if is_open and period >= present and not close_now:
         raise PeriodRunning(f"{period}: expected a month that is over; closing is for good, --close-now does it today")
