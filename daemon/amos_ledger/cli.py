@@ -23,12 +23,13 @@ from amos_ledger.cli_status import status
 from amos_ledger.cli_trust import cosign, prove
 from amos_ledger.cli_watch import alerts, snooze, watch
 from amos_ledger.cli_work import Database, checked_database, work
-from amos_ledger.command import LedgerFolder, one_line_errors, utc
+from amos_ledger.command import LedgerFolder, Unasked, one_line_errors, utc
 from amos_ledger.errors import AuditUnusable
 from amos_ledger.folder import Folder, init_folder
 from amos_ledger.folder_files import AUDIT, OPEN_AUDIT
 from amos_ledger.heads import checked_store
 from amos_ledger.opt_outs import add_opt_outs, read_opt_outs
+from amos_ledger.outside import ask_served
 
 app = typer.Typer(help="Keep the ledger: enrol devices, publish packs, serve couriers.", no_args_is_help=True)
 
@@ -75,12 +76,14 @@ def init(
 def enrol(
     folder: LedgerFolder,
     file: Annotated[Path, file_argument("FILE", help="The signed enrolment.")],
+    unasked: Unasked = False,
     as_json: AsJson = False,
 ) -> None:
     """Let a device's segments count. The same enrolment again is no error."""
     with one_line_errors(folder, as_json):
         ledger = Folder(folder)
         data = registry.read_enrolment(file)
+        ask_served(ledger, unasked)
         with checked_store(ledger) as store:
             enrolment, fresh = registry.enrol(ledger, store, data, now_s=int(time.time()))
             registry.publish(ledger, store)
@@ -97,12 +100,14 @@ def enrol(
 def revoke(
     folder: LedgerFolder,
     file: Annotated[Path, file_argument("FILE", help="From amos device revoke.")],
+    unasked: Unasked = False,
     as_json: AsJson = False,
 ) -> None:
     """Let what a device plays from an instant on count no longer. The same revocation again is no error."""
     with one_line_errors(folder, as_json):
         ledger = Folder(folder)
         data = registry.read_revocation(file)
+        ask_served(ledger, unasked)
         with checked_store(ledger) as store:
             revocation, fresh = registry.revoke(ledger, store, data)
             registry.publish(ledger, store)
@@ -117,12 +122,14 @@ def revoke(
 def publish(
     folder: LedgerFolder,
     pack_folder: Annotated[Path, folder_argument("PACKDIR", help="Holds manifest.cose and catalogue.cose.")],
+    unasked: Unasked = False,
     as_json: AsJson = False,
 ) -> None:
     """Let play of a pack's stems count. The same pack again is no error."""
     with one_line_errors(folder, as_json):
         ledger = Folder(folder)
         files = registry.read_pack(pack_folder)
+        ask_served(ledger, unasked)
         with checked_store(ledger) as store:
             pack, manifest, fresh = registry.add_pack(ledger, store, *files)
             registry.publish(ledger, store)
@@ -137,11 +144,14 @@ def publish(
 def optouts(
     folder: LedgerFolder,
     file: Annotated[Path, file_argument("FILE", help="From amos pack optouts.")],
+    unasked: Unasked = False,
     as_json: AsJson = False,
 ) -> None:
     """Hand the publisher's opt-out list to every courier. The same list again is no error."""
     with one_line_errors(folder, as_json):
-        opt_outs, fresh = add_opt_outs(Folder(folder), read_opt_outs(file))
+        ledger, data = Folder(folder), read_opt_outs(file)
+        ask_served(ledger, unasked)
+        opt_outs, fresh = add_opt_outs(ledger, data)
     if as_json:
         return print_json({"serial": opt_outs.serial, "stems": len(opt_outs), "fresh": fresh})
     state = "in force" if fresh else "was in force before"
@@ -183,11 +193,14 @@ def recover(
 def forgo(
     folder: LedgerFolder,
     file: Annotated[Path, file_argument("FILE", help="From amos device forgo.")],
+    unasked: Unasked = False,
     as_json: AsJson = False,
 ) -> None:
     """Go on without what was signed and cannot be recovered; couriers are asked for it. The same again is no error."""
     with one_line_errors(folder, as_json):
-        forgone, fresh = forgoing.forgo(Folder(folder), forgoing.read_file(file))
+        ledger, data = Folder(folder), forgoing.read_file(file)
+        ask_served(ledger, unasked)
+        forgone, fresh = forgoing.forgo(ledger, data)
     if as_json:
         return print_json({"kept_size": forgone.kept_size, "lost_size": forgone.lost_size, "fresh": fresh})
     state = "given up" if fresh else "was given up before"
@@ -199,11 +212,14 @@ def forgo(
 def lost(
     folder: LedgerFolder,
     file: Annotated[Path, file_argument("FILE", help="From amos device lost.")],
+    unasked: Unasked = False,
     as_json: AsJson = False,
 ) -> None:
     """Let what waits for segments that are gone go on. The same again is no error."""
     with one_line_errors(folder, as_json):
-        loss, released, fresh = losing.declare_loss(Folder(folder), losing.read_file(file))
+        ledger, data = Folder(folder), losing.read_file(file)
+        ask_served(ledger, unasked)
+        loss, released, fresh = losing.declare_loss(ledger, data)
     if as_json:
         named = {"device_id": loss.device_id.hex(), "first": loss.first, "last": loss.last}
         return print_json(named | {"released": released, "fresh": fresh})

@@ -16,9 +16,10 @@ from amos_cli.output import AsJson, UsageError, print_json
 from amos_cli.paths import file_option
 from amos_ledger import registry
 from amos_ledger.after_loss import hole_steps
-from amos_ledger.command import LedgerFolder, one_line_errors, utc
+from amos_ledger.command import LedgerFolder, Unasked, one_line_errors, utc
 from amos_ledger.folder import Folder
 from amos_ledger.heads import checked_store
+from amos_ledger.outside import ask_served
 from amos_ledger.records import Evidence, Quarantined, Waiting, verdict_name
 from amos_ledger.rulings import Ruled, rule, ruling_on
 
@@ -69,10 +70,15 @@ def show(folder: LedgerFolder, device: DeviceId, as_json: AsJson = False) -> Non
 
 @app.command()
 def lift(
-    folder: LedgerFolder, device: DeviceId, reason: Reason, operator_key_file: OperatorKey, as_json: AsJson = False
+    folder: LedgerFolder,
+    device: DeviceId,
+    reason: Reason,
+    operator_key_file: OperatorKey,
+    unasked: Unasked = False,
+    as_json: AsJson = False,
 ) -> None:
     """End a device's quarantine: what is kept and not rejected is decided anew. It is an entry of the log."""
-    _rule(folder, device, None, reason, operator_key_file, as_json)
+    _rule(folder, device, None, reason, operator_key_file, unasked, as_json)
 
 
 @app.command()
@@ -82,18 +88,26 @@ def reject(
     segments: Annotated[list[str], typer.Argument(metavar="SEGMENT...", help="First digits of their hashes (show).")],
     reason: Reason,
     operator_key_file: OperatorKey,
+    unasked: Unasked = False,
     as_json: AsJson = False,
 ) -> None:
     """Say that segments kept as evidence never count. It is an entry of the log, and final."""
-    _rule(folder, device, segments, reason, operator_key_file, as_json)
+    _rule(folder, device, segments, reason, operator_key_file, unasked, as_json)
 
 
 def _rule(
-    folder: Path, device: str, segments: Sequence[str] | None, reason: str, key_file: Path, as_json: bool
+    folder: Path,
+    device: str,
+    segments: Sequence[str] | None,
+    reason: str,
+    key_file: Path,
+    unasked: bool,
+    as_json: bool,
 ) -> None:
     with one_line_errors(folder, as_json, usage=(KeyFileError,)):
         ledger = Folder(folder)
         seed = read_key(key_file)
+        ask_served(ledger, unasked)
         with checked_store(ledger) as store:
             data = ruling_on(store, device_id_of(device), segments, reason, seed, time.time)
             ruled = rule(ledger, store, data)

@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
+import typer
+
 from amos.protocol.errors import MessageError
 from amos_batches.errors import BatchError
 from amos_cli.output import error_sentence, refusals, refuse
@@ -16,6 +18,11 @@ from amos_metrics.errors import MetricsUnusable
 from amos_mqtt.broker import BrokerSettingError
 
 LedgerFolder = Annotated[Path, folder_argument("DIR", help="The ledger's folder.")]
+
+Unasked = Annotated[
+    bool,
+    typer.Option("--unasked", help="Ask nobody, not even the broker that the ledger serves."),
+]
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from amos_ledger.folder import ROTATION_NAME, Folder
 from amos_ledger.head_line import HeadLine
 from amos_ledger.heads import Heads
 from amos_ledger.public import CHECKPOINT as CHECKPOINT_NAME
+from amos_ledger.served_broker import recall
 from amos_mqtt.broker import Broker
 from amos_places.errors import NotThere
 from amos_places.named import source_at
@@ -40,6 +41,25 @@ def ask_outside(folder: Folder, mirrors: Sequence[str], broker: Broker | None) -
     with folder.open_store() as store:
         for note in notes:
             Heads(folder).take(store, note)
+
+
+def ask_served(folder: Folder, unasked: bool = False) -> Broker | None:
+    """The same of the broker that the ledger served last, which is given back; nobody is asked where there was none, or
+    where the operator wants it `unasked`. To be called by every command that signs or appends, before it does.
+
+    Raises what `ask_outside` does, `BrokerUnusable` with what else can be done.
+    """
+    broker = None if unasked else recall(folder)
+    if broker is None:
+        return None
+    try:
+        ask_outside(folder, [], broker)
+    except BrokerUnusable as error:
+        raise BrokerUnusable(
+            f"{error}; it keeps what this ledger signed, and what is signed is for good; `amos ledger`"
+            " and `amos pool` with --unasked ask nobody"
+        ) from None
+    return broker
 
 
 def _retained(broker: Broker) -> list[bytes]:

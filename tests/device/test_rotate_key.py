@@ -77,7 +77,7 @@ class Venue:
         time.sleep(1.1)  # a later enrolment takes the place of an earlier one, by the second
         words = ("--site", SITE, "--name", NAME, "--tier", "255", "--operator-key-file", str(self.operator))
         said = run("device", "enrol", self.port, *words, "--out", str(path), "--wait-s", "60", "--json")
-        run("ledger", "enrol", str(self.ledger.path), str(path))
+        run("ledger", "enrol", str(self.ledger.path), str(path), "--unasked")  # the broker may have ended
         return str(json.loads(said)["device_id"])
 
     def services(self, processes: Processes) -> None:

@@ -72,7 +72,7 @@ def make_content(work: Workdir, stems: Path | None, sidecar: Path | None, script
         raise DemoError(error.render()) from None
     keys = [f"--operator-key={public[OPERATOR]}", f"--publisher-key={public[PUBLISHER]}"]
     ledger_public = run_amos("ledger", "init", str(work.ledger), f"--origin={ORIGIN}", *keys).strip()
-    run_amos("ledger", "publish", str(work.ledger), str(work.pack))
+    run_amos("ledger", "publish", str(work.ledger), str(work.pack), "--unasked")  # the last run's broker has ended
     keys_file = work.keys / "pinned.json"
     pinned = {"ledger": ledger_public, "publisher": public[PUBLISHER], "operator": public[OPERATOR], "origin": ORIGIN}
     keys_file.write_text(json.dumps(pinned, indent=1) + "\n")

@@ -96,4 +96,4 @@ def enrol_player(work: Workdir, player: DemoPlayer, process: Process) -> None:
         words += [f"--tier={TIER_RENDERER}", f"--operator-key-file={work.key(OPERATOR)}"]
         words += [f"--out={file}", f"--wait-s={LINK_WAIT_S}"]
         run_amos(*words, beside=process)
-    run_amos("ledger", "enrol", str(work.ledger), str(file))
+    run_amos("ledger", "enrol", str(work.ledger), str(file), "--unasked")  # it may not know this run's broker yet

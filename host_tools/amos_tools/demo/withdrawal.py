@@ -33,14 +33,21 @@ def between_months(work: Workdir, settled: dict[str, Any]) -> Between:
     signed = work.root / f"opt-outs-{serial}.cose"
     words = [f"--serial={serial}", f"--publisher-key-file={work.key(PUBLISHER)}", f"--out={signed}"]
     run_amos("pack", "optouts", f"--vault={work.vault}", *words)
-    run_amos("ledger", "optouts", str(work.ledger), str(signed))
+    run_amos("ledger", "optouts", str(work.ledger), str(signed), "--unasked")  # the last month's broker has ended
     payees = [item["payee"] for item in settled["payees"] if item["amount_micro"]]
     if len(payees) < 2:
         return Between(stem, None)
     words = [f"--from={payees[0]}", f"--to={payees[1]}", f"--amount={CORRECTED}", f"--currency={settled['currency']}"]
     reason = f"--reason=a split of {stem['title']} was wrong"
     moved = run_amos(
-        "pool", "correct", *words, reason, f"--period={settled['period']}", f"--ledger={work.ledger}", "--json"
+        "pool",
+        "correct",
+        *words,
+        reason,
+        f"--period={settled['period']}",
+        f"--ledger={work.ledger}",
+        "--unasked",
+        "--json",
     )
     return Between(stem, json.loads(moved))
 

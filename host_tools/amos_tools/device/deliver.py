@@ -18,7 +18,8 @@ from amos_ledger import registry
 from amos_ledger.errors import EnrolmentRefused, LedgerError
 from amos_ledger.folder import Folder
 from amos_ledger.heads import checked_store
-from amos_mqtt.broker import Broker
+from amos_ledger.outside import ask_served
+from amos_mqtt.broker import Broker, BrokerSettingError
 from amos_mqtt.client import MqttClient
 from amos_mqtt.happenings import Arrival, Denied, Down, Up
 from amos_mqtt.settings import ClientSettings
@@ -51,6 +52,7 @@ def into_folder(folder: Path, data: bytes) -> Delivered:
     """Enrol in the ledger of this machine. Raises `DeliveryError`."""
     try:
         ledger = Folder(folder)
+        ask_served(ledger)
         with checked_store(ledger) as store:
             _enrolment, fresh = registry.enrol(ledger, store, data, now_s=int(time.time()))
             registry.publish(ledger, store)
@@ -58,6 +60,8 @@ def into_folder(folder: Path, data: bytes) -> Delivered:
         raise EnrolmentRefusedError(str(error)) from None
     except LedgerError as error:
         raise DeliveryError(f"{error.name}: {error}") from None
+    except BrokerSettingError as error:
+        raise DeliveryError(str(error)) from None
     return Delivered(fresh)
 
 

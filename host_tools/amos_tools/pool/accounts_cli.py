@@ -38,12 +38,15 @@ from amos_cli.output import AsJson, UsageError, print_json, refusals
 from amos_cli.paths import folder_option
 from amos_cli.table import print_table
 from amos_ledger.close_period import accounts_at
-from amos_ledger.errors import LedgerError
+from amos_ledger.command import Unasked
+from amos_ledger.errors import BrokerUnusable, LedgerError
 from amos_ledger.folder import Folder
+from amos_ledger.outside import ask_served
 from amos_ledger.settlement.accounts import OF_PAYEE
 from amos_ledger.settlement.money import MoneyError, parse_currency, parse_income, signed_decimal
 from amos_ledger.settlement.periods import PeriodError, parse_period
 from amos_ledger.transferring import Order, transfer
+from amos_mqtt.broker import BrokerSettingError
 
 LedgerOption = Annotated[Path, folder_option(help="The ledger's folder.")]
 Amount = Annotated[str, typer.Option("--amount", metavar="DECIMAL", help="Above 0: 12.50, at most 6 decimals.")]
@@ -76,13 +79,14 @@ def add_income(
     reason: Reason = "income",
     reference: Reference = None,
     again: Again = 1,
+    unasked: Unasked = False,
     as_json: AsJson = False,
 ) -> None:
     """Put income into a period's pool; `amos pool settle` without --income divides what was put in."""
     with _refused(as_json):
         between = _source(source), account_of_pool(pool_name("pool", pool))
         order = _order(INCOME, currency, between, amount, reason, period, reference, again)
-        _move(ledger, order, as_json)
+        _move(ledger, order, unasked, as_json)
 
 
 def correct(
@@ -100,6 +104,7 @@ def correct(
     period: Period = None,
     reference: Reference = None,
     again: Again = 1,
+    unasked: Unasked = False,
     as_json: AsJson = False,
 ) -> None:
     """Put right what a closed period gave: from one payee to another, or to or from what is carried. Or, before a
@@ -114,7 +119,7 @@ def correct(
             raise UsageError(f"to: expected a payee, carry or carry/POOL, as --from is one, found {printable(to)}")
         between = debit or _kept("from", from_), _income("to", to, period) or _kept("to", to)
         order = _order(CORRECTION, currency, between, amount, reason, period, reference, again)
-        _move(ledger, order, as_json)
+        _move(ledger, order, unasked, as_json)
 
 
 def refund(
@@ -129,13 +134,14 @@ def refund(
     period: Period = None,
     reference: Reference = None,
     again: Again = 1,
+    unasked: Unasked = False,
     as_json: AsJson = False,
 ) -> None:
     """Give income back to where it came from; of a period that is not closed, from its pool."""
     with _refused(as_json):
         between = _income("from", from_, period) or _kept("from", from_), _source(source)
         order = _order(REFUND, currency, between, amount, reason, period, reference, again)
-        _move(ledger, order, as_json)
+        _move(ledger, order, unasked, as_json)
 
 
 def hold(
@@ -147,13 +153,14 @@ def hold(
     period: Period = None,
     reference: Reference = None,
     again: Again = 1,
+    unasked: Unasked = False,
     as_json: AsJson = False,
 ) -> None:
     """Hold some of a payee's money while it is in dispute."""
     with _refused(as_json):
         name = _payee("payee", payee)
         order = _order(HOLD, currency, (PAYEE + name, HELD + name), amount, reason, period, reference, again)
-        _move(ledger, order, as_json)
+        _move(ledger, order, unasked, as_json)
 
 
 def release(
@@ -165,13 +172,14 @@ def release(
     period: Period = None,
     reference: Reference = None,
     again: Again = 1,
+    unasked: Unasked = False,
     as_json: AsJson = False,
 ) -> None:
     """Let go what was held."""
     with _refused(as_json):
         name = _payee("payee", payee)
         order = _order(RELEASE, currency, (HELD + name, PAYEE + name), amount, reason, period, reference, again)
-        _move(ledger, order, as_json)
+        _move(ledger, order, unasked, as_json)
 
 
 def pay(
@@ -184,13 +192,14 @@ def pay(
     period: Period = None,
     reference: Reference = None,
     again: Again = 1,
+    unasked: Unasked = False,
     as_json: AsJson = False,
 ) -> None:
     """Note that a payee was paid."""
     with _refused(as_json):
         account = (FROZEN_LATE if frozen_late else PAYEE) + _payee("payee", payee)
         order = _order(PAYOUT, currency, (account, BANK), amount, reason, period, reference, again)
-        _move(ledger, order, as_json)
+        _move(ledger, order, unasked, as_json)
 
 
 def balance(
@@ -299,7 +308,13 @@ def _line(option: str, text: str, bytes_max: int) -> str:
 
 
 def _refused(as_json: bool) -> AbstractContextManager[None]:
-    return refusals(LedgerError, OSError, usage=(MoneyError, PeriodError), as_json=as_json)
+    return refusals(
+        LedgerError,
+        OSError,
+        usage=(MoneyError, PeriodError, BrokerSettingError),
+        unreachable=(BrokerUnusable,),
+        as_json=as_json,
+    )
 
 
 def _order(
@@ -329,9 +344,11 @@ def _order(
     return Order(kind, currency, *between, amount_micro, reason, period, reference, again)
 
 
-def _move(ledger: Path, order: Order, as_json: bool) -> None:
+def _move(ledger: Path, order: Order, unasked: bool, as_json: bool) -> None:
     """Move the money, and say so. Raises `LedgerError`."""
-    index, moved = transfer(Folder(ledger), order)
+    folder = Folder(ledger)
+    ask_served(folder, unasked)
+    index, moved = transfer(folder, order)
     if as_json:
         names = ("number", "kind", "debit", "credit", "currency", "amount_micro", "period", "reference")
         return print_json({name: getattr(moved, name) for name in names} | {"index": index})

@@ -14,6 +14,7 @@ from amos_cli.paths import file_option, folder_option
 from amos_cli.table import print_table
 from amos_ledger.cli_quarantine import device_id_of
 from amos_ledger.closings import statements_in
+from amos_ledger.command import Unasked
 from amos_ledger.errors import BrokerUnusable, LedgerError
 from amos_ledger.folder import Folder
 from amos_ledger.outside import ask_outside
@@ -87,9 +88,7 @@ def settle(
         str | None,
         typer.Option(metavar="HOST:PORT", help="A broker to ask the same; without either, the one that it serves."),
     ] = None,
-    unasked: Annotated[
-        bool, typer.Option("--unasked", help="Ask nobody, not even the broker that the ledger serves.")
-    ] = False,
+    unasked: Unasked = False,
     tls_ca: Annotated[Path | None, file_option(help="Broker's CA certificate (PEM): use TLS.")] = None,
     tls_certificate: Annotated[Path | None, file_option(help="The ledger's certificate (PEM).")] = None,
     tls_key: Annotated[Path | None, file_option(help="Its private key (PEM).")] = None,

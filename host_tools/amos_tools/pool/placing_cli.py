@@ -16,11 +16,13 @@ from amos_cli.instants import unix_s_of
 from amos_cli.key_files import KeyFileError, read_key
 from amos_cli.output import AsJson, UsageError, print_json, refusals
 from amos_cli.paths import file_option, folder_option
-from amos_ledger.command import utc
-from amos_ledger.errors import LedgerError
+from amos_ledger.command import Unasked, utc
+from amos_ledger.errors import BrokerUnusable, LedgerError
 from amos_ledger.folder import Folder
+from amos_ledger.outside import ask_served
 from amos_ledger.placing_sites import Placed, SitesWanted, place
 from amos_ledger.pool_segments import membership
+from amos_mqtt.broker import BrokerSettingError
 
 LedgerOption = Annotated[Path, folder_option(help="The ledger's folder.")]
 OperatorKey = Annotated[Path, file_option(help="The operator's key file.")]
@@ -50,12 +52,15 @@ def open_(
     reason: Reason,
     site: Annotated[list[str] | None, typer.Option(metavar="SITE", help="In it; may be given again.")] = None,
     from_: Since = None,
+    unasked: Unasked = False,
     as_json: AsJson = False,
 ) -> None:
     """Open a pool of its own: its income is divided by what is played at its sites, and by nothing else."""
     with _refused(as_json):
         wanted = _wanted(OPEN, "name", name, site or [], from_, reason)
-        placed = place(Folder(ledger), wanted, read_key(operator_key_file))
+        folder, seed = Folder(ledger), read_key(operator_key_file)
+        ask_served(folder, unasked)
+        placed = place(folder, wanted, seed)
     _tell(placed, as_json)
 
 
@@ -66,12 +71,15 @@ def move(
     operator_key_file: OperatorKey,
     reason: Reason,
     from_: Since = None,
+    unasked: Unasked = False,
     as_json: AsJson = False,
 ) -> None:
     """Move sites to another pool, or back to the communal one; what was played before stays where it was."""
     with _refused(as_json):
         wanted = _wanted(PLACE, "to", to, sites, from_, reason)
-        placed = place(Folder(ledger), wanted, read_key(operator_key_file))
+        folder, seed = Folder(ledger), read_key(operator_key_file)
+        ask_served(folder, unasked)
+        placed = place(folder, wanted, seed)
     _tell(placed, as_json)
 
 
@@ -112,7 +120,13 @@ def _wanted(action: int, option: str, pool: str, sites: list[str], from_: str | 
 
 
 def _refused(as_json: bool) -> AbstractContextManager[None]:
-    return refusals(LedgerError, OSError, usage=(KeyFileError,), as_json=as_json)
+    return refusals(
+        LedgerError,
+        OSError,
+        usage=(KeyFileError, BrokerSettingError),
+        unreachable=(BrokerUnusable,),
+        as_json=as_json,
+    )
 
 
 def _facts(placed: Placed) -> dict[str, Any]:
