@@ -25,9 +25,12 @@ def latest_in(store: Store, currency: str, pool: str) -> str | None:
 
 
 def is_late_month(store: Store, period: str, pool: str) -> bool:
-    """Whether the pool was never closed for this month, in which something was played: where a player brings play of a
-    month in which nothing was known of, and that was passed over, it is settled after later ones."""
-    return closing_in(store, period, pool=pool) is None and period in store.periods()
+    """Whether the pool was never closed for this month, in which something was played, and of which nothing was known
+    when a later one was closed, in whichever pool: it is settled after later ones."""
+    if closing_in(store, period, pool=pool) is not None or period not in store.periods():
+        return False
+    closed = [item.period for item in _all(store)]
+    return period not in closed or max(closed[: closed.index(period)], default="") > period
 
 
 def statements_in(store: Store, period: str, currency: str, pool: str = COMMUNAL) -> str:

@@ -30,10 +30,11 @@ from amos.protocol.closing import COMMUNAL
 from amos.protocol.licence_pool import OPEN, PLACE
 from amos.protocol.signing import list_opt_outs, sign_opt_outs
 from amos_ledger.close_period import accounts_at
-from amos_ledger.errors import PlacedAlready
+from amos_ledger.errors import PeriodClosed, PlacedAlready
 from amos_ledger.opt_outs import add_opt_outs
 from amos_ledger.registry import enrol, publish
 from amos_ledger.scrub import scrub
+from amos_ledger.settle_period import settle_period
 from amos_ledger.transferring import Order, transfer
 
 
@@ -73,6 +74,23 @@ def test_the_first_closing_says_for_all_pools_what_is_in_the_month(tmp_path: Pat
     found += [ms_of(settle(world, pool, "2025-10")) for pool in (COMMUNAL, HOTEL)]
     assert found == [2000, 1000, 4000, 8000]
     verify_all(world)
+
+
+def test_a_month_closed_in_time_for_another_pool_is_not_closed_after_later_ones(tmp_path: Path) -> None:
+    """Verifiers take a month after later ones only where its first closing, of whichever pool, came after them."""
+    world = world_of_two_sites(tmp_path / "ledger")
+    put(world, OPEN, HOTEL, "inn", at=SEPTEMBER)
+    play(world, 0, 0, 1, SEPTEMBER + 600)
+    income(world, COMMUNAL, 10)
+    settle(world, COMMUNAL)
+    play(world, 1, 0, 1, unix_s(2025, 10, 2))
+    income(world, HOTEL, 5, "2025-10")
+    settle(world, HOTEL, "2025-10")
+    with pytest.raises(PeriodClosed):
+        income(world, HOTEL, 700)
+    with pytest.raises(PeriodClosed):
+        settle_period(world.folder, "2025-09", 0, "EUR", HOTEL)
+    assert verify_all(world) == 2
 
 
 def test_a_ledger_without_pools_closes_as_before(tmp_path: Path) -> None:
