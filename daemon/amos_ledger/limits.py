@@ -43,6 +43,9 @@ FORGONE_LEAVES_MAX = 1_000_000
 REFUSAL_LINES_MAX = 60
 """Refusals told one by one in a minute: a person reads no more, and a flood must not fill the log's disk."""
 
+STATEMENT_BYTES_MAX = 64 << 20
+"""A payee with 100,000 stems in play, at about 400 bytes a line, with room; as whoever verifies one reads it."""
+
 DISK_FREE_BYTES_MIN = 256 << 20
 """Below, the ledger says that it is not well: SQLite's log and a day of bundles need some room to end cleanly."""
 

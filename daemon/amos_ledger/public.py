@@ -23,6 +23,7 @@ from amos_ledger.errors import RolledBack
 from amos_ledger.folder import Folder
 from amos_ledger.log import tree
 from amos_ledger.log.tiles import tiles_between
+from amos_ledger.published_beside import write_missing
 from amos_ledger.store.store import Store
 from amos_ledger.tile_files import TileFiles, publish_documents
 from amos_places.errors import NotThere
@@ -63,6 +64,7 @@ class Public:
         at("signed")
         if not self._begun:
             publish_documents(store, self._place)
+            write_missing(store, self._place, size)
             self._begun = True
         self._tiles.publish(store, (tile for tile in tiles_between(begun, size) if tile.level is not None), read)
         at("tiles written")

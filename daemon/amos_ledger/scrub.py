@@ -18,6 +18,7 @@ from amos_ledger.folder import Folder
 from amos_ledger.log import tree
 from amos_ledger.log.tiles import TILE_LEVELS, Tile, bundle, tiles_between
 from amos_ledger.public import Public, last_head
+from amos_ledger.published_beside import MISSING, wrong_closings, wrong_opt_outs, wrong_statements
 from amos_ledger.published_log import PublishedLog
 from amos_ledger.receipts import is_signed
 from amos_ledger.records import SignedHead
@@ -30,7 +31,9 @@ from amos_places.place import Place
 
 REBUILD = "run `amos ledger fsck --rebuild`"
 DROP = f"{REBUILD}, which drops it; its courier still has it"
-PUBLISH_AGAIN = "remove the file; the next publication writes it again"
+PUBLISH_AGAIN = "remove the file; the next publication, such as `amos ledger serve` begins with, writes it again"
+PUBLISH = "the next publication writes it again; `amos ledger serve` begins with one"
+SETTLE_AGAIN = "remove it if it is there, and give `amos pool settle` again with the same words, which writes it"
 PUT_BACK = "put the newer store back, or rebuild from the published log with `amos ledger fsck --rebuild`"
 
 
@@ -168,6 +171,8 @@ class _Scrub:
         if fault:
             yield Finding("public/checkpoint", fault, "move it away, and publish again")
         if head is None:
+            if self._size and not fault:
+                yield Finding("public/checkpoint", MISSING, PUBLISH)
             return
         if head.size > self._size or self._again.root(head.size) != head.root:
             what = f"is of {head.size} entries that the store's {self._size} do not begin with"
@@ -175,7 +180,15 @@ class _Scrub:
             return
         hashes = [tile for tile in tiles_between(0, head.size) if tile.level is not None]
         yield from self._files("public", FolderPlace(self._folder.public), head.size, hashes)
+        yield from self._beside(head.size)
         yield from self._audit(head)
+
+    def _beside(self, size: int) -> Iterator[Finding]:
+        place = FolderPlace(self._folder.public)
+        for name, what in (*wrong_opt_outs(self._again, place), *wrong_closings(self._again, place, size)):
+            yield Finding(f"public/{name}", what, PUBLISH_AGAIN)
+        for name, what in wrong_statements(self._again, self._folder.public):
+            yield Finding(f"public/{name}", what, SETTLE_AGAIN)
 
     def _audit(self, public: Checkpoint) -> Iterator[Finding]:
         name = self._folder.audit_name
@@ -192,7 +205,11 @@ class _Scrub:
         if size > public.size or (found and self._again.root(size) != found[0].root):
             yield Finding(f"{name}/checkpoint", f"is of {size} entries that the public one does not have", PUT_BACK)
             return
+        if found is None and public.size:
+            yield Finding(f"{name}/checkpoint", MISSING, PUBLISH)
         yield from self._files(name, place, size, tiles_between(0, size))
+        for path, what in wrong_closings(self._again, place, size):
+            yield Finding(f"{name}/{path}", what, PUBLISH_AGAIN)
 
     def _files(self, name: str, place: Place, size: int, tiles: Iterable[Tile]) -> Iterator[Finding]:
         """What is wrong with the tiles and documents of one place."""

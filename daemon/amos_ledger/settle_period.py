@@ -5,7 +5,7 @@ The order, and what a crash leaves:
   after it                         a closed period whose statements are missing; settle again with the same income
   after the log is published       the same
   while statements are written     each is whole or absent; settle again
-  after `closings/<title>.cose`   everything is there; settling again finds it so
+  after `closings/<title>.cose`   everything is there; settling again finds it so (a publication between writes it, too)
 Statements follow from the log: their proofs lead to a checkpoint over the entries up to the closing, which is signed
 anew with the same bytes each time (Ed25519 is deterministic); but for the names of venues in their details, which
 follow the policy in the ledger's folder. So settling again writes the same files, unless that was changed.
