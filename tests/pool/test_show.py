@@ -14,6 +14,7 @@ from xml.etree import ElementTree
 
 import pytest
 from go_log import GoLog
+from plain_period import file_bytes
 from settled_world import World
 from statement_bytes import statement_bytes
 from typer.testing import CliRunner, Result
@@ -196,3 +197,15 @@ def test_what_is_no_statement_is_named(settled: World, tmp_path: Path) -> None:
         done = show(path, "--html", tmp_path / "page.html", "--csv", tmp_path)
         assert done.exit_code in (0, Exit.FINDING), done.output
         assert done.exception is None or isinstance(done.exception, SystemExit)
+
+
+@pytest.mark.parametrize(("part", "name"), [("minor_units", "digits"), ("balance", "unix_s")])
+def test_a_huge_number_is_named(settled: World, tmp_path: Path, part: str, name: str) -> None:
+    whole = json.loads(statement_bytes(settled.statement("ann", "2026-12")))
+    place = whole["core"][part]
+    (place["transfers"][0] if part == "balance" else place)[name] = 10**40
+    path = tmp_path / "ann.json"
+    path.write_bytes(file_bytes(whole))
+    done = show(path)
+    assert (done.exit_code, type(done.exception)) == (1, SystemExit), done.output
+    assert "NotAStatement" in done.output

@@ -17,7 +17,7 @@ class NotAStatement(Exception):
     """The file is none that `amos pool settle` wrote."""
 
 
-OTHER_FIELDS = (LookupError, TypeError, ValueError, AttributeError, ZeroDivisionError)
+OTHER_FIELDS = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError)
 """What showing raises where a core has other fields than a statement has."""
 
 

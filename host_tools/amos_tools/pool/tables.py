@@ -76,6 +76,8 @@ def payable(core: Core) -> str:
     """The whole minor units of the amount, as a bank takes them."""
     minor = core["minor_units"]
     digits, whole = minor["digits"], minor["whole"]
+    if digits not in range(7):  # a power of more would not end
+        raise ValueError(f"digits: expected 0 to 6, found {digits}")
     text = f"{whole // 10**digits}.{whole % 10**digits:0{digits}}" if digits else str(whole)
     return f"{text} {core['currency']}"
 
