@@ -14,7 +14,15 @@ from amos.protocol.closing import COMMUNAL, VERSION, VERSION_LISTED, Closing, si
 from amos.protocol.rotation import LEDGER
 from amos.protocol.transfer import carry_of
 from amos_ledger.accounts import accounts, incomes_of
-from amos_ledger.closings import check_open, closed_before_leaf, closing_in, is_late_month, latest_in, opened
+from amos_ledger.closings import (
+    check_open,
+    closed_before_leaf,
+    closing_in,
+    earlier_waiting,
+    is_late_month,
+    latest_in,
+    opened,
+)
 from amos_ledger.errors import LedgerError, PeriodClosed
 from amos_ledger.listed_period import work_out_listed
 from amos_ledger.pool_segments import PeriodSegments
@@ -257,6 +265,12 @@ def _check_order(store: Store, books: Books, period: str, currency: str, pool: s
         raise EarlierPeriodOpen(
             f"{period}: expected what was added for {min(earlier)} in {currency} settled, found it waiting; settle that"
             " first"
+        )
+    waiting = earlier_waiting(store, period, pool)
+    if waiting is not None:
+        raise EarlierPeriodOpen(
+            f"{period}: expected every earlier period closed, found usage of {waiting} in pool {pool}; settle that"
+            " first, with --income 0 if nothing was taken for it"
         )
     later = latest_in(store, currency, pool)
     waits = (pool, period) in books.incomes

@@ -6,6 +6,7 @@ from amos.protocol.rotation import LEDGER
 from amos_ledger.accounts import incomes_of
 from amos_ledger.errors import PoolRefused
 from amos_ledger.pool_segments import played_pools
+from amos_ledger.settlement.periods import period_at
 from amos_ledger.store.store import PERIOD_LETTERS, Store
 
 
@@ -57,6 +58,18 @@ def waiting_pools(store: Store, period: str) -> list[str]:
     open_ = [name for name in (COMMUNAL, *store.placings.pools(size)) if title_of_pool(store, period, name) is None]
     played = played_pools(store, period) if open_ else set()
     return [name for name in open_ if name in played or incomes_of(store, period, size, name)]
+
+
+def earlier_waiting(store: Store, period: str, pool: str) -> str | None:
+    """The first month before the period, since the pool was closed last, that is settled for other pools and in which
+    something of this one was played: once a later month is closed for it, that one never can be."""
+    if not store.placings.last_number() or closing_in(store, period, pool=pool) is not None:
+        return None
+    own = {item.period for item in _all(store) if _pool_of(item) == pool}
+    began = [period_at(since_s) for _leaf, since_s, said in store.placings.said() if said.pool == pool]
+    since = max(max((item for item in own if item < period), default=""), "" if pool == COMMUNAL else min(began))
+    others = sorted({item.period for item in _all(store)} - own)
+    return next((item for item in others if since <= item < period and pool in played_pools(store, item)), None)
 
 
 def closing_in(store: Store, period: str, currency: str | None = None, pool: str | None = None) -> Closing | None:

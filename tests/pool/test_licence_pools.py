@@ -29,7 +29,7 @@ from amos.protocol.answer import ACCEPTED
 from amos.protocol.closing import COMMUNAL
 from amos.protocol.licence_pool import OPEN, PLACE
 from amos.protocol.signing import list_opt_outs, sign_opt_outs
-from amos_ledger.close_period import accounts_at
+from amos_ledger.close_period import EarlierPeriodOpen, accounts_at
 from amos_ledger.errors import PeriodClosed, PlacedAlready
 from amos_ledger.opt_outs import add_opt_outs
 from amos_ledger.registry import enrol, publish
@@ -91,6 +91,24 @@ def test_a_month_closed_in_time_for_another_pool_is_not_closed_after_later_ones(
     with pytest.raises(PeriodClosed):
         settle_period(world.folder, "2025-09", 0, "EUR", HOTEL)
     assert verify_all(world) == 2
+
+
+def test_a_pool_closes_no_month_before_one_in_which_it_was_played(tmp_path: Path) -> None:
+    """Else that month could never be closed for it, and its play would be lost."""
+    world = world_of_two_sites(tmp_path / "ledger")
+    put(world, OPEN, HOTEL, "inn", at=SEPTEMBER)
+    play(world, 0, 0, 1, SEPTEMBER + 600)
+    play(world, 1, 0, 1, SEPTEMBER + 600)
+    play(world, 1, 0, 1, unix_s(2025, 10, 2))
+    income(world, COMMUNAL, 10)
+    settle(world, COMMUNAL)
+    income(world, HOTEL, 5, "2025-10")
+    with pytest.raises(EarlierPeriodOpen, match="found usage of 2025-09 in pool hotels; settle that first"):
+        settle(world, HOTEL, "2025-10")
+    settle_period(world.folder, "2025-10", 0, "EUR")  # the communal pool waits for no other
+    assert ms_of(settle_period(world.folder, "2025-09", 0, "EUR", HOTEL)) == 1000
+    assert ms_of(settle(world, HOTEL, "2025-10")) == 1000
+    verify_all(world)
 
 
 def test_a_ledger_without_pools_closes_as_before(tmp_path: Path) -> None:
