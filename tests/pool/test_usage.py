@@ -8,6 +8,7 @@ from typer.testing import CliRunner
 
 from amos_cli.output import Exit
 from amos_tools.cli import app
+from amos_tools.pool import accounts_cli
 
 SETTLE = ["settle", "--period", "2026-12", "--currency", "EUR"]
 
@@ -34,3 +35,11 @@ def test_what_has_no_meaning(settled: World, tmp_path: Path, words: list[str], s
     done = CliRunner().invoke(app, ["pool", *words, "--ledger", str(settled.path)])
     assert done.exit_code == Exit.USAGE, done.output
     assert sentence in " ".join(done.output.split())
+
+
+@pytest.mark.parametrize(
+    ("named", "account"),
+    [("carry", "carry"), ("carry/inns", "carry/inns"), ("ann", "payee/ann"), ("payee/carry", "payee/carry")],
+)
+def test_a_payee_called_as_an_account_is_reached(named: str, account: str) -> None:
+    assert accounts_cli._kept("to", named) == account

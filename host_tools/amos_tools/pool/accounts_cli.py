@@ -268,11 +268,11 @@ def _income(option: str, name: str, period: str | None) -> str | None:
 
 
 def _kept(option: str, name: str) -> str:
-    """A payee's account, or what a pool carries. Raises `UsageError`."""
+    """A payee's account, or what a pool carries; a payee named as that is payee/NAME. Raises `UsageError`."""
     if name == CARRY:
         return CARRY
     pool = name.removeprefix(CARRIES)
-    return carry_of(pool_name(option, pool)) if pool != name else PAYEE + _payee(option, name)
+    return carry_of(pool_name(option, pool)) if pool != name else PAYEE + _payee(option, name.removeprefix(PAYEE))
 
 
 def pool_name(option: str, name: str) -> str:
