@@ -42,9 +42,9 @@ def write_missing(store: Store, place: Place, size: int) -> None:
     if lists and not place.has(OPT_OUTS):
         place.write(OPT_OUTS, lists[-1])
     for item in store.closings():
-        names = closing_names(opened(store, item.leaf_index, item.entry))
-        if item.leaf_index < size and not any(place.has(name) for name in names):
-            place.write(names[0], item.entry)
+        name = f"closings/{item.title}.cose"
+        if item.leaf_index < size and not place.has(name):
+            place.write(name, item.entry)
 
 
 def wrong_opt_outs(store: Store, place: Place) -> Iterator[Wrong]:
