@@ -64,9 +64,9 @@ RING_BYTES = 1 << 23
 """A day of the fullest music is more than a board's 1 MB."""
 CODE_BYTES_MAX = 266 << 10
 """All compiled code that a player imports and keeps, in the heap of a board that does not freeze it."""
-SPARE_BYTES = 8 << 10
+SPARE_BYTES = 5 << 10
 """Of the board's heap, in which the fullest music need not play: chance cuts a heap up, now more and now less."""
-SPARE_BYTES_WITH_LOOPS = 4 << 10
+SPARE_BYTES_WITH_LOOPS = 3 << 10
 """Where the score has loops, whose code takes the rest."""
 HELD_BYTES_MORE = 4096
 """Rows and inputs under way, and integers that pass 30 bits after half a day."""

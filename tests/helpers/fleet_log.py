@@ -17,7 +17,7 @@ from amos_tools.verify.keys import Keys
 from amos_tools.verify.published import Published
 
 ROWS, BATCH, A_PLAYER = 100, 256, 128
-TAKEN_S = NOON + 30 * 86_400
+TAKEN_S = NOON + 28 * 86_400
 
 
 def make(path: Path, segments: int) -> None:

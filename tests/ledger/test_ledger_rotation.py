@@ -363,7 +363,10 @@ def test_it_is_rebuilt_and_recovered_with_all_keys_and_with_the_last_alone(world
     recovered = recovery.recover(Folder(bare, recovered=True), [str(mirror)])
     assert recovered.missing == 0
     found = Folder(bare)
-    assert found.line.keys == folder.line.keys and scrub(found) == []
+    assert found.line.keys == folder.line.keys
+    assert [finding.where for finding in scrub(found)] == ["public/statements/2026-11-EUR"]  # of no audit folder
+    settle_period(found, "2026-11", 10**9, "EUR")
+    assert scrub(found) == []
     with found.open_store() as store:
         assert set(rotating.appointments(found, store)) == {1, 2}
     (bare / "ledger.sqlite").write_bytes(b"rotten" * 1000)

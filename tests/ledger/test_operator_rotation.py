@@ -186,6 +186,8 @@ def test_it_is_replayed_rebuilt_and_recovered(world: Any, tmp_path: Path) -> Non
     folder = Folder(bare)
     with folder.open_store() as store:
         assert folder.operator_line(store).present == world.operator.public
+    assert [finding.where for finding in scrub(folder)] == ["public/statements/2026-11-EUR"]  # of no audit folder
+    settle_period(folder, "2026-11", 10**9, "EUR")
     assert scrub(folder) == []
 
 

@@ -18,4 +18,4 @@ def test_pages_are_small_and_the_log_holds_as_many_bytes_of_any_size(tmp_path: P
     database = SqliteDatabase(path, create=found_bytes is None)
     (page_bytes,), (frames,) = (database.locked(f"PRAGMA {name}")[0] for name in ("page_size", "wal_autocheckpoint"))
     database.close()
-    assert page_bytes == (found_bytes or 1024) and page_bytes * frames == 16 << 20
+    assert page_bytes == (found_bytes or 2048) and page_bytes * frames == 16 << 20

@@ -18,7 +18,7 @@ from amos_tools.verify.published import Published
 from amos_tools.verify.statement_file import read_statement_file
 
 SEGMENTS, ROWS, BATCH, A_PLAYER = 4096, 100, 256, 128
-TAKEN_S = NOON + 30 * 86_400
+TAKEN_S = NOON + 28 * 86_400
 WORKERS = 2
 
 Work = Callable[[Runner], object]
