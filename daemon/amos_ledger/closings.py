@@ -65,10 +65,11 @@ def earlier_waiting(store: Store, period: str, pool: str) -> str | None:
     something of this one was played: once a later month is closed for it, that one never can be."""
     if not store.placings.last_number() or closing_in(store, period, pool=pool) is not None:
         return None
-    own = {item.period for item in _all(store) if _pool_of(item) == pool}
+    closings = _all(store)
+    own = {item.period for item in closings if _pool_of(item) == pool}
     began = [period_at(since_s) for _leaf, since_s, said in store.placings.said() if said.pool == pool]
     since = max(max((item for item in own if item < period), default=""), "" if pool == COMMUNAL else min(began))
-    others = sorted({item.period for item in _all(store)} - own)
+    others = sorted({item.period for item in closings} - own)
     return next((item for item in others if since <= item < period and pool in played_pools(store, item)), None)
 
 

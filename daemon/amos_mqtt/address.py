@@ -23,6 +23,11 @@ def shown(text: str) -> str:
     return repr(text[:SHOWN_MAX])
 
 
+def listening_at(text: str, default_port: int) -> tuple[str, int]:
+    """Where to listen: as `host_and_port`, and HOST:0 leaves the port to the system. Raises `AddressError`."""
+    return (text.removesuffix(":0"), 0) if text.endswith(":0") else host_and_port(text, default_port)
+
+
 def host_and_port(text: str, default_port: int) -> tuple[str, int]:
     """Of HOST, HOST:PORT or [IPV6]:PORT, spaces around it aside. Raises `AddressError`."""
     address = text.strip()

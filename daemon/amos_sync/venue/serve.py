@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from amos.edges.private_host import make_private_folders
-from amos_mqtt.address import AddressError, host_and_port
+from amos_mqtt.address import AddressError, listening_at
 from amos_sync.courier import Courier
 from amos_sync.courier_settings import Settings
 from amos_sync.venue.desk import Desk
@@ -50,7 +50,7 @@ def serving_venue(
         yield None
         return
     try:
-        host, port = host_and_port(address, WEB_PORT) if not address.endswith(":0") else (address[:-2], 0)
+        host, port = listening_at(address, WEB_PORT)
     except AddressError as error:
         raise WebAddressWrong(f"web: {error}") from None
     try:

@@ -6,7 +6,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from amos_ledger.folder import Folder
-from amos_mqtt.address import AddressError, host_and_port
+from amos_mqtt.address import AddressError, listening_at
 from amos_mqtt.broker import Broker
 from amos_tools.pages.looking import Looking
 from amos_web.errors import TokenError, WebAddressWrong, WebUnusable
@@ -48,7 +48,7 @@ def serving_pages(
     """Answer at HOST:PORT as long as inside. `state` is what the ledger's watch keeps. Raises
     `WebUnusable`."""
     try:
-        host, port = host_and_port(address, WEB_PORT) if not address.endswith(":0") else (address[:-2], 0)
+        host, port = listening_at(address, WEB_PORT)
     except AddressError as error:
         raise WebAddressWrong(f"web: {error}") from None
     try:
