@@ -159,6 +159,18 @@ class Catalogue:
         with _named_errors(self.path), self._connection as connection:
             connection.executemany("UPDATE stem SET opt_in = 0 WHERE stem_id = ?", [(name,) for name in stem_ids])
 
+    def opt_in(self, stem_ids: Sequence[bytes]) -> list[bytes]:
+        """The consent to these stems begins again, in one transaction: to all, or to none if there are any that are not
+        here or were never opted in, which are returned."""
+        names = [(name,) for name in stem_ids]
+        query = "SELECT 1 FROM stem WHERE stem_id = ? AND published"
+        with _named_errors(self.path), self._connection as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            never = [name for (name,) in names if connection.execute(query, (name,)).fetchone() is None]
+            if not never:
+                connection.executemany("UPDATE stem SET opt_in = 1 WHERE stem_id = ?", names)
+        return never
+
     def close(self) -> None:
         """Close the file; SQLite folds the write-ahead log in."""
         self._connection.close()

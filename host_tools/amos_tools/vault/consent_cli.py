@@ -1,4 +1,4 @@
-"""`amos vault optout` and `amos vault frozen`: consent ends, and what was earned until then is told."""
+"""`amos vault optout`, `optin` and `frozen`: consent ends and begins again, and what was earned until then is told."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,7 +15,7 @@ from amos_ledger.settlement.money import signed_decimal
 from amos_tools.pool.frozen import Frozen, frozen_of
 from amos_tools.pool.read_core import OTHER_FIELDS, NotAStatement, other_fields
 from amos_tools.stems import StemFacts
-from amos_tools.vault.errors import VaultError
+from amos_tools.vault.errors import NeverOptedIn, VaultError
 from amos_tools.vault.named import named
 from amos_tools.vault.stem_facts import stem_facts
 from amos_tools.vault.vault import Vault
@@ -34,6 +34,7 @@ Statements = Annotated[
 def register(app: typer.Typer) -> None:
     """Add the commands to `amos vault`."""
     app.command()(optout)
+    app.command()(optin)
     app.command()(frozen)
 
 
@@ -60,6 +61,36 @@ def optout(
     if kept is not None:
         return _print(ended, kept)
     print("What this froze is told from the ledger's statements: amos vault frozen, with --ledger or --statements")
+
+
+def optin(folder: VaultFolder, stems: Stems = None, artist: Artist = None, as_json: AsJson = False) -> None:
+    """Begin the consent to stems again that was ended; of an artist, to each that was. Packs may take them at once,
+    players place them and play earns when the next `amos pack optouts` is in force; play until then stays unpaid."""
+    with refusals(VaultError, OSError, as_json=as_json), Vault(folder) as vault:
+        ended = named(vault, stems or [], None) if stems else []
+        if artist is not None or not stems:
+            once = {stem.stem_id for stem in vault.published_stems()}
+            ended += [stem for stem in named(vault, [], artist) if stem.stem_id in once and stem not in ended]
+        if not ended:
+            raise NeverOptedIn(folder, "artist", "one whose stems were opted in once", printable(artist or ""))
+        vault.opt_in([stem.stem_id for stem in ended])
+        doubles = {stem.stem_id: _doubles(stem, vault.stems()) for stem in ended}
+    if as_json:
+        again = [stem_facts(stem) | {"opt_in": True, "again": not stem.opt_in} for stem in ended]
+        return print_json({"opted_in": again})
+    for stem in ended:
+        done = "was opted in before" if stem.opt_in else "opted in again"
+        print(f"{stem.stem_id.hex()} {done}: {stem.title}, {stem.artist}")
+        for double in doubles[stem.stem_id]:
+            print(f"  {double.hex()} has the same title and role, and is opted in too: amos vault optout ends that")
+    print("Now sign the list again: amos pack optouts with a higher serial, then amos ledger optouts")
+
+
+def _doubles(stem: StemFacts, held: list[StemFacts]) -> list[bytes]:
+    """Other recordings of the stem that are opted in, such as what once took its place."""
+    named = stem.title, stem.artist, stem.role
+    same = [other for other in held if other.opt_in and (other.title, other.artist, other.role) == named]
+    return [other.stem_id for other in same if other.stem_id != stem.stem_id]
 
 
 def frozen(

@@ -181,6 +181,10 @@ class OptInMissing(VaultError):
     """The artist's opt-in is neither `yes` nor `no`: silence is not consent."""
 
 
+class NeverOptedIn(VaultError):
+    """A stem that was never opted in is to be opted in again: an artist consents with an import."""
+
+
 class BadIsrc(VaultError):
     """Not an ISRC (ISO 3901)."""
 

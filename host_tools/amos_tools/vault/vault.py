@@ -121,8 +121,19 @@ class Vault:
         return edited
 
     def opt_out(self, stem_ids: Sequence[bytes]) -> None:
-        """End the opt-in of these stems; durable when it returns. Importing with `opt_in` yes begins it again."""
+        """End the opt-in of these stems; durable when it returns. `opt_in` begins it again."""
         self._catalogue.opt_out(stem_ids)
+
+    def opt_in(self, stem_ids: Sequence[bytes]) -> None:
+        """Begin the opt-in of these stems again; durable when it returns. One that has not ended stays as it is.
+
+        All of it or nothing. Raises `NeverOptedIn` for a stem that nobody ever consented to, or that is not here: only
+        an import is a first consent.
+        """
+        never = self._catalogue.opt_in(stem_ids)
+        if never:
+            expected = "one that was opted in once; an import with opt_in yes is the first consent"
+            raise errors.NeverOptedIn(self.path, "stem", expected, never[0].hex())
 
     def remove(self, stems: Sequence[StemFacts]) -> None:
         """Forget these stems and their audio; durable when it returns. Raises `StillOwed` if one was ever opted in."""
@@ -150,7 +161,7 @@ class Vault:
         made, findings = self._prepare(Path(path), facts, anew=True)
         for other in held:
             if other.stem_id == made.stem_id:
-                expected = "audio that the vault lacks (amos vault import with opt_in yes brings a stem back)"
+                expected = "audio that the vault lacks (amos vault optin brings a stem back)"
                 raise errors.SameStem(path, "audio", expected, f"that of {other.title}")
         if published:
             self._catalogue.put([made, replace(stem, opt_in=False)])
