@@ -6,12 +6,16 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.parse
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 from every_kind import everything
-from patience import Patience
+from patience import Patience, wait_until
+from visitors import NoScript
 
 from amos_ledger.folder import Folder
 from amos_ledger.rebuilding import rebuild_folder
@@ -42,8 +46,40 @@ def finish(process: subprocess.Popen[str]) -> dict[str, Any]:
     return facts
 
 
-def start(workdir: Path, minutes: int, environment: dict[str, str]) -> "subprocess.Popen[str]":
-    words = [*DEMO, f"--workdir={workdir}", f"--minutes={minutes}"]
+@contextmanager
+def serving(process: "subprocess.Popen[str]") -> Iterator[dict[str, Any]]:
+    """What it tells while it keeps the pages open; then it is asked to end, and all it started with it."""
+    assert process.stdout is not None
+    lines = [""]
+    while lines[-1] != "}\n":
+        lines.append(process.stdout.readline())
+        assert lines[-1], (lines, process.communicate())
+    try:
+        yield json.loads("".join(lines))
+    finally:
+        process.send_signal(signal.SIGINT)
+        _out, err = process.communicate(timeout=300)
+    assert process.returncode == 0, err
+
+
+def check_pages(pages: dict[str, Any]) -> None:
+    """The three let in whom the demo names, and show what they are for."""
+    check_page("venue", pages["venue"], "section ", token=pages["token"])
+    check_page("operator", pages["operator"], "harbour-cafe", code=pages["operator"].partition("#")[2])
+    known = f"Statements of {pages['payee_name']}"
+    check_page("payee", pages["payee"], known, code=pages["payee"].partition("#")[2])
+
+
+def check_page(name: str, url: str, shown: str, **secret: str) -> None:
+    address = urllib.parse.urlsplit(url)
+    assert address.hostname == f"{name}.localhost"
+    visitor, host = NoScript(f"http://127.0.0.1:{address.port}"), {"Host": f"{address.hostname}:{address.port}"}
+    assert visitor.post("/signin", host, **secret)[0] == 200
+    wait_until(lambda: shown in visitor.get("/", host)[1], lambda: (name, visitor.get("/", host)))
+
+
+def start(workdir: Path, minutes: int, environment: dict[str, str], *more: str) -> "subprocess.Popen[str]":
+    words = [*DEMO, f"--workdir={workdir}", f"--minutes={minutes}", *more]
     return subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
 
 
@@ -105,7 +141,8 @@ def test_demo_with_a_killed_courier_and_a_second_run(tmp_path: Path, micropython
     assert killed >= 1 and killed - 1 <= facts["courier_restarts"] <= killed
     check(facts, MINUTES[0])
     assert {player["runtime"] for player in facts["players"]} == {"cpython", "micropython"}
-    again = finish(start(tmp_path, MINUTES[1], environment_without_mosquitto()))
+    with serving(start(tmp_path, MINUTES[1], environment_without_mosquitto(), "--serve")) as again:
+        check_pages(again["pages"])
     assert again["broker"] == "amqtt"
     check(again, *MINUTES)
     ledger = Folder(tmp_path / "ledger")

@@ -30,7 +30,17 @@ def free_port() -> int:
     raise OSError(errno.EADDRINUSE, "no free port found", f"127.0.0.1:{LISTENING_PORTS}")
 
 
-def _listens(port: int) -> bool:
+def is_free(port: int) -> bool:
+    """Whether nobody uses that TCP port of the loopback interface at the moment."""
+    with contextlib.suppress(OSError), socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as its server does: a demo has just ended there
+        probe.bind(("127.0.0.1", port))
+        return True
+    return False
+
+
+def listens(port: int) -> bool:
+    """Whether somebody answers there."""
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
@@ -74,7 +84,7 @@ def start_mosquitto(
 
 
 def _wait_for(process: Process, port: int) -> None:
-    wait_until(lambda: _listens(port) or _failed(process), "a broker listening", START_S)
+    wait_until(lambda: listens(port) or _failed(process), "a broker listening", START_S)
 
 
 def _failed(process: Process) -> bool:

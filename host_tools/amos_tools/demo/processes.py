@@ -156,6 +156,11 @@ class Processes:
             self._started.append(process)
         return process
 
+    def keep_running(self) -> None:
+        """Start again what has ended. Raises `DemoError` for one that will not stay."""
+        for process in self._started:
+            process.keep_running()
+
 
 def wait_until(happened: "object", what: str, seconds: float, step_s: float = 0.02) -> None:
     """Poll `happened()` until it is true. Raises `DemoError` after `seconds`."""

@@ -48,6 +48,11 @@ def print_report(facts: dict[str, Any], work: Workdir) -> None:
     page = _shown(work, Path(facts["page"]["file"]))
     print(f"  check       {page}: open it in a browser, and drop a statement in")
     print(f"  logs        {_shown(work, work.logs)}/*.log")
+    pages = facts["pages"]
+    print("Three pages, open until Ctrl-C:" if pages["opened"] else "Three pages, which --serve opens and keeps open:")
+    print(f"  venue       {pages['venue']}" + (f"  (token {pages['token']})" if pages["token"] else ""))
+    print(f"  operator    {pages['operator']}")
+    print(f"  payee       {pages['payee']}" + (f"  ({pages['payee_name']})" if pages["payee_name"] else ""))
 
 
 def _way(facts: dict[str, Any]) -> list[tuple[str, str]]:

@@ -110,7 +110,8 @@ def _play(work: Workdir, minutes: int, content: Content, players: list[DemoPlaye
         for player in players:
             enrol_player(work, player, running[player.name])
         say("each player proved its key and is enrolled")
-        courier = processes.start("courier", _courier_command(work, players, broker, address, content))
+        command = courier_command(work, players, broker, address, content.ledger_public)
+        courier = processes.start("courier", command)
         _until_receipted(work, running, [ledger, courier], say)
         say("every segment is receipted, and the players have freed its space")
         return Month(broker, courier.restarts)
@@ -126,14 +127,13 @@ def _check(options: Options) -> None:
     parse_currency(options.currency)
 
 
-def _courier_command(
-    work: Workdir, players: list[DemoPlayer], broker: str, address: str, content: Content
-) -> list[str]:
+def courier_command(work: Workdir, players: list[DemoPlayer], broker: str, address: str, ledger_key: str) -> list[str]:
+    """What starts the courier of these players. `broker` is its kind."""
     devices = [f"--device={player.courier_address}" for player in players]
     words = ["courier", "run", f"--site={SITE}", f"--broker={address}", f"--spool={work.spool}"]
     if broker == "amqtt":
         words.append("--mqtt-version=3.1.1")  # it never answers MQTT 5, and finding that out takes two seconds
-    return amos_command(*words, f"--ledger-key={content.ledger_public}", *devices)
+    return amos_command(*words, f"--ledger-key={ledger_key}", *devices)
 
 
 def _until_receipted(work: Workdir, running: dict[str, Process], services: list[Process], say: Say) -> None:
