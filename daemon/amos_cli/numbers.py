@@ -1,12 +1,15 @@
 """Numbers that people type."""
 
 import math
+from typing import TypeVar
 
 import typer
 
+Number = TypeVar("Number", float, float | None)
 
-def finite(value: float) -> float:
+
+def finite(value: Number) -> Number:
     """For an option: the number, unless it is `nan` or `inf`, which pass every bound or mean to wait for ever."""
-    if not math.isfinite(value):
-        raise typer.BadParameter(f"expected a number of seconds, found {value}")
+    if value is not None and not math.isfinite(value):
+        raise typer.BadParameter(f"expected a finite number, found {value}")
     return value

@@ -13,6 +13,7 @@ import typer
 from amos.edges.notify_host import heartbeat
 from amos_cli.config import Config
 from amos_cli.logs import set_up_logging
+from amos_cli.numbers import finite
 from amos_cli.paths import file_option
 from amos_ledger.audit import Following
 from amos_ledger.collecting import keep_what_is_loaded
@@ -34,7 +35,8 @@ def serve(
     folder: LedgerFolder,
     broker: Annotated[str, typer.Option(metavar="HOST:PORT", help="The MQTT broker; port 1883, with TLS 8883.")],
     once_idle: Annotated[
-        float | None, typer.Option(metavar="SECONDS", help="End after this long without a message.")
+        float | None,
+        typer.Option(metavar="SECONDS", min=0, callback=finite, help="End after this long without a message."),
     ] = None,
     mqtt_version: Annotated[str, typer.Option(help="auto, 5 or 3.1.1.")] = "auto",
     tls_ca: Annotated[Path | None, file_option(help="Broker's CA certificate (PEM): use TLS.")] = None,

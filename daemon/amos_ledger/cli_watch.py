@@ -14,6 +14,7 @@ from amos.edges.notify_host import heartbeat
 from amos_cli.config import Config
 from amos_cli.durations import seconds_of
 from amos_cli.logs import set_up_logging
+from amos_cli.numbers import finite
 from amos_cli.output import AsJson, Exit, UsageError, print_json
 from amos_cli.paths import file_option
 from amos_ledger.command import LedgerFolder, one_line_errors, utc
@@ -43,7 +44,9 @@ def watch(
         typer.Option(metavar="SITE[/NAME]=TIME", help="Another grace for a site, or one place there; repeatable."),
     ] = None,
     lease: Annotated[str, typer.Option(metavar="TIME", help="Tell of leases that end within this.")] = "7d",
-    ratio: Annotated[float, typer.Option(min=0, max=1, help="Least share of real time that is delivered.")] = 0.95,
+    ratio: Annotated[
+        float, typer.Option(min=0, max=1, callback=finite, help="Least share of real time that is delivered.")
+    ] = 0.95,
     webhook: Annotated[str | None, typer.Option(metavar="URL", help="POST alerts there, as JSON.")] = None,
     mail_to: Annotated[list[str] | None, typer.Option(metavar="ADDRESS", help="Mail them; repeatable.")] = None,
     mail_from: Annotated[str | None, typer.Option(metavar="ADDRESS", help="Who the mail is from.")] = None,

@@ -2,11 +2,12 @@
 
 import os
 import shutil
+import stat
 from collections.abc import Callable
 from pathlib import Path
 
 from amos.edges.durable_host import replace_whole, sync_folder, write_whole
-from amos_places.errors import NotThere, PlaceFailed
+from amos_places.errors import NotThere, PlaceFailed, PlaceRefused
 from amos_places.place import read_capped
 
 
@@ -22,7 +23,9 @@ class FolderPlace:
 
     def read(self, name: str, bytes_max: int) -> bytes:
         try:
-            with (self.path / name).open("rb", buffering=0) as file:
+            with open(self.path / name, "rb", buffering=0, opener=_at_once) as file:
+                if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                    raise PlaceRefused(f"{self.name}/{name}: expected a file, found something else")
                 return read_capped(f"{self.name}/{name}", file.read(bytes_max + 1), bytes_max)
         except (FileNotFoundError, NotADirectoryError):
             raise NotThere(f"{self.name}: expected {name}, found none") from None
@@ -60,6 +63,11 @@ class FolderPlace:
         path = self.path / folder
         if path.is_dir():
             shutil.rmtree(path)
+
+
+def _at_once(path: str, flags: int) -> int:
+    """Opens also what nobody writes to: a FIFO in a mirror would wait for that."""
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def _make_folder(path: Path) -> None:

@@ -1,6 +1,7 @@
 """What a place can do. Names are relative to it, with / between folders."""
 
 from typing import Protocol
+from urllib.parse import urlsplit, urlunsplit
 
 from amos_places.errors import PlaceRefused
 
@@ -54,3 +55,10 @@ def read_capped(name: str, data: bytes, bytes_max: int) -> bytes:
     if len(data) > bytes_max:
         raise PlaceRefused(f"{name}: expected at most {bytes_max} bytes, found more")
     return data
+
+
+def without_password(url: str) -> str:
+    """The URL as it may be shown."""
+    parts = urlsplit(url)
+    host = parts.netloc.rpartition("@")
+    return urlunsplit(parts._replace(netloc=f"{host[0].partition(':')[0]}{host[1]}{host[2]}"))

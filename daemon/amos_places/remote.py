@@ -11,10 +11,9 @@ import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 from amos_places.errors import NotThere, PlaceFailed, PlaceUnusable
-from amos_places.place import read_capped
+from amos_places.place import read_capped, without_password
 
 _PUTS_WHOLE = frozenset({"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "adl", "oss", "oci", "memory"})
 """Protocols of object stores, which show a file when all of it is there, and of which a renaming is a copy."""
@@ -99,13 +98,6 @@ class RemotePlace:
             raise
         except Exception as error:
             raise PlaceFailed(f"{self.name}/{name}: {_sentence(error)}") from None
-
-
-def without_password(url: str) -> str:
-    """The URL as it may be shown."""
-    parts = urlsplit(url)
-    host = parts.netloc.rpartition("@")
-    return urlunsplit(parts._replace(netloc=f"{host[0].partition(':')[0]}{host[1]}{host[2]}"))
 
 
 def _opened(url: str, name: str) -> tuple[Any, str]:

@@ -1,8 +1,10 @@
-"""A place at an address that begins with http:// or https://, to read from.
+"""A place at an address that begins with http:// or https://, to read from; with NAME:PASSWORD@ before the host it logs
+in (HTTP Basic, RFC 7617).
 
 Contract: `read` takes at most `FETCH_S`, however slowly the server talks; one that stumbles is asked again.
 """
 
+import base64
 import http.client
 import time
 import urllib.error
@@ -11,7 +13,7 @@ import urllib.request
 from collections.abc import Callable
 
 from amos_places.errors import NotThere, PlaceFailed, PlaceRefused
-from amos_places.place import read_capped
+from amos_places.place import read_capped, without_password
 
 SILENCE_S = 20
 """Without a byte, before a connection is given up."""
@@ -27,11 +29,13 @@ class WebPlace:
     """What a static web server serves below `url`."""
 
     def __init__(self, url: str, sleep: Callable[[float], None] = time.sleep) -> None:
-        self.name = url.rstrip("/")
+        self.name = without_password(url).rstrip("/")
+        self._url = url.rstrip("/")
+        self._address, self._login = _split(self._url)
         self._sleep = sleep
 
     def below(self, name: str) -> "WebPlace":
-        return WebPlace(f"{self.name}/{urllib.parse.quote(name)}", self._sleep)
+        return WebPlace(f"{self._url}/{urllib.parse.quote(name)}", self._sleep)
 
     def read(self, name: str, bytes_max: int) -> bytes:
         for pause_s in _PAUSES_S:
@@ -44,11 +48,13 @@ class WebPlace:
         return self._fetch(name, bytes_max)
 
     def _fetch(self, name: str, bytes_max: int) -> bytes:
-        url = f"{self.name}/{urllib.parse.quote(name)}"
+        below = urllib.parse.quote(name)
+        url = f"{self.name}/{below}"
         end_s = time.monotonic() + FETCH_S
         data = b""
         try:
-            with urllib.request.urlopen(url, timeout=SILENCE_S) as answer:
+            request = urllib.request.Request(f"{self._address}/{below}", headers=self._login)
+            with urllib.request.urlopen(request, timeout=SILENCE_S) as answer:
                 while piece := answer.read1(_PIECE_BYTES):
                     data += piece
                     if len(data) > bytes_max:
@@ -68,3 +74,12 @@ class WebPlace:
         if length.isascii() and length.isdigit() and len(data) < min(int(length), bytes_max + 1):
             raise PlaceFailed(f"{url}: expected {length} bytes, found {len(data)}")
         return read_capped(url, data, bytes_max)
+
+
+def _split(url: str) -> tuple[str, dict[str, str]]:
+    """(the address without who logs in, the headers that log in)."""
+    parts = urllib.parse.urlsplit(url)
+    login, at, host = parts.netloc.rpartition("@")
+    address = urllib.parse.urlunsplit(parts._replace(netloc=host))
+    words = base64.b64encode(urllib.parse.unquote(login).encode()).decode()
+    return address, {"Authorization": f"Basic {words}"} if at else {}

@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import pytest
 import witness_process
 from databases import only_sqlite
 from go_log import GoLog, GoRefuses
-from misbehaving_web import MisbehavingWeb
+from misbehaving_web import MisbehavingWeb, Request
 from nacl.signing import SigningKey, VerifyKey
 from typer.testing import CliRunner
 
@@ -244,6 +245,27 @@ def test_a_witness_whose_refusal_breaks_off_keeps_no_other_from_being_asked(worl
             found = cosign(world.folder, store, read_policy(witnesses.policy(*TWO_OF_THREE)))
     assert found.enough and found.witnesses == ("ada", "ben", "cyd")
     assert [failure.split(":")[0] for failure in found.failures] == ["dan"]
+
+
+@only_sqlite
+def test_a_witness_that_sends_a_byte_now_and_then_is_given_up(
+    world: Any, witnesses: Witnesses, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    over = threading.Event()
+
+    def trickle(request: Request) -> None:
+        request.send(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
+        while not over.wait(0.05):
+            request.send(b"x")
+
+    monkeypatch.setattr("amos_ledger.witnesses.ANSWER_S", 0.5)
+    with MisbehavingWeb(trickle) as web, world.folder.open_store() as store:
+        named = witness_line("dan", int(web.url.rpartition(":")[2]))
+        policy = f"{witnesses.lines[0]}\n{named}\nquorum dan\n"
+        found = cosign(world.folder, store, read_policy(policy.encode()))
+    over.set()
+    assert not found.enough
+    assert found.failures == (f"dan: {web.url}: expected a whole answer within 0.5 s, found none",)
 
 
 @only_sqlite

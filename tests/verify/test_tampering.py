@@ -191,7 +191,7 @@ def test_a_statement_from_the_future_of_the_log_is_refused(settled, dates, tmp_p
     old = settled.copy(tmp_path / "mirror")
     settled.play(0, [(0, 5)], dates(2026, 12, 1), dates(2026, 12, 2))
     settle_period(settled.folder, "2026-12", 5, "EUR")
-    with pytest.raises(Difference, match=r"proof\.checkpoint\.size: expected at most 14, as published, found 17"):
+    with pytest.raises(Difference, match=r"proof\.checkpoint\.size: expected at most 14, as published .*, found 17"):
         Audit(Published(old), settled.keys).check(statement_bytes(settled.statement("ann", "2026-12")))
 
 
@@ -220,7 +220,7 @@ def test_a_log_that_lost_entries_since_a_checkpoint_kept_is_found(settled, dates
     settled.play(0, [(0, 5)], dates(2026, 12, 1), dates(2026, 12, 2))
     settle_period(settled.folder, "2026-12", 5, "EUR")
     kept = (settled.folder.public / "checkpoint").read_bytes()
-    with pytest.raises(Difference, match=r"since\.size: expected at most 14, as published, found 17"):
+    with pytest.raises(Difference, match=r"since\.size: expected at most 14, as published .*, found 17"):
         Audit(Published(old), settled.keys).check_since(kept)
 
 

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from amos_cli.names import hint
+from amos_cli.numbers import finite
 from amos_cli.output import AsJson, Exit, UsageError, print_json, refusals
 from amos_tools.bench.figure import Figure, print_figures
 
@@ -32,7 +33,9 @@ def bench(
         typer.Argument(metavar="[SECTION]...", help=f"Of {', '.join(SECTIONS)}; all but the large ones by default."),
     ] = None,
     as_json: AsJson = False,
-    scale: Annotated[float, typer.Option(min=0.001, max=10, help="Sizes, as a factor; 1 is what figures mean.")] = 1,
+    scale: Annotated[
+        float, typer.Option(min=0.001, max=10, callback=finite, help="Sizes, as a factor; 1 is what figures mean.")
+    ] = 1,
 ) -> None:
     """Measure speed and memory against yardsticks in the same run, and print one table.
 

@@ -12,10 +12,13 @@ from amos.protocol.ledger_limits import LOSS_BYTES_MAX
 from amos.protocol.loss import VERSION, Loss, open_loss, sign_loss
 from amos_cli.files import write_output
 from amos_cli.key_files import read_key
-from amos_cli.output import AsJson, print_json
+from amos_cli.output import AsJson, UsageError, print_json
 from amos_cli.paths import file_option
 from amos_tools.device.refusals import device_refusals
 from amos_tools.device.revoke import device_id_of
+
+SEGMENTS_MAX = 1_000_000
+"""At a time: years of play."""
 
 
 def is_loss(path: Path, operator_key: bytes) -> bool:
@@ -40,6 +43,10 @@ def lost(
     """Sign that segments of a device are gone for good, as the operator. One that turns up after all still counts."""
     with device_refusals(as_json):
         device_id = device_id_of(device)
+        if last - first >= SEGMENTS_MAX:
+            raise UsageError(
+                f"LAST: expected at most {first + SEGMENTS_MAX - 1}, for a slip of the finger; found {last}"
+            )
         loss = Loss(version=VERSION, device_id=device_id, first=first, last=last, unix_s=int(time.time()))
         seed = read_key(operator_key_file)
         public_key = crypto.public_key(seed)
