@@ -44,9 +44,7 @@ def lost(
     with device_refusals(as_json):
         device_id = device_id_of(device)
         if last - first >= SEGMENTS_MAX:
-            raise UsageError(
-                f"LAST: expected at most {first + SEGMENTS_MAX - 1}, for a slip of the finger; found {last}"
-            )
+            raise UsageError(f"LAST: expected at most {first + SEGMENTS_MAX - 1}, a million at a time; found {last}")
         loss = Loss(version=VERSION, device_id=device_id, first=first, last=last, unix_s=int(time.time()))
         seed = read_key(operator_key_file)
         public_key = crypto.public_key(seed)

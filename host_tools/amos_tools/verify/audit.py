@@ -252,7 +252,8 @@ class Audit:
         """A checkpoint of this log whose entries are the first of the published ones."""
         then = self._lines.check_note(label, read_note(label, note, self._checkpoint.origin))
         if then.size > self._checkpoint.size:
-            raise Difference(f"{label}.size", f"at most {self._checkpoint.size}, as published here (one that lags: copy it anew)", then.size)
+            published = f"at most {self._checkpoint.size}, as published here (if this place lags, copy it anew)"
+            raise Difference(f"{label}.size", published, then.size)
         root = self._leaves.root(then.size)
         if root != then.root:
             index = given_up_in(self._entries(), self._lines.operator, then.size, then.root)
