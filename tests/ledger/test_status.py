@@ -107,6 +107,21 @@ def test_a_disk_that_takes_no_writes_any_more_is_read_with_what_was_last_written
         assert facts_of(world.path)["accepted"] == 1
 
 
+@only_sqlite
+def test_a_copy_of_a_running_ledger_on_a_disk_that_takes_no_writes_says_what_it_needs(
+    world: Any, tmp_path: Path
+) -> None:
+    device = world.device()
+    world.take(device, device.seal())
+    copied = tmp_path / "copied"
+    shutil.copytree(world.path, copied, ignore=shutil.ignore_patterns("*-shm"))
+    with without_writes(copied):
+        done = run("status", copied)
+    assert done.exit_code == 1
+    assert "ledger.sqlite-wal: expected a disk that takes writes" in done.output and "copy the folder" in done.output
+    assert facts_of(copied)["accepted"] == 1
+
+
 def test_an_older_schema_is_brought_to_the_present_one(tmp_path: Path, go_log: GoLog) -> None:
     shutil.unpack_archive(Path(__file__).parent / "kept" / "schema_3.tar.gz", tmp_path)
     before = (tmp_path / "ledger" / "public" / "checkpoint").read_bytes()

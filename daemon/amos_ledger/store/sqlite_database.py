@@ -114,8 +114,13 @@ def _connected_to_read(path: Path) -> sqlite3.Connection:
     except sqlite3.OperationalError as error:
         connection.close()
         log = path.with_name(path.name + "-wal")
-        if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_CANTOPEN or (log.exists() and log.stat().st_size):
+        if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_CANTOPEN:
             raise
+        if log.exists() and log.stat().st_size:
+            raise sqlite3.OperationalError(
+                f"{log}: expected a disk that takes writes, to read what a ledger that did not end left there; copy"
+                " the folder to one"
+            ) from None
         # SQLite wants a file beside it, to share it with who writes. There is nobody: the disk takes no writes.
         return sqlite3.connect(f"{uri}?immutable=1", uri=True, isolation_level=None)
     except BaseException:
