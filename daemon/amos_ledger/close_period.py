@@ -23,6 +23,7 @@ from amos_ledger.closings import (
     latest_in,
     opened,
 )
+from amos_ledger.currencies import check_currency
 from amos_ledger.errors import LedgerError, PeriodClosed
 from amos_ledger.listed_period import work_out_listed
 from amos_ledger.pool_segments import PeriodSegments
@@ -174,6 +175,7 @@ def _closed_before(
 def _ground(store: Store, period: str, income_micro: int | None, currency: str, pool: str) -> _Ground:
     with store.snapshot():
         check_open(store, pool)
+        check_currency(store, currency)
         closings = store.closings()
         closed = closed_before_leaf(store, store.size())
         earlier = [item for item in store.periods() if item < period and item not in closed]

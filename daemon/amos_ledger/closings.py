@@ -81,6 +81,11 @@ def closing_in(store: Store, period: str, currency: str | None = None, pool: str
     return None
 
 
+def closed_currencies(store: Store) -> set[str]:
+    """The currencies in which something was closed."""
+    return {item.currency for item in _all(store)}
+
+
 def _pool_of(closing: Closing) -> str:
     return closing.pool or COMMUNAL
 

@@ -70,7 +70,8 @@ def settle_period(
 ) -> Settled:
     """Settle the period for a pool; again with the same income gives the same. None: the income that was added to it.
 
-    Raises `LedgerError` (`StorageFailed` when disk or database refuse), `SettlementError`.
+    Raises `LedgerError` (`StorageFailed` when disk or database refuse), `SettlementError`, `MoneyError`
+    for a currency that nobody is paid in.
     """
     try:
         with checked_store(folder) as store, DailySums(store) as daily:

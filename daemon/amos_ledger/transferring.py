@@ -24,6 +24,7 @@ from amos.protocol.transfer import (
 )
 from amos_ledger.close_period import accounts_at
 from amos_ledger.closings import check_open, is_late_month, latest_in
+from amos_ledger.currencies import check_currency
 from amos_ledger.errors import LedgerError, PeriodClosed, StorageFailed
 from amos_ledger.folder import Folder
 from amos_ledger.heads import checked_store
@@ -134,7 +135,7 @@ def transfer(folder: Folder, order: Order) -> tuple[int, Transfer]:
 
     Raises `TransferRefused`, of which a `Repeated` says that the log has this transfer and a `SourcePaidLess` that the
     source of a refund paid less, `PeriodClosed` for income of a period that is closed, put in or taken back,
-    `StorageFailed`.
+    `StorageFailed`; `MoneyError` for a currency that nobody is paid in.
     """
     try:
         with checked_store(folder) as store:
@@ -163,6 +164,7 @@ def _append(folder: Folder, store: Store, order: Order) -> tuple[int, Transfer]:
             moved.reference = references.derived(moved, order.occurrence)
         else:
             moved.reference = references.named(order.reference)
+        check_currency(store, order.currency)
         found = accounts_at(store, order.currency, size)
         _check_pools(store, moved)
         _check_period(store, moved)

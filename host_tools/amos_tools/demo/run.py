@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from amos_ledger.currencies import check_paid_in
 from amos_ledger.folder import Folder
-from amos_ledger.settlement.money import parse_currency, parse_income
+from amos_ledger.settlement.money import parse_income
 from amos_ledger.settlement.periods import period_at
 from amos_sync.report import report as spool_report
 from amos_tools import toolchain
@@ -124,7 +125,7 @@ def _since(between: Between, statements: Path) -> dict[str, Any]:
 def _check(options: Options) -> None:
     """Refuse at once what would only be found out at the end. Raises `MoneyError`."""
     parse_income(options.income)
-    parse_currency(options.currency)
+    check_paid_in(options.currency)
 
 
 def courier_command(work: Workdir, players: list[DemoPlayer], broker: str, address: str, ledger_key: str) -> list[str]:

@@ -39,6 +39,7 @@ from amos_cli.paths import folder_option
 from amos_cli.table import print_table
 from amos_ledger.close_period import accounts_at
 from amos_ledger.command import Unasked
+from amos_ledger.currencies import check_currency
 from amos_ledger.errors import BrokerUnusable, LedgerError
 from amos_ledger.folder import Folder
 from amos_ledger.outside import ask_served
@@ -215,6 +216,7 @@ def balance(
             _payee("payee", payee)
         folder = Folder(ledger)
         with folder.open_store() as store:
+            check_currency(store, currency)
             accounts = accounts_at(store, currency, store.size())
     found = accounts.balances
     own = None if payee is None else {prefix + payee for prefix in OF_PAYEE.values()}

@@ -15,6 +15,7 @@ from amos_cli.table import print_table
 from amos_ledger.cli_quarantine import device_id_of
 from amos_ledger.closings import statements_in
 from amos_ledger.command import Unasked
+from amos_ledger.currencies import check_currency
 from amos_ledger.errors import BrokerUnusable, LedgerError
 from amos_ledger.folder import Folder
 from amos_ledger.outside import ask_outside
@@ -192,8 +193,9 @@ def _is_running(folder: Folder, period: str, close_now: bool, rehearsal: bool) -
 
 
 def _make_folder(folder: Folder, out: Path, period: str, currency: str, pool: str) -> None:
-    """Before the closing, which is for good: that the copies have a place. Raises `OSError`."""
+    """Before the closing, which is for good: that the copies have a place. Raises `MoneyError`, `OSError`."""
     with folder.open_store() as store:
+        check_currency(store, currency)
         (out / statements_in(store, period, currency, pool)).mkdir(parents=True, exist_ok=True)
 
 
