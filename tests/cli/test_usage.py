@@ -25,6 +25,7 @@ MADE_OR_AWAITED = {
     ("report dsr", "--out"),
     ("report registry", "--out"),
     ("fleet rollout start", "--state"),
+    ("fleet serve", "FOLDER"),
     ("device prepare", "DIR"),
     ("device enrol", "--out"),
     ("device revoke", "--out"),

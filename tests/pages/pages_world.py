@@ -25,9 +25,11 @@ BAR, HELD = 0, 1
 
 
 class PagesWorld:
-    """`url` is where the pages are; `ledger` is the small world behind them."""
+    """`url` is where the pages are; `ledger` is the small world behind them; `desk` the folder of one that
+    signs."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, desk: Path | None = None) -> None:
+        self.desk = desk
         self.ledger = World(folder / "ledger")
         self.said: list[str] = []
         self._open = ExitStack()
@@ -48,7 +50,8 @@ class PagesWorld:
                 store.date(index, (begun_ms + at_ms, begun_ms + at_ms + hour_ms // 2))
 
     def __enter__(self) -> "PagesWorld":
-        serving = serving_pages("127.0.0.1:0", ["ledger.local"], self.ledger.folder, self.state, None, self.said.append)
+        known = self.ledger.folder, self.state, None, self.said.append, self.desk
+        serving = serving_pages("127.0.0.1:0", ["ledger.local"], *known)
         self.served = self._open.enter_context(serving)
         self.url = f"http://127.0.0.1:{self.served.port}"
         return self

@@ -39,6 +39,7 @@ ADDRESSES = {
     "waiting": "/waiting",
     "played": "/played?period=2026-11",
     "people": "/people",
+    "rollouts": "/rollouts",
 }
 
 

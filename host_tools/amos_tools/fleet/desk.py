@@ -18,7 +18,8 @@ from amos_tools.fleet.errors import UnreachableError
 from amos_tools.fleet.members import Members
 
 QUIET_S = 0.5
-"""After the last of what is retained has come: the protocol does not say when that is all."""
+"""After the last topic that was not heard before: the protocol does not say when all that is retained has come, and
+what comes again on a topic is what a player says meanwhile."""
 
 HEAR_S = 10.0
 TURN_S = 0.1
@@ -44,6 +45,7 @@ class Desk:
         self._client: MqttClient[Message] = MqttClient(broker, settings, _read, self._woken.set)
         self._said = "does not answer"
         self._heard_s = 0.0
+        self._topics: set[str] = set()
         self.connections = 0
 
     @property
@@ -82,11 +84,13 @@ class Desk:
                 self.connections += 1
                 leaves = (topics.DIRECTIVE, topics.STATUS)
                 self._client.subscribe([topics.ROTATIONS, *(f"{topics.PREFIX}/+/+/{leaf}" for leaf in leaves)])
-                self._heard_s = time.monotonic()
+                self._heard_s, self._topics = time.monotonic(), set()
             elif isinstance(happening, Down | Denied):
                 self._said = happening.reason
             elif isinstance(happening, Arrival):
-                self._heard_s = time.monotonic()
+                if happening.message.topic not in self._topics:
+                    self._topics.add(happening.message.topic)
+                    self._heard_s = time.monotonic()
                 self.members.came(happening.message.topic, happening.message.payload)
 
     def direct(self, site: str, device_id: bytes, data: bytes) -> None:

@@ -104,10 +104,10 @@ def direct(
         tls, seed = (tls_ca, tls_certificate, tls_key), read_key(operator_key_file)
         with Desk(broker_of(broker, "auto", tls, username, password_file), crypto.public_key(seed)) as desk:
             desk.members.check_own_key()
-            members = _to_direct(_members(desk, target or [], everybody), changes, take_over)
+            members = to_direct(members_of(desk, target or [], everybody), changes, take_over)
             for member in members:
                 publish(desk, member, changes, seed)
-            desk.wait(lambda: all(_is_heard(member) for member in members), wait_s)
+            desk.wait(lambda: all(is_heard(member) for member in members), wait_s)
     _tell(members, as_json)
 
 
@@ -158,15 +158,16 @@ def _pack_id(text: str) -> bytes:
     return pack_id
 
 
-def _members(desk: Desk, targets: list[str], everybody: bool) -> list[Member]:
+def members_of(desk: Desk, targets: list[str], everybody: bool) -> list[Member]:
+    """Whom these name, each once; or everybody. Raises `FleetError`."""
     found = desk.members.all() if everybody else [each for name in targets for each in desk.members.named(name)]
     if not found:
         raise FleetError("the broker knows no player; name one as SITE/DEVICE, with its 32 digits")
     return list({(member.site, member.device_id): member for member in found}.values())
 
 
-def _to_direct(members: list[Member], changes: Changes, take_over: bool) -> list[Member]:
-    """Raises `FleetError`."""
+def to_direct(members: list[Member], changes: Changes, take_over: bool) -> list[Member]:
+    """Those of them for whom something is to be signed. Raises `FleetError`."""
     if take_over:
         return members if changes.any else [member for member in members if member.earlier is not None]
     for member in members:
@@ -179,7 +180,8 @@ def refusal(member: Member) -> str | None:
     return None if member.status is None or member.follows else member.status.directive_refused
 
 
-def _is_heard(member: Member) -> bool:
+def is_heard(member: Member) -> bool:
+    """Whether nothing more is to be waited for: it follows, refuses, or is not connected."""
     refuses = refusal(member) is not None and member.status is not member.before
     return member.status is None or member.follows or refuses
 

@@ -1,6 +1,7 @@
 """All pages of a ledger as one application."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -14,6 +15,7 @@ from amos_tools.pages.frame import PACKAGE, Frame
 from amos_tools.pages.looking import Looking
 from amos_tools.pages.operators import Operators
 from amos_tools.pages.payees import Payees
+from amos_tools.pages.rollouts import Rollouts
 from amos_web.answers import signed_in, signed_out, static_file
 from amos_web.errors import WebRefusal
 from amos_web.forms import check_origin, form_of
@@ -21,8 +23,11 @@ from amos_web.forms import check_origin, form_of
 STATIC = {"pages.css": "text/css", "pages.js": "text/javascript"}
 
 
-def application(folder: Folder, looking: Looking, door: Door, report: Callable[[str], None]) -> Starlette:
-    """`report` is told who came, and who lets in whom. Raises `WebUnusable` without Jinja2."""
+def application(
+    folder: Folder, looking: Looking, door: Door, report: Callable[[str], None], desk: Path | None = None
+) -> Starlette:
+    """`report` is told who came, and who orders what. `desk`: the folder of the one that signs. Raises `WebUnusable`
+    without Jinja2."""
     frame = Frame(folder, door, folder.trust.origin)
     entrance = _Entrance(frame, door, report)
     routes = [
@@ -32,6 +37,7 @@ def application(folder: Folder, looking: Looking, door: Door, report: Callable[[
         Route("/signout", entrance.leave, methods=["POST"]),
         Route("/static/{name}", _static),
         *Operators(frame, looking, report).routes(),
+        *Rollouts(frame, desk, report).routes(),
         *Payees(frame, folder).routes(),
     ]
     app = Starlette(routes=routes, exception_handlers={WebRefusal: frame.refused, HTTPException: frame.refused})

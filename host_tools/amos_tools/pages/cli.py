@@ -15,7 +15,7 @@ from amos.edges.notify_host import heartbeat
 from amos_cli.config import Config
 from amos_cli.logs import set_up_logging
 from amos_cli.output import AsJson, UsageError, print_json, refusals
-from amos_cli.paths import file_option
+from amos_cli.paths import file_option, folder_option
 from amos_cli.table import print_table
 from amos_ledger.cli_watch import StateFile, state_of
 from amos_ledger.command import LedgerFolder, one_line_errors, utc
@@ -44,6 +44,7 @@ def serve(
     broker: Annotated[
         str | None, typer.Option(metavar="HOST:PORT", help="The MQTT broker, for what players say of themselves.")
     ] = None,
+    desk: Annotated[Path | None, folder_option(help="The folder of amos fleet serve, which signs orders.")] = None,
     tls_ca: Annotated[Path | None, file_option(help="Broker's CA certificate (PEM): use TLS.")] = None,
     tls_certificate: Annotated[Path | None, file_option(help="The operator's certificate (PEM).")] = None,
     tls_key: Annotated[Path | None, file_option(help="Its private key (PEM).")] = None,
@@ -67,7 +68,8 @@ def serve(
             signal.signal(number, lambda *_: stop.set())
         # Whoever asks while the fleet is looked at takes turns with that; five milliseconds each would add up.
         sys.setswitchinterval(SWITCH_S)
-        with serving_pages(web, web_host or [], Folder(folder), state_of(folder, state), where, report) as pages:
+        at = state_of(folder, state)
+        with serving_pages(web, web_host or [], Folder(folder), at, where, report, desk) as pages:
             report(f"pages at http://{web.rpartition(':')[0] or web}:{pages.port}")
             beat = heartbeat()
             while not stop.is_set():

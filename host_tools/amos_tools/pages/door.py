@@ -11,6 +11,7 @@ CODE_LETTERS_MAX = 128
 MAY = {
     "fleet": (PLAYER, MUSIC, FLEET, ADMIN),
     "waiting": (FLEET, ADMIN),
+    "rollouts": (FLEET, ADMIN),
     "played": (MUSIC, FLEET, ADMIN),
     "people": (ADMIN,),
     "payee": (PAYEE,),

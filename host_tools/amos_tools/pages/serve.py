@@ -43,10 +43,16 @@ class Pages:
 
 @contextmanager
 def serving_pages(
-    address: str, hosts: list[str], folder: Folder, state: Path, broker: Broker | None, report: Callable[[str], None]
+    address: str,
+    hosts: list[str],
+    folder: Folder,
+    state: Path,
+    broker: Broker | None,
+    report: Callable[[str], None],
+    desk: Path | None = None,
 ) -> Iterator[Pages]:
-    """Answer at HOST:PORT as long as inside. `state` is what the ledger's watch keeps. Raises
-    `WebUnusable`."""
+    """Answer at HOST:PORT as long as inside. `state` is what the ledger's watch keeps, `desk` the folder of the one
+    that signs. Raises `WebUnusable`."""
     try:
         host, port = listening_at(address, WEB_PORT)
     except AddressError as error:
@@ -61,7 +67,7 @@ def serving_pages(
     except TokenError as error:
         raise WebUnusable(f"web: {error}") from None
     looking = Looking(folder, state, broker, report)
-    app: App = Guard(application(folder, looking, door, report), tuple(hosts))
+    app: App = Guard(application(folder, looking, door, report, desk), tuple(hosts))
     loops: list[asyncio.AbstractEventLoop] = []
     looking.start()
     try:

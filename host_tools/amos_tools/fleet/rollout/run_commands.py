@@ -131,10 +131,7 @@ def back(
         check_back(store.load(), earlier)
         with stopped(store) as rollout, Desk(at, crypto.public_key(seed)) as desk:
             check_back(rollout, earlier)
-            rollout.back, rollout.phase, rollout.why = earlier, Phase.RETURNING, None
-            for ring in rollout.begun:
-                for device in ring.devices:
-                    device.forgiven = False
+            turn_back(rollout, earlier)
             store.save(rollout)
             _run(desk, store, rollout, seed, as_json, wait_s)
     _end(rollout, as_json)
@@ -148,6 +145,14 @@ def check_back(rollout: Rollout, earlier: Pack) -> None:
     if earlier.serial <= target.serial and earlier.pack_id != target.pack_id:
         told = f"--pack: expected a serial above {target.serial}, found {earlier.serial}: players refuse an older one"
         raise FleetError(f"{told} (build what they played before again, with --serial {target.serial + 1})")
+
+
+def turn_back(rollout: Rollout, earlier: Pack) -> None:
+    """From now on it takes everybody who was sent the pack back to this one."""
+    rollout.back, rollout.phase, rollout.why = earlier, Phase.RETURNING, None
+    for ring in rollout.begun:
+        for device in ring.devices:
+            device.forgiven = False
 
 
 def _read_plan(path: Path) -> Plan:

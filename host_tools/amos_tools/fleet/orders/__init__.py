@@ -1,0 +1,1 @@
+"""What people order at the pages is signed elsewhere: by a process that has the operator's key and serves no page."""

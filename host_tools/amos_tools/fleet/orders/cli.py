@@ -1,0 +1,71 @@
+"""`amos fleet serve`: the desk that signs what people order at the pages."""
+
+import logging
+import signal
+import threading
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from amos.edges.notify_host import heartbeat
+from amos_cli.config import Config
+from amos_cli.key_files import read_key
+from amos_cli.logs import set_up_logging
+from amos_cli.paths import folder_option
+from amos_mqtt.broker import broker_of
+from amos_tools.fleet.options import (
+    BrokerName,
+    OperatorKeyFile,
+    PasswordFile,
+    TlsCa,
+    TlsCertificate,
+    TlsKey,
+    Username,
+    fleet_refusals,
+)
+from amos_tools.fleet.orders.folder import DeskFolder
+from amos_tools.fleet.orders.work import Packs, Worker
+from amos_tools.fleet.wanted import place_of
+
+
+def serve(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Where orders come in; it is made.")],
+    *,
+    broker: BrokerName,
+    operator_key_file: OperatorKeyFile,
+    packs: Annotated[Path, folder_option(help="The packs that may be rolled out, each in a folder of its own.")],
+    packs_place: Annotated[
+        str | None, typer.Option(metavar="URL", help="Where couriers find these, by their folders' names.")
+    ] = None,
+    tls_ca: TlsCa = None,
+    tls_certificate: TlsCertificate = None,
+    tls_key: TlsKey = None,
+    username: Username = None,
+    password_file: PasswordFile = None,
+    config: Config = None,
+) -> None:
+    """Sign what the pages' people order, and keep roll-outs going, until ended (SIGTERM, Ctrl-C)."""
+    set_up_logging("desk")
+    report = logging.getLogger("amos.desk").info
+    with fleet_refusals(as_json=False):
+        place = None if packs_place is None else place_of(packs_place)
+        at, seed = (
+            broker_of(broker, "auto", (tls_ca, tls_certificate, tls_key), username, password_file),
+            read_key(operator_key_file),
+        )
+        desk = DeskFolder(folder)
+        desk.make()
+        worker, stop = Worker(desk, Packs(packs, place), at, seed, report), threading.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: stop.set())
+        report(f"the desk works at {folder}")
+        beat = heartbeat()
+        try:
+            while not stop.is_set():
+                worker.turn()
+                if beat is not None:
+                    beat()
+        finally:
+            worker.end()
+        report("ended")

@@ -1,0 +1,243 @@
+"""The desk that signs: it takes orders from its folder, and keeps every roll-out going. It decides as the commands do.
+
+An order is gone once it is seen to. A crash before that has it done again: a directive says the same twice, and a
+roll-out of the same pack to the same players sends nothing to those that have it.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from amos import crypto
+from amos.protocol.printable_host import printable
+from amos_mqtt.broker import Broker
+from amos_tools.fleet.desk import Desk
+from amos_tools.fleet.direct import is_heard, members_of, publish, said, to_direct
+from amos_tools.fleet.errors import FleetError
+from amos_tools.fleet.orders.folder import DeskFolder, DeskFolderError, Offered
+from amos_tools.fleet.orders.order import BACK, CONTINUE, DIRECT, NAME, STOP, Order, changes_of
+from amos_tools.fleet.rollout.decide import go_on
+from amos_tools.fleet.rollout.pack_folder import pack_of
+from amos_tools.fleet.rollout.plan import plan_of
+from amos_tools.fleet.rollout.rings import rings_of
+from amos_tools.fleet.rollout.run_commands import check_back, turn_back
+from amos_tools.fleet.rollout.runner import Runner
+from amos_tools.fleet.rollout.state import Pack, Phase, Rollout
+from amos_tools.fleet.rollout.store import stopped
+
+TURN_S = 0.2
+OFFER_S = 5.0
+AGAIN_S = 10.0
+"""Before a roll-out whose broker could not be reached is tried again."""
+
+RUN_S = 2.0
+"""At most so long after it was told to, the desk ends."""
+
+END_S_MAX = 30.0
+"""For what a thread does at that moment."""
+
+FOLLOW_S = 5.0
+"""So long a directive waits to hear that it is followed; the page of the fleet shows it later too."""
+
+PACKS_MAX = 200
+
+
+@dataclass(frozen=True)
+class Packs:
+    """Those in the folders of `folder`, by their names; couriers find them at `place` with the name behind it."""
+
+    folder: Path
+    place: str | None
+
+    def named(self, name: str) -> Pack:
+        """Raises `FleetError`, OSError."""
+        if not NAME.fullmatch(name) or not (self.folder / name / "manifest.cose").is_file():
+            raise DeskFolderError(f"pack: expected one that the desk offers, found {name[:60]!r}")
+        return pack_of(self.folder / name, self.place_of(name))
+
+    def place_of(self, name: str) -> str | None:
+        """Where couriers find it."""
+        return None if self.place is None else f"{self.place.rstrip('/')}/{name}"
+
+    def offered(self) -> list[dict[str, object]]:
+        """Each as the pages show it; what is no pack is left out."""
+        found = []
+        for path in sorted(self.folder.glob("*/manifest.cose"))[:PACKS_MAX]:
+            try:
+                pack = self.named(path.parent.name)
+            except (FleetError, OSError):
+                continue
+            found.append({"name": path.parent.name, "serial": pack.serial, "pack_id": pack.pack_id})
+        return found
+
+
+class Worker:
+    """`turn` until told to `end`. `report(line)` is told what happens."""
+
+    def __init__(
+        self, folder: DeskFolder, packs: Packs, broker: Broker, seed: bytes, report: Callable[[str], None]
+    ) -> None:
+        self._folder, self._packs, self._broker, self._seed = folder, packs, broker, seed
+        self._report = report
+        self._ending = threading.Event()
+        self._running: dict[str, threading.Thread] = {}
+        self._hand: threading.Thread | None = None
+        self._in_hand: Path | None = None
+        self._not_before_s: dict[str, float] = {}
+        self._at_rest: dict[str, int] = {}
+        self._offered_s = float("-inf")
+
+    def turn(self) -> None:
+        """See to what waits, and to what goes on. Raises OSError, `FleetError` where the folder cannot be used."""
+        now_s = time.monotonic()
+        if now_s - self._offered_s >= OFFER_S:
+            self._folder.offer(Offered(int(time.time()), tuple(self._packs.offered())))
+            self._offered_s = now_s
+        for path in self._folder.waiting():
+            self._take(path)
+        for name in self._folder.names():
+            thread = self._running.get(name)
+            if (thread is None or not thread.is_alive()) and now_s >= self._not_before_s.get(name, 0.0):
+                self._begin(name)
+        self._ending.wait(TURN_S)
+
+    def end(self) -> None:
+        """What goes on is kept as it is, and goes on when the desk works again."""
+        self._ending.set()
+        for thread in [*self._running.values(), *([] if self._hand is None else [self._hand])]:
+            thread.join(END_S_MAX)
+
+    def _take(self, path: Path) -> None:
+        """Stop at once what is to be stopped; of the rest one after the other, on a thread that may wait."""
+        if path == self._in_hand:
+            return
+        who, what = "", path.name
+        try:
+            order = self._folder.read(path)
+            who, what = order.who, order.told
+        except (FleetError, OSError) as error:
+            return self._done(path, who, what, error)
+        if order.kind == STOP:
+            return self._see_to(path, order)
+        if self._hand is None or not self._hand.is_alive():
+            self._in_hand = path
+            self._hand = threading.Thread(target=self._see_to, args=(path, order), name="order", daemon=True)
+            self._hand.start()
+
+    def _see_to(self, path: Path, order: Order) -> None:
+        try:
+            told: str | Exception = self._do(order)
+        except (FleetError, OSError) as error:
+            told = error
+        self._done(path, order.who, order.told, told)
+
+    def _done(self, path: Path, who: str, what: str, told: str | Exception) -> None:
+        if isinstance(told, Exception):
+            self._tell(who, what, "refused", f"{type(told).__name__}: {told}")
+        else:
+            self._tell(who, what, "done", told)
+        path.unlink(missing_ok=True)
+
+    def _do(self, order: Order) -> str:
+        given = order.given
+        if order.kind == DIRECT:
+            return self._direct(given["targets"], given["act"], given["value"])
+        if order.kind == STOP:
+            return self._stop(given["rollout"])
+        if order.kind == CONTINUE:
+            return self._go_on(given["rollout"])
+        if order.kind == BACK:
+            return self._back(given["rollout"], self._packs.named(given["pack"]))
+        return self._start(order)
+
+    def _direct(self, targets: list[str], act: str, value: str) -> str:
+        changes = changes_of(act, value)
+        with self._desk() as desk:
+            desk.members.check_own_key()
+            members = to_direct(members_of(desk, targets, everybody=False), changes, take_over=False)
+            for member in members:
+                publish(desk, member, changes, self._seed)
+            desk.wait(lambda: all(map(is_heard, members)) or self._ending.is_set(), FOLLOW_S)
+            told = [f"{member.name} {said(member)}" for member in members if not member.follows]
+        follows = f"{len(members) - len(told)} of {len(members)} follow"
+        return "; ".join([follows, *told[:5]])
+
+    def _start(self, order: Order) -> str:
+        plan = plan_of(order.given["plan"])
+        pack = self._packs.named(plan.pack)
+        with self._desk() as desk:
+            desk.members.check_own_key()
+            rollout = Rollout(pack, rings_of(plan, bytes.fromhex(pack.pack_id), desk.members))
+        name = self._folder.free_name(plan.pack[:50])
+        store = self._folder.store(name)
+        with store.held():
+            store.seen_to_it()
+            store.save(rollout)
+        rings = ", ".join(f"{ring.name} of {len(ring.devices)}" for ring in rollout.rings)
+        return f"{name} begins with rings {rings}"
+
+    def _stop(self, name: str) -> str:
+        store = self._folder.store(name)
+        rollout = store.load()
+        if not rollout.under_way:
+            raise FleetError(f"{name} is {rollout.phase}: there is nothing to stop")
+        store.ask_to_stop()
+        return f"{name} stops"
+
+    def _go_on(self, name: str) -> str:
+        store = self._folder.store(name)
+        with store.held(RUN_S):
+            rollout = store.load()
+            if rollout.phase is not Phase.STOPPED:
+                raise FleetError(f"{name}: expected one that stopped, found one that is {rollout.phase}")
+            go_on(rollout)
+            store.save(rollout)
+        return f"{name} goes on without the players that caused the stop"
+
+    def _back(self, name: str, earlier: Pack) -> str:
+        store = self._folder.store(name)
+        check_back(store.load(), earlier)
+        with stopped(store) as rollout:
+            turn_back(rollout, earlier)
+            store.save(rollout)
+        return f"{name} goes back to pack {earlier.serial}"
+
+    def _begin(self, name: str) -> None:
+        """Have a thread run it, where it is under way. One that is not is looked at again once its file has changed."""
+        store = self._folder.store(name)
+        try:
+            changed_ns = store.path.stat().st_mtime_ns
+            if self._at_rest.get(name) == changed_ns:
+                return
+            if not store.load().under_way:
+                self._at_rest[name] = changed_ns
+                return
+        except (FleetError, OSError) as error:
+            return self._later(name, error)
+        thread = threading.Thread(target=self._run, args=(name,), name=f"rollout {name}", daemon=True)
+        self._running[name] = thread
+        thread.start()
+
+    def _run(self, name: str) -> None:
+        store = self._folder.store(name)
+        try:
+            with store.held(), self._desk() as desk:
+                rollout = store.load()
+                runner = Runner(desk, store, rollout, self._seed, lambda line: self._tell("", name, "told", line))
+                while rollout.under_way and not self._ending.is_set():
+                    runner.run(RUN_S)
+        except (FleetError, OSError) as error:
+            self._later(name, error)
+
+    def _later(self, name: str, error: Exception) -> None:
+        self._report(printable(f"{name}: {error}; it is tried again in {AGAIN_S:.0f} s", 1000))
+        self._not_before_s[name] = time.monotonic() + AGAIN_S
+
+    def _desk(self) -> Desk:
+        return Desk(self._broker, crypto.public_key(self._seed))
+
+    def _tell(self, who: str, what: str, outcome: str, sentence: str) -> None:
+        self._folder.tell(who, what, outcome, printable(sentence, 1000))
+        self._report(printable(f"{who or 'desk'}: {what}: {outcome}: {sentence}", 1000))
