@@ -1,4 +1,7 @@
-"""Text files that people write: UTF-8 with or without a byte order mark, and the place of what is none."""
+"""Texts that people write: a line that shows what it says, and files of UTF-8 with or without a byte order mark."""
+
+from amos.protocol.printable_host import printable
+from amos_cli.output import UsageError
 
 
 class TextFault(ValueError):
@@ -19,3 +22,19 @@ def place_of(error: UnicodeDecodeError) -> tuple[int, int]:
     """Line and column, from 1, of the byte that is no text."""
     before = error.object[: error.start]
     return before.count(b"\n") + 1, len(before[before.rfind(b"\n") + 1 :].decode("utf-8-sig", "replace")) + 1
+
+
+def shown_line(name: str, text: str, bytes_max: int) -> str:
+    """A text that is kept and shown to others: 1 to `bytes_max` bytes of UTF-8 that are not all blank, without letters
+    that a terminal or a browser obeys, such as controls, line breaks, and those that turn the order of others. Raises
+    `UsageError`, which calls it `name`."""
+    size = len(text.encode(errors="replace"))
+    if not text.strip() or size > bytes_max:
+        raise UsageError(f"{name}: expected 1 to {bytes_max} bytes of text, found {size}")
+    for at, letter in enumerate(text, 1):
+        if not letter.isprintable():
+            raise UsageError(
+                f"{name}: expected printable text on one line, found U+{ord(letter):04X} as letter {at} of"
+                f" {printable(text, 40)!r}"
+            )
+    return text

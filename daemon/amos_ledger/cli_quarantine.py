@@ -10,10 +10,12 @@ from typing import Annotated
 import typer
 
 from amos.protocol.answer import GAP
+from amos.protocol.ledger_limits import TITLE_BYTES_MAX
 from amos_cli.durations import in_words
 from amos_cli.key_files import KeyFileError, read_key
 from amos_cli.output import AsJson, UsageError, print_json
 from amos_cli.paths import file_option
+from amos_cli.text import shown_line
 from amos_ledger import registry
 from amos_ledger.after_loss import hole_steps
 from amos_ledger.command import LedgerFolder, Unasked, one_line_errors, utc
@@ -105,6 +107,7 @@ def _rule(
     as_json: bool,
 ) -> None:
     with one_line_errors(folder, as_json, usage=(KeyFileError,)):
+        shown_line("reason", reason, TITLE_BYTES_MAX)
         ledger = Folder(folder)
         seed = read_key(key_file)
         ask_served(ledger, unasked)

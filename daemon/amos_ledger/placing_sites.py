@@ -131,11 +131,10 @@ def _append(folder: Folder, store: Store, wanted: SitesWanted, data: bytes, now_
         raise PoolRefused(f"pool: expected a name that no pool has, found {said.pool}, which is open")
     if said.action != OPEN and said.pool not in (COMMUNAL, *pools):
         raise PoolRefused(f"pool: expected one of {', '.join((COMMUNAL, *pools))}, found {said.pool}")
-    known = {site for _index, site in store.period_usage.sites().values()}
-    known |= {site for _index, _since_s, before in store.placings.said() for site in before.names}
+    known = {enrolment.site for _index, _since_s, enrolment in store.placings.enrolments()}
     unknown = sorted(set(said.names) - known)
     if unknown:
-        raise PoolRefused(f"site: expected one at which a device is enrolled, found {unknown[0]}")
+        raise PoolRefused(f"site: expected one at which a device is or was enrolled, found {unknown[0]}")
     if said.action != OPEN:
         _check_moves(store, wanted, now_s)
     minute_s = minute_of(now_s)

@@ -13,6 +13,7 @@ from amos.protocol.rotation import LEDGER
 from amos.protocol.transfer import (
     CARRIES,
     INCOME,
+    PAYEE,
     POOLS,
     REFUND,
     SOURCE,
@@ -30,7 +31,7 @@ from amos_ledger.folder import Folder
 from amos_ledger.heads import checked_store
 from amos_ledger.registry import publish
 from amos_ledger.settlement.accounts import AccountOverdrawn, Accounts, payees_of
-from amos_ledger.settlement.money import decimal
+from amos_ledger.settlement.money import decimal, signed_decimal
 from amos_ledger.settlement.references import AlreadyMade, OutOfTurn, References
 from amos_ledger.settlement.rights import decode_catalogue
 from amos_ledger.store.failures import DATABASE_ERRORS
@@ -45,6 +46,10 @@ class SourcePaidLess(TransferRefused):
     """A refund of more than its source paid."""
 
 
+class PayeeWouldOwe(TransferRefused):
+    """A transfer that takes more from a payee than is there, and nobody said that it may."""
+
+
 class Repeated(TransferRefused):
     """A transfer that was made already; a retry may take it for done."""
 
@@ -55,6 +60,7 @@ class Order:
 
     reference   the caller's own for it, None: one that follows from the rest
     occurrence  which of those that say the same this one is
+    overdraw    whether a payee may owe money by it, which is not in the entry
     """
 
     kind: str
@@ -66,6 +72,7 @@ class Order:
     period: str | None = None
     reference: str | None = None
     occurrence: int = 1
+    overdraw: bool = False
 
     def transfer(self, number: int, unix_s: int) -> Transfer:
         """As an entry says it; where the order has no reference, with the one of its first occurrence."""
@@ -115,6 +122,18 @@ def _check_names(store: Store, moved: Transfer, found: Accounts) -> None:
         raise TransferRefused(f"payee: expected one that a catalogue names, found {min(unknown)}")
 
 
+def _check_owing(order: Order, found: Accounts) -> None:
+    """What a correction or a refund takes from a payee is there, or was meant to be owed. The accounts allow that, for
+    what was credited in error may be paid out. Raises `PayeeWouldOwe`."""
+    there_micro = found.balances[order.debit]
+    if order.debit.startswith(PAYEE) and there_micro < order.amount_micro and not order.overdraw:
+        owed = signed_decimal(order.amount_micro - there_micro)
+        raise PayeeWouldOwe(
+            f"{order.debit}: expected at most {signed_decimal(there_micro)} {order.currency}, which is there, found"
+            f" {decimal(order.amount_micro)}; with --overdraw the payee owes {owed}, which later earnings pay back"
+        )
+
+
 def _check_source(moved: Transfer, found: Accounts) -> None:
     """What goes back to a source, it paid, for whatever pool and period. Accounts do not refuse more: logs of earlier
     versions may hold it. Raises `SourcePaidLess`."""
@@ -133,9 +152,9 @@ def _check_source(moved: Transfer, found: Accounts) -> None:
 def transfer(folder: Folder, order: Order) -> tuple[int, Transfer]:
     """Move what the order says; (leaf index, transfer).
 
-    Raises `TransferRefused`, of which a `Repeated` says that the log has this transfer and a `SourcePaidLess` that the
-    source of a refund paid less, `PeriodClosed` for income of a period that is closed, put in or taken back,
-    `StorageFailed`; `MoneyError` for a currency that nobody is paid in.
+    Raises `TransferRefused`, of which a `Repeated` says that the log has this transfer, a `SourcePaidLess` that the
+    source of a refund paid less, and a `PayeeWouldOwe` that only `overdraw` takes so much; `PeriodClosed` for income of
+    a period that is closed, put in or taken back; `StorageFailed`; `MoneyError` for a currency that nobody is paid in.
     """
     try:
         with checked_store(folder) as store:
@@ -171,6 +190,7 @@ def _append(folder: Folder, store: Store, order: Order) -> tuple[int, Transfer]:
         found.check(moved)
         _check_names(store, moved, found)
         _check_source(moved, found)
+        _check_owing(order, found)
         key = store.rotations.line(LEDGER, store.public_key).present
         entry = sign_transfer(moved, key_id(key), partial(folder.sign_by, key))
         return store.transfers.append(moved.number, entry), moved

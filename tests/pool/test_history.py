@@ -69,6 +69,14 @@ def test_a_balance_that_does_not_follow_is_told(settled: World, tmp_path: Path) 
     assert "2026-12: opens with another balance" in done.output
 
 
+def test_a_statement_that_is_missing_before_the_first_is_told(settled: World, tmp_path: Path) -> None:
+    shutil.copytree(settled.folder.public / "statements", tmp_path / "kept")
+    (tmp_path / "kept" / "2026-11-EUR" / "ann.json.gz").unlink()
+    assert [month["follows"] for month in facts("ann", "--statements", tmp_path / "kept")] == [False]
+    done = history("ann", "--statements", tmp_path / "kept")
+    assert "2026-12: opens with a balance, and is the first; one is missing" in done.output
+
+
 def test_what_has_no_meaning_is_refused(settled: World, tmp_path: Path) -> None:
     assert history("ann").exit_code == Exit.USAGE
     both = ["--ledger", settled.folder.path, "--statements", tmp_path]

@@ -13,6 +13,7 @@ from amos_cli.output import Exit
 from amos_ledger.errors import PlacedAlready, PoolRefused
 from amos_ledger.placing_sites import Placed
 from amos_ledger.pool_segments import membership
+from amos_ledger.registry import enrol
 from amos_tools.cli import app
 
 DAY = 86_400
@@ -32,6 +33,15 @@ def move(world: World, *, at: int, from_s: int | None = None, to: str = HOTEL) -
 def pool_at(world: World, unix_s: int) -> str:
     with world.folder.open_store() as store:
         return membership(store).pool_of_site("inn", store.size(), unix_s)
+
+
+def test_a_site_that_closed_is_moved_for_what_was_played_there(world: World) -> None:
+    """Its player stands elsewhere since."""
+    with world.folder.open_store() as store:
+        enrol(world.folder, store, world.players[1].enrolment(site="harbour", unix_s=3))
+    assert move(world, at=MIDDLE).fresh and pool_at(world, MIDDLE) == HOTEL
+    with pytest.raises(PoolRefused, match="expected one at which a device is or was enrolled, found moon"):
+        put(world, PLACE, HOTEL, "inn", "moon", at=MIDDLE)
 
 
 @pytest.mark.parametrize("from_s", [MIDDLE + DAY, SEPTEMBER + 7, None])

@@ -231,7 +231,7 @@ def test_orders_that_have_no_meaning_are_refused_and_change_nothing(world: World
     for action, name, sites, said in (
         (OPEN, HOTEL, ("cafe",), "expected a name that no pool has, found hotels, which is open"),
         (PLACE, "ships", ("inn",), "pool: expected one of communal, hotels, found ships"),
-        (PLACE, HOTEL, ("moon",), "site: expected one at which a device is enrolled, found moon"),
+        (PLACE, HOTEL, ("moon",), "site: expected one at which a device is or was enrolled, found moon"),
         (OPEN, COMMUNAL, (), "pool: expected another than communal"),
     ):
         with pytest.raises(PoolRefused, match=said):

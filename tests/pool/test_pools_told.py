@@ -40,6 +40,7 @@ from amos_ledger.rebuilding import rebuild_folder
 from amos_ledger.settle_period import settle_period
 from amos_ledger.transferring import Order, transfer
 from amos_tools.cli import app
+from amos_tools.pages.statements import books_of
 from amos_tools.pool.history import history
 from amos_tools.report.usage import read_period
 from amos_tools.verify.errors import Difference
@@ -96,6 +97,8 @@ def test_a_payee_sees_each_pool_and_balances_that_run_through_all(closed: World)
     with closed.folder.open_store() as store:
         found = accounts_at(store, "EUR", store.size()).balances
     assert months[3].closing_micro == found["payee/ann"]
+    (euros, dollars) = books_of(closed.folder, "ann").latest
+    assert (euros, dollars.currency) == (months[3], "USD"), "pools share the accounts: one balance in each currency"
 
 
 def test_it_is_shown_with_its_pool(closed: World, tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ MICRO = 1_000_000
 
 
 def back(world: World, source: str, amount_micro: int, debit: str = "payee/ann", **facts: Any) -> None:
-    order: dict[str, Any] = {"currency": "EUR", "reason": "cancelled"} | facts
+    order: dict[str, Any] = {"currency": "EUR", "reason": "cancelled", "overdraw": True} | facts
     transfer(world.folder, Order(REFUND, debit=debit, credit=f"income/{source}", amount_micro=amount_micro, **order))
 
 

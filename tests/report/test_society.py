@@ -1,6 +1,8 @@
 """The society report: its lines add up to the closing, its ids are stable, and nothing in it is guessed."""
 
 import re
+from collections.abc import Callable
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -11,7 +13,8 @@ from settled_world import STEMS, World
 
 from amos_ledger.settlement.venues import Venues
 from amos_tools.report import society
-from amos_tools.report.society import COLUMNS, society_report
+from amos_tools.report.play_log import play_log
+from amos_tools.report.society import COLUMNS, Report, society_report
 from amos_tools.report.terms import Terms
 from amos_tools.report.usage import FROZEN_LATE, PAYABLE, PeriodUsage, milliseconds
 
@@ -118,6 +121,18 @@ def test_ids_of_lines_stay_when_figures_change(november: PeriodUsage, open_novem
     assert {row["report_id"] for row in closed}.isdisjoint(row["report_id"] for row in still_open)
     assert {row["currency"] + row["micro_amount"] for row in still_open} == {""}
     assert [row["ms"] for row in closed] == [row["ms"] for row in still_open]
+
+
+@pytest.mark.parametrize("report", [society_report, play_log])
+def test_reports_without_lines_are_told_apart(november: PeriodUsage, report: Callable[..., Report]) -> None:
+    def named(terms: Terms = BY_NAME, **changes: object) -> str:
+        made = report(PeriodUsage(**{**vars(november), "lines": {}, "placements": [], **changes}), terms)
+        assert made.lines == 0
+        return made.report_id
+
+    assert named() == named()
+    ids = [named(), named(period="2026-12"), named(pool="inns"), named(replace(BY_NAME, payee="ann"))]
+    assert len({*ids, named(replace(BY_NAME, licence="L-8")), report(november, BY_NAME).report_id}) == 6
 
 
 def test_pseudonyms_hide_the_venues(november: PeriodUsage, settled: World) -> None:

@@ -173,7 +173,10 @@ def test_verify_without_what_it_needs(past, verifier, pinned, tmp_path) -> None:
     bad_keys = tmp_path / "bad.json"
     bad_keys.write_text("{")
     short = ["--ledger-key", "00", "--publisher-key", "00" * 32, "--operator-key", "00" * 32]
+    (tmp_path / "empty").mkdir()
     for code, words, said in (
+        (1, [tmp_path / "empty", "--ledger-key", "00" * 32], "empty: expected statements (*.json.gz or *.json), found"),
+        (1, [tmp_path / "empty"], "empty: expected statements"),
         (2, [statement, "--full", "--ledger-key", "00" * 32], "keys.publisher: expected the publisher's public key"),
         (2, [statement], "keys.ledger: expected the ledger's public key"),
         (2, [statement, *short], "keys.ledger: expected 64 hexadecimal digits, found '00'"),

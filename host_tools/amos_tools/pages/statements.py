@@ -30,10 +30,10 @@ class Books:
 
     @property
     def latest(self) -> list[Month]:
-        """Of each currency and pool the last statement: what is on the accounts."""
-        last: dict[tuple[str, str], Month] = {}
-        for month in sorted(self.months, key=lambda month: -month.leaf_index):  # some are closed after later ones
-            last.setdefault((month.currency, month.pool), month)
+        """Of each currency the last statement, of whichever pool: what is on the accounts, which pools share."""
+        last: dict[str, Month] = {}
+        for month in self.months:
+            last.setdefault(month.currency, month)
         return list(last.values())
 
 

@@ -32,11 +32,11 @@ from amos.protocol.transfer import (
     account_of_pool,
     carry_of,
     is_name,
-    line_fault,
 )
 from amos_cli.output import AsJson, UsageError, print_json, refusals
 from amos_cli.paths import folder_option
 from amos_cli.table import print_table
+from amos_cli.text import shown_line
 from amos_ledger.close_period import accounts_at
 from amos_ledger.command import Unasked
 from amos_ledger.currencies import check_currency
@@ -59,6 +59,9 @@ Reference = Annotated[
     typer.Option(metavar="TEXT", help="Yours for this transfer; it moves once. Default: from what it says."),
 ]
 Again = Annotated[int, typer.Option(metavar="NUMBER", min=1, help="2 makes a second transfer that says the same.")]
+Overdraw = Annotated[
+    bool, typer.Option("--overdraw", help="Also more than the payee has, who then owes it: later earnings pay it back.")
+]
 Kept = "PAYEE|carry|carry/POOL|pool/POOL"
 Pool = Annotated[str, typer.Option("--pool", metavar="NAME", help="Which pool; one of its own by amos pool open.")]
 Payee = Annotated[str, typer.Argument(metavar="PAYEE", help="As in the catalogue.")]
@@ -105,6 +108,7 @@ def correct(
     period: Period = None,
     reference: Reference = None,
     again: Again = 1,
+    overdraw: Overdraw = False,
     unasked: Unasked = False,
     as_json: AsJson = False,
 ) -> None:
@@ -119,7 +123,7 @@ def correct(
         if debit is None and to.startswith(POOLS):
             raise UsageError(f"to: expected a payee, carry or carry/POOL, as --from is one, found {printable(to)}")
         between = debit or _kept("from", from_), _income("to", to, period) or _kept("to", to)
-        order = _order(CORRECTION, currency, between, amount, reason, period, reference, again)
+        order = _order(CORRECTION, currency, between, amount, reason, period, reference, again, overdraw)
         _move(ledger, order, unasked, as_json)
 
 
@@ -135,13 +139,14 @@ def refund(
     period: Period = None,
     reference: Reference = None,
     again: Again = 1,
+    overdraw: Overdraw = False,
     unasked: Unasked = False,
     as_json: AsJson = False,
 ) -> None:
     """Give income back to where it came from; of a period that is not closed, from its pool."""
     with _refused(as_json):
         between = _income("from", from_, period) or _kept("from", from_), _source(source)
-        order = _order(REFUND, currency, between, amount, reason, period, reference, again)
+        order = _order(REFUND, currency, between, amount, reason, period, reference, again, overdraw)
         _move(ledger, order, unasked, as_json)
 
 
@@ -298,17 +303,6 @@ def _source(name: str) -> str:
     return SOURCE + name
 
 
-def _line(option: str, text: str, bytes_max: int) -> str:
-    """A line that an entry of the log can hold. Raises `UsageError`."""
-    size = len(text.encode(errors="replace"))
-    if not text.strip() or size > bytes_max:
-        raise UsageError(f"{option}: expected 1 to {bytes_max} bytes of text, found {size}")
-    fault = line_fault(option, text)
-    if fault:
-        raise UsageError(fault)
-    return text
-
-
 def _refused(as_json: bool) -> AbstractContextManager[None]:
     return refusals(
         LedgerError,
@@ -328,6 +322,7 @@ def _order(
     period: str | None,
     reference: str | None,
     again: int,
+    overdraw: bool = False,
 ) -> Order:
     """What the words ask for. Raises `UsageError`, `MoneyError`, `PeriodError`."""
     if period is not None:
@@ -336,14 +331,14 @@ def _order(
     if not amount_micro:
         raise MoneyError("amount: expected above 0")
     parse_currency(currency)
-    _line("reason", reason, TITLE_BYTES_MAX)
+    shown_line("reason", reason, TITLE_BYTES_MAX)
     if reference is not None:
-        _line("reference", reference, REFERENCE_BYTES_MAX)
+        shown_line("reference", reference, REFERENCE_BYTES_MAX)
         if again != 1:
             raise UsageError("again: expected with no --reference, which tells one transfer from another by itself")
         if reference.startswith(DERIVED):
             raise UsageError(f"reference: expected one that does not begin with {DERIVED}, as those of the ledger do")
-    return Order(kind, currency, *between, amount_micro, reason, period, reference, again)
+    return Order(kind, currency, *between, amount_micro, reason, period, reference, again, overdraw)
 
 
 def _move(ledger: Path, order: Order, unasked: bool, as_json: bool) -> None:

@@ -20,7 +20,7 @@ class NoStatements(Exception):
 class Month:
     """One statement. Money in micro-units, of all three accounts of the payee together; None where a statement of a
     version before 4 does not say. `pool`: empty where there is one alone. `follows`: whether it opens with what the one
-    before in its currency closed with. `leaf_index`: of its closing, in whose order balances run, or -1."""
+    before in its currency closed with, the first with 0. `leaf_index`: of its closing, or -1."""
 
     period: str
     currency: str
@@ -42,7 +42,8 @@ class Month:
 
 
 def history(payee: str, folder: Path) -> list[Month]:
-    """In the order of periods, and in one of closings. Raises `UsageError`, `NoStatements`, `NotAStatement`."""
+    """In the order of closings, in which balances run: some months are closed after later ones. Raises `UsageError`,
+    `NoStatements`, `NotAStatement`."""
     if not is_name(payee):
         raise UsageError(f"payee: expected 1 to 64 of the letters a-z, digits, - and _, found {printable(payee)!r}")
     files = [*statement_files(folder, "*", payee), *statement_files(folder, payee=payee)]
@@ -55,7 +56,7 @@ def history(payee: str, folder: Path) -> list[Month]:
         month = _month(core, path, closing, leaf)
         closing[month.currency] = month.closing_micro
         months.append(month)
-    return sorted(months, key=lambda month: (month.period, month.currency))
+    return months
 
 
 def _month(core: Core, path: Path, before: dict[str, int | None], leaf: int) -> Month:
@@ -63,7 +64,7 @@ def _month(core: Core, path: Path, before: dict[str, int | None], leaf: int) -> 
     if core["format"] not in FORMATS:
         return Month(period, currency, "", None, None, earned, None, None, None, None, True, leaf, str(path))
     accounts = accounts_of(core)
-    known = before.get(currency)
+    known = before.get(currency, 0)  # None: the one before is of a version that does not say
     opening = sum(account.opening_micro for account in accounts)
     payable, frozen_late, held = accounts
     return Month(

@@ -16,6 +16,7 @@ from amos_cli.instants import unix_s_of
 from amos_cli.key_files import KeyFileError, read_key
 from amos_cli.output import AsJson, UsageError, print_json, refusals
 from amos_cli.paths import file_option, folder_option
+from amos_cli.text import shown_line
 from amos_ledger.command import Unasked, utc
 from amos_ledger.errors import BrokerUnusable, LedgerError
 from amos_ledger.folder import Folder
@@ -113,9 +114,7 @@ def _wanted(action: int, option: str, pool: str, sites: list[str], from_: str | 
             raise UsageError(
                 f"{place_}: expected 1 to 64 of the letters a-z, digits, - and _, found {printable(name)!r}"
             )
-    size = len(reason.encode(errors="replace"))
-    if not reason.strip() or size > TITLE_BYTES_MAX:
-        raise UsageError(f"reason: expected 1 to {TITLE_BYTES_MAX} bytes of text, found {size}")
+    shown_line("reason", reason, TITLE_BYTES_MAX)
     return SitesWanted(action, pool, sites, None if from_ is None else unix_s_of(from_, "from"), reason)
 
 

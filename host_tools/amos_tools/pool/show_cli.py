@@ -93,7 +93,7 @@ def history(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Print what a payee had, earned and was paid, over all periods. This checks nothing: `amos verify` does."""
+    """Print what a payee had, earned and was paid, by closing. This checks nothing: `amos verify` does."""
     with refusals(NotAStatement, NoStatements, OSError, as_json=as_json):
         if (ledger is None) == (statements is None):
             raise UsageError("expected --ledger DIR or --statements DIR, one of them")
@@ -108,7 +108,9 @@ def history(
     for month in months:
         if not month.follows:
             which = f"{month.period}, pool {plain(month.pool)}" if month.pool else month.period
-            print(f"  {which}: opens with another balance than the statement before closed with; one is missing")
+            first = month is next(other for other in months if other.currency == month.currency)
+            found = "a balance, and is the first" if first else "another balance than the statement before closed with"
+            print(f"  {which}: opens with {found}; one is missing")
 
 
 def _tables(core: Core, detail: Detail | None, appeal: str) -> tuple[list[Table], list[str]]:

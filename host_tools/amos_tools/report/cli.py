@@ -62,7 +62,14 @@ def society_(
     """Write the background-music report of a month as CSV: a line for each stem, venue and tier (REPORTS.md)."""
     with refusals(*_REFUSED, BatchError, usage=_USAGE, as_json=as_json):
         policy = options.venues_of(venues, venue_key_file, venue_list, venue_policy).of_payee(payee)
-        terms = Terms(policy, options.checked_territory(territory), licence, category, rights_type, payee)
+        terms = Terms(
+            policy,
+            options.checked_territory(territory),
+            options.checked_terms("--licence", licence),
+            options.checked_terms("--category", category),
+            options.checked_terms("--rights-type", rights_type),
+            payee,
+        )
         source = Source(published, keys, ledger_key, publisher_key, operator_key, cluster)
         usage = source.read(period, currency=currency, pool=pool)
         report = society.society_report(usage, terms)
@@ -141,14 +148,14 @@ def dsr(
             options.checked_dpid("--recipient-dpid", recipient_dpid),
             options.checked_party("--recipient", recipient),
             options.checked_service(service),
-            commercial_model,
-            use_type,
-            message_version,
+            options.checked_terms("--commercial-model", commercial_model),
+            options.checked_terms("--use-type", use_type),
+            options.checked_terms("--message-version", message_version),
         )
         terms = Terms(
             options.venues_of(VenuesShown.region, None, venue_list),
             options.checked_territory(territory),
-            rights_type=rights_type,
+            rights_type=options.checked_terms("--rights-type", rights_type),
             payee=payee,
         )
         source = Source(published, keys, ledger_key, publisher_key, operator_key, cluster)

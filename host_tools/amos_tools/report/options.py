@@ -12,6 +12,7 @@ from amos.protocol.closing import COMMUNAL
 from amos_batches.runner import open_runner
 from amos_cli.key_files import read_key
 from amos_cli.paths import file_option, folder_option
+from amos_cli.text import shown_line
 from amos_ledger.folder import Folder
 from amos_ledger.settlement.money import parse_currency
 from amos_ledger.settlement.periods import parse_period
@@ -62,6 +63,9 @@ RightsType = Annotated[str, typer.Option(help="The right that is used, in DDEX's
 Payee = Annotated[str | None, typer.Option(help="Only stems of this payee, and only this payee's share.")]
 Pool = Annotated[str, typer.Option("--pool", metavar="NAME", help="Play of this pool's sites alone.")]
 Force = Annotated[bool, typer.Option("--force", help="Write over a file that is no such report.")]
+
+TERMS_BYTES_MAX = 200
+"""As titles have in the log: more fits no column."""
 
 _DPID = re.compile(r"PADPIDA[A-Za-z0-9]+")
 
@@ -118,11 +122,14 @@ def checked_dpid(option: str, text: str) -> str:
     return text
 
 
+def checked_terms(option: str, text: str) -> str:
+    """Words of a licence or of DDEX, or none. Raises `UsageError`."""
+    return text and shown_line(option, text, TERMS_BYTES_MAX)
+
+
 def checked_party(option: str, text: str) -> str:
-    """A party's name. Raises `BadParty`."""
-    if not text.strip() or not text.isprintable():
-        raise BadParty(f"{option}: expected a printable name, found {text[:40]!r}")
-    return text
+    """A party's name. Raises `UsageError`."""
+    return shown_line(option, text, TERMS_BYTES_MAX)
 
 
 def checked_service(text: str) -> str:

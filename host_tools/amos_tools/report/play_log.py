@@ -4,6 +4,7 @@ A placement that goes on over several segments is one line, as long as what is s
 time that is believed stands where the ledger received it.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from amos_tools.report.sheet import utc_text, yes_or_no
@@ -36,9 +37,11 @@ def play_log(usage: PeriodUsage, terms: Terms) -> Report:
         if terms.payee is None or terms.payee in usage.shares(item.stem_id, item.rights)
     ]
     items = in_order(joined(chosen))
-    return report_of(
-        COLUMNS, len(items), lambda: (_row(usage, terms, number, item) for number, item in enumerate(items, 1))
-    )
+
+    def rows() -> Iterator[list[str]]:
+        return (_row(usage, terms, number, item) for number, item in enumerate(items, 1))
+
+    return report_of(usage, terms, COLUMNS, len(items), rows)
 
 
 def joined(placements: list[Placement]) -> list[Joined]:

@@ -36,13 +36,16 @@ class Report:
 def society_report(usage: PeriodUsage, terms: Terms) -> Report:
     """The report's file."""
     groups = groups_of(usage, terms)
-    return report_of(COLUMNS, len(groups), lambda: (_row(usage, terms, group) for group in groups))
+    return report_of(usage, terms, COLUMNS, len(groups), lambda: (_row(usage, terms, group) for group in groups))
 
 
-def report_of(columns: Sequence[str], lines: int, rows: Callable[[], Iterable[list[str]]]) -> Report:
+def report_of(
+    usage: PeriodUsage, terms: Terms, columns: Sequence[str], lines: int, rows: Callable[[], Iterable[list[str]]]
+) -> Report:
     """The same for the same lines, which lack the id. `rows` makes them, and is asked twice: texts of a large report
-    are never all there."""
-    name = _id_of(rows())
+    are never all there. One without lines is told from others by what it is a report of."""
+    of = [usage.period, usage.pool, terms.territory, terms.licence, terms.payee or "", *columns]
+    name = _id_of(rows() if lines else [of])
     return Report(name, lines, csv_bytes(columns, ([name, *row] for row in rows())))
 
 

@@ -101,10 +101,12 @@ def verify(
     if segment is not None or reading is not None:
         return _verify_reading(segment, reading, keys, ledger_key, bool(statements or published or since), as_json)
     given = {"ledger": ledger_key, "publisher": publisher_key, "operator": operator_key}
-    if statements and not (full or published or since or cluster) and all(map(_is_light, _named(statements))):
+    with _no_of(statements[0] if statements else None, as_json):
+        files = _files(statements or [])
+    if files and not (full or published or since or cluster) and all(map(_is_light, files)):
         with refusals(VerifyError, usage=(KeyNotGiven, NothingToVerify), as_json=as_json):
             pinned_ledger = pin_ledger_key(keys, ledger_key)
-        return _verify_light(_named(statements), pinned_ledger, as_json)
+        return _verify_light(files, pinned_ledger, as_json)
     with refusals(VerifyError, usage=(KeyNotGiven, NothingToVerify), as_json=as_json):
         pinned = pin_keys(keys, given)
         if rotations is not None:
@@ -112,14 +114,13 @@ def verify(
         if not statements and (since is None or published is None):
             raise NothingToVerify("expected a STATEMENT, or --since CHECKPOINT with --published PLACE; found neither")
     with refusals(BatchError, as_json=as_json), open_runner(cluster) as runner:
-        _verify_statements(statements or [], published, pinned, since, runner, as_json)
+        _verify_statements(files, published, pinned, since, runner, as_json)
 
 
 def _verify_statements(
-    statements: list[Path], published: str | None, pinned: Keys, since: Path | None, runner: Runner, as_json: bool
+    files: list[Path], published: str | None, pinned: Keys, since: Path | None, runner: Runner, as_json: bool
 ) -> None:
-    with _no_of(statements[0] if statements else published, as_json):
-        files = _files(statements)
+    with _no_of(files[0] if files else published, as_json):
         audit = Audit(_published(files, published), pinned, runner)
     if since is not None:
         with _no_of(since, as_json):
@@ -215,14 +216,6 @@ def _published(files: list[Path], place: str | None) -> Published:
     beside = public.parent / "audit"
     inside = (public / "audit" / "checkpoint").is_file()
     return Published(beside if not inside and (beside / "checkpoint").is_file() else public)
-
-
-def _named(statements: list[Path]) -> list[Path]:
-    """The files named, and those in the folders named; of an empty folder none."""
-    try:
-        return _files(statements)
-    except Unreadable:
-        return statements
 
 
 def _files(statements: list[Path]) -> list[Path]:
