@@ -5,6 +5,7 @@ import json
 import shutil
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, closing
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from typer.testing import CliRunner
 from amos import crypto
 from amos.app import Player
 from amos.edges.two_slot_file import TwoSlotFile
-from amos.packs.folder import open_pack
+from amos.packs.folder import PackFolder, open_pack
 from amos.protocol.cose import TYP_USAGE, parse_typed
 from amos.protocol.limits import SEGMENT_BYTES_MAX
 from amos.protocol.manifest import ROLES
@@ -83,6 +84,10 @@ def world(packs: list[Path], bar: Venue, tmp_path_factory: pytest.TempPathFactor
     found = World(tmp_path_factory.mktemp("ledger") / "ledger", packs)
     found.take(bar, bar.segments())
     return found
+
+
+def open_pack_of(folder: Path) -> AbstractContextManager[PackFolder]:
+    return closing(open_pack(str(folder), crypto.public_key(PUBLISHER), crypto.verify))
 
 
 def run(world: World, *words: object, code: int = 0) -> Any:
@@ -284,6 +289,37 @@ def test_a_hash_of_other_sound_is_found_by_rendering_alone(packs: list[Path], ba
     difference = found["devices"][0]["sessions"][0]["difference"]
     assert (difference["sequence"], difference["field"]) == (2, "pcm_sha256")
     assert difference["meaning"] == unlike.PCM and difference["found"] == "01" * 32
+
+
+def test_stems_that_the_auditor_cannot_read_are_no_finding_about_the_player(
+    world: World, packs: list[Path], tmp_path: Path
+) -> None:
+    spoilt = [Path(shutil.copytree(pack, tmp_path / pack.name)) for pack in packs]
+    for pack in spoilt:
+        with open_pack_of(pack) as opened:
+            for stem in opened.manifest.stems:
+                path = Path(opened.blob_path(stem.sha256))
+                path.write_bytes(bytes(path.stat().st_size))
+    found = run(world, "--device=cafe/bar", *world.words(*spoilt), "--pcm", "--json", code=1)
+    sums = found["totals"]
+    assert (sums["agree"], sums["differ"], sums["pcm_compared"], sums["pcm_not_compared"]) == (6, 0, 0, 6)
+    assert not found["agrees"] and all(item["difference"] is None for item in found["devices"][0]["sessions"])
+    told_by = run(world, "--device=cafe/bar", *world.words(*spoilt), "--pcm", code=1)
+    assert "differs" not in told_by and "no: 6 of 6 segments of 1 device are what their scores decide" in told_by
+    assert "of 6 not, for stems cannot be read" in told_by and "expected SHA-256" in told_by
+    assert run(world, "--device=cafe/bar", *world.words(*spoilt), "--json")["agrees"], "nothing is heard without --pcm"
+
+
+@pytest.mark.parametrize("name", ["manifest.cose", "blobs"])
+def test_a_pack_that_is_none_is_named(world: World, packs: list[Path], tmp_path: Path, name: str) -> None:
+    spoilt = Path(shutil.copytree(packs[1], tmp_path / "other"))
+    with open_pack_of(packs[1]) as opened:
+        score = spoilt / "blobs" / opened.manifest.score_sha256.hex()
+    path = spoilt / name if name == "manifest.cose" else score
+    data = path.read_bytes()
+    path.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+    refused = run(world, "--device=cafe/bar", *world.words(packs[0], spoilt), code=1)
+    assert refused.startswith(f"AuditError: {spoilt}: ") and refused.count("\n") == 1
 
 
 def test_an_opt_out_amid_a_session_is_followed(packs: list[Path], tmp_path: Path) -> None:

@@ -138,5 +138,13 @@ def _micro(text: str) -> int:
 
 
 def _pieces(folders: list[Path], keys: Keys) -> dict[bytes, Piece]:
-    opened = [piece_of(open_pack(str(folder), keys.publisher, verify), keys.publisher) for folder in folders]
-    return {piece.pack_id: piece for piece in opened}
+    """By pack id. Raises `AuditError`, which says of which folder."""
+    found = {}
+    for folder in folders:
+        try:
+            piece = piece_of(open_pack(str(folder), keys.publisher, verify), keys.publisher)
+        except ProtocolError as error:
+            where = "" if str(error).startswith(str(folder)) else f"{folder}: "
+            raise AuditError(f"{where}{error}") from None
+        found[piece.pack_id] = piece
+    return found

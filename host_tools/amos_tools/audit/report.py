@@ -8,7 +8,7 @@ from amos.protocol.printable_host import printable
 from amos_tools.audit.readings import Enrolled
 from amos_tools.audit.run import Audited
 from amos_tools.audit.words import input_words
-from amos_tools.replay.chain import Finding, Judged
+from amos_tools.replay.chain import Finding, Judged, Why
 
 
 def totals(found: Audited) -> dict[str, int]:
@@ -31,8 +31,8 @@ def totals(found: Audited) -> dict[str, int]:
 
 
 def agrees(found: Audited) -> bool:
-    """Whether nothing differs; and something was replayed."""
-    if found.chosen_roots or any(item.finding for item in found.sessions):
+    """Whether nothing differs; and something was replayed, and rendered where that was asked for."""
+    if found.chosen_roots or any(item.finding or Why.SOUND in item.no_pcm for item in found.sessions):
         return False
     return any(item.agree for item in found.sessions)
 
@@ -86,6 +86,8 @@ def _sum(found: Audited, sums: dict[str, int]) -> str:
         line = "no: nothing could be replayed"
     if found.asked.pcm:
         line += f"; the PCM of {sums['pcm_compared']} rendered again"
+        unheard = sum(judged.no_pcm.get(Why.SOUND, 0) for judged in found.sessions)
+        line += f", of {unheard} not, for stems cannot be read" if unheard else ""
     if sums["before_the_period"]:
         line += f"; {sums['before_the_period']} segments are from before, on which these rest"
     return line

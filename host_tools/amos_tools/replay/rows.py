@@ -103,7 +103,7 @@ class Replay:
     @property
     def unplayable(self) -> str | None:
         """Why the pack at hand does not let a stem sound, which renders another PCM."""
-        return self._performance.refused[0] if self._performance.refused else None
+        return self._sound.unreadable if self._sound else None
 
     def segments(self) -> Iterator[Replayed]:
         """Each segment as it follows from the log; it ends after one with an input that is none."""
