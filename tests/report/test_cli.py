@@ -101,7 +101,7 @@ def test_dsr_of_an_open_period_is_refused(still_open: tuple[str, ...], tmp_path:
     ("words", "name"),
     [
         (("--sender-dpid", "DPIDA1"), "BadParty"),
-        (("--sender", "a\tb"), "BadParty"),
+        (("--sender", "a\tb"), "UsageError"),
         (("--service", "Background Music"), "BadParty"),
         (("--territory", "Germany"), "BadVenueList"),
         (("--period", "2026-13"), "PeriodError"),
@@ -162,3 +162,32 @@ def test_registry_in_both_forms(tmp_path: Path) -> None:
     assert facts == {"file": str(rows), "stems": 1} and b",'=Fog," in rows.read_bytes()
     assert run("registry", "--vault", tmp_path / "vault", "--out", told).exit_code == 0
     assert run("registry", "--vault", tmp_path / "vault", "--out", told, "--csv").exit_code == 1
+
+
+@pytest.mark.parametrize("kind", ["society", "playlog", "dsr"])
+@pytest.mark.parametrize(("payee", "said"), [("an", "found an; the nearest is ann"), ("../\x1b", "found ../?")])
+def test_a_payee_whom_nobody_named_is_no_empty_report(
+    closed: tuple[str, ...], tmp_path: Path, kind: str, payee: str, said: str
+) -> None:
+    out, more = tmp_path / "out", PARTIES if kind == "dsr" else ["--venues", "name"]
+    refused = run(kind, *closed, "--out", out, *more, "--payee", payee)
+    assert refused.exit_code == 1 and refused.output.startswith("PayeeUnknown: payee: expected one that a catalogue")
+    assert said in refused.output and not out.exists()
+
+
+def test_a_message_about_something_else_of_the_same_second_is_not_written_over(
+    closed: tuple[str, ...], tmp_path: Path
+) -> None:
+    words = ["dsr", *closed, "--out", tmp_path / "dsr", *PARTIES, "--territory", "DE", "--created", "1796083200"]
+    assert run(*words).exit_code == run(*words).exit_code == 0
+    (path,) = (tmp_path / "dsr").iterdir()
+    data = path.read_bytes()
+    refused = run(*words, "--payee", "ann")
+    assert refused.exit_code == 1 and "--force" in refused.output and path.read_bytes() == data
+    assert run(*words, "--payee", "ann", "--force").exit_code == 0 and path.read_bytes() != data
+
+
+@pytest.mark.parametrize("option", ["--rights-type", "--use-type", "--commercial-model", "--message-version"])
+def test_a_cell_that_has_to_be_filled_is(closed: tuple[str, ...], tmp_path: Path, option: str) -> None:
+    refused = run("dsr", *closed, "--out", tmp_path / "dsr", *PARTIES, option, "")
+    assert refused.exit_code == 2 and f"{option}: expected 1 to 200 bytes" in refused.output

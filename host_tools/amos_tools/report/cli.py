@@ -65,13 +65,14 @@ def society_(
         terms = Terms(
             policy,
             options.checked_territory(territory),
-            options.checked_terms("--licence", licence),
-            options.checked_terms("--category", category),
-            options.checked_terms("--rights-type", rights_type),
+            licence and options.checked_words("--licence", licence),
+            options.checked_words("--category", category),
+            options.checked_words("--rights-type", rights_type),
             payee,
         )
         source = Source(published, keys, ledger_key, publisher_key, operator_key, cluster)
         usage = source.read(period, currency=currency, pool=pool)
+        options.check_payee(usage, payee)
         report = society.society_report(usage, terms)
         write_output(out, report.data, force, begins_with(_header(society.COLUMNS)))
     _tell(out, report, usage, terms, as_json)
@@ -101,6 +102,7 @@ def playlog(
         terms = Terms(options.venues_of(venues, venue_key_file, venue_list, venue_policy).of_payee(payee), payee=payee)
         source = Source(published, keys, ledger_key, publisher_key, operator_key, cluster)
         usage = source.read(period, keep_placements=True, pool=pool)
+        options.check_payee(usage, payee)
         report = play_log.play_log(usage, terms)
         write_output(out, report.data, force, begins_with(_header(play_log.COLUMNS)))
     _tell(out, report, usage, terms, as_json)
@@ -144,25 +146,27 @@ def dsr(
     with refusals(*_REFUSED, BatchError, OSError, usage=_USAGE, as_json=as_json):
         parties = ddex.Parties(
             options.checked_dpid("--sender-dpid", sender_dpid),
-            options.checked_party("--sender", sender),
+            options.checked_words("--sender", sender),
             options.checked_dpid("--recipient-dpid", recipient_dpid),
-            options.checked_party("--recipient", recipient),
+            options.checked_words("--recipient", recipient),
             options.checked_service(service),
-            options.checked_terms("--commercial-model", commercial_model),
-            options.checked_terms("--use-type", use_type),
-            options.checked_terms("--message-version", message_version),
+            options.checked_words("--commercial-model", commercial_model),
+            options.checked_words("--use-type", use_type),
+            options.checked_words("--message-version", message_version),
         )
         terms = Terms(
             options.venues_of(VenuesShown.region, None, venue_list),
             options.checked_territory(territory),
-            rights_type=options.checked_terms("--rights-type", rights_type),
+            rights_type=options.checked_words("--rights-type", rights_type),
             payee=payee,
         )
         source = Source(published, keys, ledger_key, publisher_key, operator_key, cluster)
         usage = source.read(period, currency=currency, pool=pool)
+        options.check_payee(usage, payee)
         message = ddex.dsr_message(usage, terms, parties, int(time.time()) if created is None else created)
         out.mkdir(parents=True, exist_ok=True)
-        write_output(out / message.name, message.data, force, begins_with(ddex.BEGINNING))
+        # Its name says neither pool nor payee: another message of the same second is not written over.
+        write_output(out / message.name, message.data, force, begins_with(message.head))
     _tell_message(out / message.name, message, usage, as_json)
 
 

@@ -27,7 +27,6 @@ MESSAGE_VERSION = "dsrf/1.3/1.2/1.4"
 """Architecture, allowed values, record types: those whose text this file follows. Sender and recipient may agree on
 others."""
 
-BEGINNING = b"HEAD\tdsrf/"
 LICENCE = (
     "whoever uses DDEX's standards needs its implementation licence, free of charge: https://ddex.net/implementation"
 )
@@ -64,6 +63,11 @@ class Message:
     blocks: int
     lines: int
     message_id: str
+
+    @property
+    def head(self) -> bytes:
+        """The first line, which no other message has."""
+        return self.data[: self.data.index(b"\n") + 1]
 
 
 @dataclass(frozen=True, slots=True)

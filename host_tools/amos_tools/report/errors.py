@@ -13,6 +13,10 @@ class NothingToReport(ReportError):
     """Nothing was played of what the report is about."""
 
 
+class PayeeUnknown(ReportError):
+    """No catalogue names the payee that the report is to be about."""
+
+
 class TerritoryUnknown(ReportError):
     """A report that needs each venue's territory lacks one."""
 

@@ -9,8 +9,10 @@ from typing import Annotated
 import typer
 
 from amos.protocol.closing import COMMUNAL
+from amos.protocol.printable_host import printable
 from amos_batches.runner import open_runner
 from amos_cli.key_files import read_key
+from amos_cli.names import hint
 from amos_cli.paths import file_option, folder_option
 from amos_cli.text import shown_line
 from amos_ledger.folder import Folder
@@ -18,7 +20,7 @@ from amos_ledger.settlement.money import parse_currency
 from amos_ledger.settlement.periods import parse_period
 from amos_ledger.settlement.venues import NAME, PSEUDONYM, REGION, VenuePolicyError, Venues
 from amos_ledger.venue_policy import read_policy
-from amos_tools.report.errors import BadParty, PolicyIncomplete
+from amos_tools.report.errors import BadParty, PayeeUnknown, PolicyIncomplete
 from amos_tools.report.usage import PeriodUsage, read_period
 from amos_tools.report.venue_list import check_territory, read_venues
 from amos_tools.verify.keys import pin_keys
@@ -64,7 +66,7 @@ Payee = Annotated[str | None, typer.Option(help="Only stems of this payee, and o
 Pool = Annotated[str, typer.Option("--pool", metavar="NAME", help="Play of this pool's sites alone.")]
 Force = Annotated[bool, typer.Option("--force", help="Write over a file that is no such report.")]
 
-TERMS_BYTES_MAX = 200
+WORDS_BYTES_MAX = 200
 """As titles have in the log: more fits no column."""
 
 _DPID = re.compile(r"PADPIDA[A-Za-z0-9]+")
@@ -122,14 +124,18 @@ def checked_dpid(option: str, text: str) -> str:
     return text
 
 
-def checked_terms(option: str, text: str) -> str:
-    """Words of a licence or of DDEX, or none. Raises `UsageError`."""
-    return text and shown_line(option, text, TERMS_BYTES_MAX)
+def checked_words(option: str, text: str) -> str:
+    """A party's name, or words of DDEX or of a licence. Raises `UsageError`."""
+    return shown_line(option, text, WORDS_BYTES_MAX)
 
 
-def checked_party(option: str, text: str) -> str:
-    """A party's name. Raises `UsageError`."""
-    return shown_line(option, text, TERMS_BYTES_MAX)
+def check_payee(usage: PeriodUsage, payee: str | None) -> None:
+    """That a catalogue names whom the report is about. Raises `PayeeUnknown`."""
+    known = {share.payee for work in usage.works.values() for share in work.splits}
+    known |= {name for shares in usage.splits.values() for name in shares}
+    if payee is not None and payee not in known:
+        found = f"{printable(payee, 64)}{hint(payee, known)}"
+        raise PayeeUnknown(f"payee: expected one that a catalogue names, found {found}")
 
 
 def checked_service(text: str) -> str:
