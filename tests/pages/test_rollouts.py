@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -96,7 +97,7 @@ def test_an_operator_rolls_a_pack_out_to_two_rings_and_the_second_stops_by_itsel
         put(phone, "rings", f"first: cafe/{bears.device.hex()}\nrest: 100 %")
         put(phone, "soak", "1s")
         put(phone, "percent", "50")
-        phone.find_element(By.CSS_SELECTOR, "form.card button").click()
+        press(phone, "form.card button")
         wait_until(lambda: desk.names() == ["cafe-8"], lambda: desk.trail(9))
         phone.get(f"{ordering.url}/rollouts/cafe-8")
         shows(phone, "ring rest stopped the roll-out of pack 8: 1 of 1 players that were heard of refuse it")
@@ -110,9 +111,20 @@ def test_an_operator_rolls_a_pack_out_to_two_rings_and_the_second_stops_by_itsel
         assert bears.pack == Made(8).id and refuses.pack == bytes(32)
         (trail,) = [line for line in desk.trail(9) if line["who"]]
         assert (trail["who"], trail["what"], trail["outcome"]) == ("fleet", "roll out cafe-8", "done")
-        phone.find_element(By.CSS_SELECTOR, "button[value=continue]").click()
+        press(phone, "button[value=continue]")
         wait_until(lambda: desk.store("cafe-8").load().phase is Phase.DONE, lambda: desk.trail(9))
+        phone.get(f"{ordering.url}/fleet?q=bar-1")
+        assert audited(phone) == []
+        put(phone, "value", "40")
+        press(phone, "#order button")
+        shows(phone, "1 of 1 follow")
+        assert bears.volume_q15 == 40 * 32768 // 100 and refuses.volume_q15 is None
     assert "fleet ordered: roll out cafe-8" in ordering.said and len(refuses.serials) == 1
+    assert f"fleet ordered: volume 40 for cafe/{bears.device.hex()}" in ordering.said
+
+
+def press(browser: Chrome, selector: str) -> None:
+    browser.execute_script("document.querySelector(arguments[0]).click()", selector)
 
 
 def put(browser: Chrome, name: str, value: str) -> None:
@@ -153,6 +165,36 @@ def test_orders_wait_for_a_desk_that_does_not_work(
     path.unlink()
 
 
+def test_what_is_wanted_of_all_that_are_selected_is_one_order(ordering: PagesWorld, desk: DeskFolder) -> None:
+    visitor, secret = ordering.visitor("fleet", "Flo")
+    page = visitor.get("/fleet?q=bar&sort=name")[1]
+    fields = dict(re.findall(r'name="(query|count)" value="([^"]*)"', page))
+    assert fields == {"query": "q=bar&amp;sort=name", "count": "2"}
+    given = {"query": "q=bar", "count": "2", "act": "pause", "value": "mon-fri 22:00-07:00, sun"}
+    assert visitor.post("/fleet", secret=secret, **given)[0] == 200
+    (path,) = desk.waiting()
+    order = desk.read(path)
+    assert order.told.startswith("pause mon-fri 22:00-07:00, sun for cafe/")
+    assert {*order.given["targets"]} == {f"cafe/{ordering.device_id(number)}" for number in (BAR, HELD)}
+    path.unlink()
+    for wrong, code, said in (
+        ({"count": "3"}, 409, "expected 3 players, found 2; look again"),
+        ({"query": "q=nobody"}, 409, "expected 2 players, found 0"),
+        ({"query": "sort=x"}, 400, "sort: expected one of"),
+        ({"act": "volume"}, 400, "volume: expected a whole number up to 100"),
+        ({"act": "sync"}, 400, "sync: expected no value"),
+        ({"act": "explode"}, 400, "direct.act: expected one of volume"),
+        ({"value": "25:00-26:00"}, 400, "--pause: expected two different times"),
+        ({"act": "sliders", "value": "energy=101"}, 400, "expected at most 100 percent"),
+        ({"act": "forget", "value": "all"}, 400, "forget: expected one of tier"),
+    ):
+        answer, page = visitor.post("/fleet", secret=secret, **given | wrong)
+        assert (answer, said in page) == (code, True), (wrong, page)
+    player, secret = ordering.visitor("player")
+    assert "Order it" not in player.get("/fleet")[1] and player.post("/fleet", secret=secret, **given)[0] == 403
+    assert desk.waiting() == []
+
+
 @pytest.mark.parametrize(
     ("given", "said"),
     [
@@ -189,7 +231,7 @@ def test_one_that_is_under_way_is_stopped_and_one_that_is_over_is_not(
     visitor, secret = ordering.visitor("fleet", "Flo")
     desk.store("r-1").save(a_rollout(1, 2))
     page = visitor.get("/rollouts/r-1")[1]
-    assert "Stop it" in page and "the roll-out stands still" in page and 'data-live="5000"' in page
+    assert "Stop it" in page and "the roll-out stands still" in page and 'data-live="2000"' in page
     code, page = visitor.post("/rollouts/r-1", secret=secret, act="stop")
     assert (code, "Orders that wait for the desk: 1" in page) == (200, True)
     seen_to(a_worker(desk, tmp_path))

@@ -15,6 +15,7 @@ from amos_tools.demo.broker import free_port, is_free, listens, start_broker
 from amos_tools.demo.players import DemoPlayer, cast
 from amos_tools.demo.processes import DemoError, Processes, amos_command, run_amos, wait_until
 from amos_tools.demo.run import courier_command
+from amos_tools.demo.workdir import OPERATOR as KEY
 from amos_tools.demo.workdir import Workdir
 from amos_tools.device.prepare import prepare
 from amos_tools.pages.serve import WEB_PORT as PAGES_PORT
@@ -92,8 +93,12 @@ def serving_demo(work: Workdir, payees: list[str], keys_file: Path) -> Iterator[
             f"--operator-key={keys['operator']}",
         ]
         processes.start("courier", [*courier, f"--web=127.0.0.1:{ports[0]}", f"--web-host={VENUE}"])
+        desk = work.root / "desk"
+        words = ["fleet", "serve", str(desk), address, f"--packs={work.root}", f"--operator-key-file={work.key(KEY)}"]
+        processes.start("desk", amos_command(*words))
+        wait_until((desk / "desk.json").exists, f"a desk that works (see {work.logs})", START_S)
         hosts = [f"--web-host={name}" for name in (OPERATOR, PAYEE)]
-        pages = ["pages", "serve", str(work.ledger), f"--web=127.0.0.1:{ports[1]}", *hosts, address]
+        pages = ["pages", "serve", str(work.ledger), f"--web=127.0.0.1:{ports[1]}", *hosts, address, f"--desk={desk}"]
         processes.start("pages", amos_command(*pages))
         wait_until(lambda: all(map(listens, ports)), f"pages that answer (see {work.logs})", START_S)
         yield Served(_let_in(work, payees[0] if payees else "", ports), processes)

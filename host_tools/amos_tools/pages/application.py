@@ -29,15 +29,15 @@ def application(
     """`report` is told who came, and who orders what. `desk`: the folder of the one that signs. Raises `WebUnusable`
     without Jinja2."""
     frame = Frame(folder, door, folder.trust.origin)
-    entrance = _Entrance(frame, door, report)
+    entrance, rollouts = _Entrance(frame, door, report), Rollouts(frame, desk, report)
     routes = [
         Route("/", entrance.first),
         Route("/signin", entrance.form),
         Route("/signin", entrance.enter, methods=["POST"]),
         Route("/signout", entrance.leave, methods=["POST"]),
         Route("/static/{name}", _static),
-        *Operators(frame, looking, report).routes(),
-        *Rollouts(frame, desk, report).routes(),
+        *Operators(frame, looking, rollouts, report).routes(),
+        *rollouts.routes(),
         *Payees(frame, folder).routes(),
     ]
     app = Starlette(routes=routes, exception_handlers={WebRefusal: frame.refused, HTTPException: frame.refused})

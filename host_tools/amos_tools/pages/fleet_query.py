@@ -42,12 +42,16 @@ class Query:
 
     def address(self, **changes: object) -> str:
         """Of the page with this query, in which something is changed."""
+        words = self.words(**changes)
+        return f"/fleet?{words}" if words else "/fleet"
+
+    def words(self, **changes: object) -> str:
+        """The same without the path; empty where nothing is asked for."""
         changed = replace(self, **changes)  # type: ignore[arg-type]
         given = {"q": changed.text, "state": changed.state, "wrong": "yes" if changed.wrong else ""}
         given |= {"sort": changed.sort if changed.sort != "site" else "", "down": "yes" if changed.down else ""}
         given |= {"page": str(changed.page) if changed.page != 1 else ""}
-        words = urlencode({name: value for name, value in given.items() if value})
-        return f"/fleet?{words}" if words else "/fleet"
+        return urlencode({name: value for name, value in given.items() if value})
 
 
 @dataclass(frozen=True)
@@ -81,16 +85,21 @@ def in_order(rows: Iterable[FleetRow]) -> tuple[FleetRow, ...]:
     return tuple(sorted(rows, key=attrgetter("site", "name", "device_id")))
 
 
-def select(rows: Sequence[FleetRow], query: Query) -> Selected:
-    """In the order of the column that is named, what is not known last; where that is the same, as they are."""
+def asked_for(rows: Sequence[FleetRow], query: Query) -> list[FleetRow]:
+    """All that the query selects, in their order."""
     text = query.text.lower()
-    found = [
+    return [
         row
         for row in rows
         if (not query.state or row.state == query.state)
         and (not query.wrong or row.wrong)
         and (not text or text in row.site or text in row.name.lower() or row.device_id.startswith(text))
     ]
+
+
+def select(rows: Sequence[FleetRow], query: Query) -> Selected:
+    """In the order of the column that is named, what is not known last; where that is the same, as they are."""
+    found = asked_for(rows, query)
     field = attrgetter(SORTS[query.sort])
     if query.sort != "site" or query.down:
         known = sorted((row for row in found if field(row) is not None), key=field, reverse=query.down)

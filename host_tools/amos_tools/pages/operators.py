@@ -2,23 +2,27 @@
 
 import time
 from collections.abc import Callable
+from urllib.parse import parse_qsl
 
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from amos_ledger.cli_played import proof_csv
 from amos_ledger.cli_quarantine import DEVICE_DIGITS
 from amos_ledger.proof_of_play import day_text
 from amos_ledger.settlement.periods import PeriodError, parse_period, period_at
-from amos_tools.pages.fleet_query import SORTS, query_of, select
+from amos_tools.fleet.orders.order import ACTS, DIRECT, Order
+from amos_tools.pages.door import MAY
+from amos_tools.pages.fleet_query import Query, asked_for, query_of, select
 from amos_tools.pages.fleet_rows import ALL_STATES
 from amos_tools.pages.frame import Frame
 from amos_tools.pages.history_svg import history_svg
 from amos_tools.pages.looking import Looking
 from amos_tools.pages.readings import alerts_of, history, played, snoozed, waiting
+from amos_tools.pages.rollouts import Rollouts
 from amos_web.errors import TokenError, WebRefusal
-from amos_web.people import ROLES
+from amos_web.people import ROLES, Person
 
 PERIOD_LETTERS = 7
 SNOOZE_HOURS = ("1", "24", "168")
@@ -26,15 +30,16 @@ SNOOZE_HOURS = ("1", "24", "168")
 
 
 class Operators:
-    """Their routes. `report` is told who lets in whom."""
+    """Their routes. `orders` takes what is wanted of players; `report` is told who lets in whom."""
 
-    def __init__(self, frame: Frame, looking: Looking, report: Callable[[str], None]) -> None:
-        self._frame, self._looking, self._report = frame, looking, report
+    def __init__(self, frame: Frame, looking: Looking, orders: Rollouts, report: Callable[[str], None]) -> None:
+        self._frame, self._looking, self._orders, self._report = frame, looking, orders, report
 
     def routes(self) -> list[BaseRoute]:
         """For the application."""
         return [
             Route("/fleet", self._fleet),
+            Route("/fleet", self._direct, methods=["POST"]),
             Route("/fleet/{device_id}", self._device),
             Route("/waiting", self._waiting),
             Route("/waiting", self._snooze, methods=["POST"]),
@@ -45,11 +50,32 @@ class Operators:
         ]
 
     async def _fleet(self, request: Request) -> Response:
-        self._frame.entered(request, "fleet")
-        query, looked = query_of(request.query_params), self._looking.looked
-        values = {"query": query, "selected": select(looked.rows, query), "sorts": SORTS, "states": ALL_STATES}
-        stale = {"looked": looked, "stale": looked.is_stale(time.time())}
-        return self._frame.page(request, "fleet", values | stale)
+        person, _cookie = self._frame.entered(request, "fleet")
+        return self._shown_fleet(request, person, query_of(request.query_params), None)
+
+    async def _direct(self, request: Request) -> Response:
+        """An order for all that a query selects, as many as its form said."""
+        person, fields = await self._frame.form(request, "rollouts")
+        query = query_of(dict(parse_qsl(fields.get("query", ""))))
+        rows = asked_for(self._looking.looked.rows, query)
+        if str(len(rows)) != fields.get("count", ""):
+            refusal: WebRefusal | None = WebRefusal(
+                409, "FleetChanged", f"expected {fields.get('count', '')[:9]} players, found {len(rows)}", "look again"
+            )
+        else:
+            targets = [f"{row.site}/{row.device_id}" for row in rows]
+            given = {"targets": targets, "act": fields.get("act", ""), "value": fields.get("value", "").strip()}
+            refusal = await self._orders.order(lambda: Order(DIRECT, person.name, given))
+        if refusal is None:
+            return RedirectResponse("/rollouts", 303)
+        return self._shown_fleet(request, person, query, refusal)
+
+    def _shown_fleet(self, request: Request, person: Person, query: Query, refusal: WebRefusal | None) -> Response:
+        looked = self._looking.looked
+        values = {"query": query, "selected": select(looked.rows, query), "states": ALL_STATES}
+        values |= {"looked": looked, "stale": looked.is_stale(time.time()), "refusal": refusal, "acts": ACTS}
+        values |= {"may_order": person.role in MAY["rollouts"] and self._orders.known}
+        return self._frame.page(request, "fleet", values, 200 if refusal is None else refusal.status)
 
     async def _device(self, request: Request) -> Response:
         self._frame.entered(request, "fleet")

@@ -37,6 +37,11 @@ class Rollouts:
         self._frame, self._report = frame, report
         self._desk = None if desk is None else DeskFolder(desk)
 
+    @property
+    def known(self) -> bool:
+        """Whether there is a desk to order from."""
+        return self._desk is not None
+
     def routes(self) -> list[BaseRoute]:
         """For the application."""
         return [
@@ -46,7 +51,7 @@ class Rollouts:
             Route("/rollouts/{name}", self._act, methods=["POST"]),
         ]
 
-    async def order(self, request: Request, order: Callable[[], Order]) -> WebRefusal | None:
+    async def order(self, order: Callable[[], Order]) -> WebRefusal | None:
         """Leave it with the desk; why not, where that cannot be."""
         desk = self._desk
         try:
@@ -66,7 +71,7 @@ class Rollouts:
 
     async def _start(self, request: Request) -> Response:
         person, fields = await self._frame.form(request, "rollouts")
-        refusal = await self.order(request, lambda: _rollout_of(person.name, fields))
+        refusal = await self.order(lambda: _rollout_of(person.name, fields))
         if refusal is None:
             return RedirectResponse("/rollouts", 303)
         return await self._shown(request, fields, refusal)
@@ -86,9 +91,9 @@ class Rollouts:
         name, act = request.path_params["name"], fields.get("act", "")
         if act == BACK:
             given = {"rollout": name, "pack": fields.get("pack", "")}
-            refusal = await self.order(request, lambda: Order(BACK, person.name, given))
+            refusal = await self.order(lambda: Order(BACK, person.name, given))
         else:
-            refusal = await self.order(request, lambda: Order(act, person.name, {"rollout": name}))
+            refusal = await self.order(lambda: Order(act, person.name, {"rollout": name}))
         if refusal is None:
             return RedirectResponse(f"/rollouts/{name}", 303)
         return await self._shown_one(request, refusal)
@@ -150,13 +155,14 @@ def _rollout_of(who: str, fields: dict[str, str]) -> Order:
 
 
 def _facts(desk: DeskFolder) -> dict[str, Any]:
-    offered, waiting = desk.offered(), desk.waiting()
+    offered, waiting, rollouts = desk.offered(), desk.waiting(), desk.rollouts()
     return {
         "packs": offered.packs,
         "stale": offered.is_stale(time.time()),
         "worked_unix_s": offered.unix_s,
         "waiting": len(waiting),
-        "rollouts": desk.rollouts(),
+        "rollouts": rollouts,
+        "live": bool(waiting) or any(rollout is not None and rollout.under_way for _name, rollout, _fault in rollouts),
         "trail": desk.trail(TRAIL_SHOWN),
     }
 

@@ -13,9 +13,11 @@
     const answer = await fetch(location.href);
     const found = answer.ok && new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("live");
     madeMs = Date.now();
-    if (found && found.dataset.live) live.replaceChildren(...found.childNodes); else location.reload();
+    if (!found || (live.dataset.form && !found.dataset.live)) return location.reload();
+    live.replaceChildren(...found.childNodes);
+    if (!found.dataset.live) clearInterval(going);
   };
-  if (live && live.dataset.live) setInterval(() => again().catch(() => {}), Number(live.dataset.live));
+  const going = live && live.dataset.live && setInterval(() => again().catch(() => {}), Number(live.dataset.live));
   const stale = document.getElementById("stale");
   const old = live && live.dataset.live ? 30000 : 300000;
   if (stale) setInterval(() => { stale.hidden = Date.now() - madeMs < old; }, 1000);
