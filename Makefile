@@ -7,6 +7,7 @@
 #                                 on the newest MicroPython and on an emulated Cortex-M,
 #                                 a ledger killed, without power and refused at every operation on its disk, and killed in
 #                                 every state of a PostgreSQL database
+# make screenshots                the pictures in host_tools/OPERATING.md, taken anew of a demo's pages
 # make fuzz CASES=1000000         hostile bytes at every door, and as many messages again to the ledger's intake
 
 PYTHON ?= python3
@@ -18,7 +19,7 @@ BOOTSTRAP = $(PYTHON) -I host_tools/amos_tools/bootstrap.py
 PYTHON_NEWEST = 3.14
 CPYTHON_ONLY = $(shell find firmware/amos -name host.py -o -name '*_host.py' -o -name '*_numpy.py')
 
-.PHONY: demo test test-installed fresh sweep fuzz lint types types-newest types-boards bench clean venv-demo venv-test
+.PHONY: demo test test-installed fresh sweep screenshots fuzz lint types types-newest types-boards bench clean venv-demo venv-test
 
 demo: venv-demo
 	@.venv/bin/amos demo $(ARGS)
@@ -34,6 +35,9 @@ test-installed: venv-test
 
 sweep: venv-test
 	@.venv/bin/python -m pytest -q -s -m sweep tests/test_portable.py tests/journal tests/app tests/edges tests/rights tests/boards tests/ledger tests/pack tests/sync $(ARGS)
+
+screenshots: venv-test
+	@AMOS_SCREENSHOTS=yes .venv/bin/python -m pytest -q tests/demo/test_demo.py -k second_run $(ARGS)
 
 fuzz: venv-test
 	@AMOS_FUZZ_CASES=$(CASES) .venv/bin/python -m pytest -q -n auto --dist worksteal tests/script/test_fuzz.py tests/fuzz $(ARGS)

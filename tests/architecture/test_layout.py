@@ -25,7 +25,7 @@ PACKAGES = {
         "amos_ledger",
         "amos_web",
     },
-    "host_tools": {"amos_player", "amos_tools", "OPERATING.md"},
+    "host_tools": {"amos_player", "amos_tools", "OPERATING.md", "screenshots"},
 }
 
 

@@ -17,6 +17,7 @@ MADE_OR_AWAITED = {
     ("vault init", "DIR"),
     ("vault scan", "--sidecar"),
     ("script simulate", "--out"),
+    ("script simulate", "--week"),
     ("pack build", "--out"),
     ("pack optouts", "--out"),
     ("render", "--out"),

@@ -15,7 +15,9 @@ from typing import Any
 import pytest
 from every_kind import everything
 from patience import Patience, wait_until
-from visitors import NoScript
+from selenium.webdriver import Chrome
+from selenium.webdriver.common.by import By
+from visitors import NoScript, as_wide_as_a_phone
 
 from amos_ledger.folder import Folder
 from amos_ledger.rebuilding import rebuild_folder
@@ -24,11 +26,14 @@ from amos_tools import toolchain
 from amos_tools.demo.players import cast
 from amos_tools.demo.run import SECOND_PART
 from amos_tools.demo.workdir import Workdir
+from amos_tools.pages.serve import people_of
 from amos_tools.verify.page import is_checking_page
+from screenshots import take
 
 DEMO = [sys.executable, "-m", "amos_tools", "demo", "--json"]
 MINUTES = 11, 1
 """Of the first run and of the second."""
+SEND_CODE = "const f = document.getElementById('code'); if (f.value) f.form.submit(); return Boolean(f.value)"
 SEGMENTS = {11: 3, 1: 2}
 """A player's by the length of a run: one in which it seals by the clock has one more than one for each month."""
 
@@ -76,6 +81,29 @@ def check_page(name: str, url: str, shown: str, **secret: str) -> None:
     visitor, host = NoScript(f"http://127.0.0.1:{address.port}"), {"Host": f"{address.hostname}:{address.port}"}
     assert visitor.post("/signin", host, **secret)[0] == 200
     wait_until(lambda: shown in visitor.get("/", host)[1], lambda: (name, visitor.get("/", host)))
+
+
+def look_at(browser: Chrome, pages: dict[str, Any], workdir: Path) -> None:
+    """Each of the three as its people see it, and a picture of it."""
+    browser.get(pages["venue"] + "/signin")
+    browser.find_element(By.ID, "token").send_keys(pages["token"], "\n")
+    pictures = [picture(browser, "venue", "What sounds", workdir)]
+    people = people_of(workdir / "ledger")
+    for name, code, words in (
+        ("operator", people.invite("Kim", "admin"), "playing"),
+        ("payee", people.invite("Ilse", "payee", "ilse-maren"), "All periods"),
+    ):
+        browser.get("about:blank")
+        browser.get(f"{pages[name].partition('#')[0]}#{code}")
+        wait_until(lambda: browser.execute_script(SEND_CODE), lambda: browser.page_source)
+        pictures.append(picture(browser, name, words, workdir))
+    assert all(path.stat().st_size > 10_000 for path in pictures)
+
+
+def picture(browser: Chrome, name: str, words: str, folder: Path) -> Path:
+    shown = "return document.readyState === 'complete' && document.body.innerText"
+    wait_until(lambda: words in (browser.execute_script(shown) or ""), lambda: (name, browser.page_source))
+    return take(browser, name, folder)
 
 
 def start(workdir: Path, minutes: int, environment: dict[str, str], *more: str) -> "subprocess.Popen[str]":
@@ -133,7 +161,9 @@ def check(facts: dict[str, Any], *runs: int) -> None:
 
 
 @pytest.mark.long
-def test_demo_with_a_killed_courier_and_a_second_run(tmp_path: Path, micropython: list[str]) -> None:
+def test_demo_with_a_killed_courier_and_a_second_run(
+    tmp_path: Path, micropython: list[str], chromium: tuple[Path, Path, dict[str, str]]
+) -> None:
     demo = start(tmp_path, MINUTES[0], dict(os.environ))
     killed = kill_couriers(demo, tmp_path, 2)
     facts = finish(demo)
@@ -143,6 +173,8 @@ def test_demo_with_a_killed_courier_and_a_second_run(tmp_path: Path, micropython
     assert {player["runtime"] for player in facts["players"]} == {"cpython", "micropython"}
     with serving(start(tmp_path, MINUTES[1], environment_without_mosquitto(), "--serve")) as again:
         check_pages(again["pages"])
+        with as_wide_as_a_phone(chromium, tmp_path / "profile") as browser:
+            look_at(browser, again["pages"], tmp_path)
     assert again["broker"] == "amqtt"
     check(again, *MINUTES)
     ledger = Folder(tmp_path / "ledger")

@@ -29,6 +29,7 @@ from amos_tools.fleet.orders.folder import DeskFolder, Offered
 from amos_tools.fleet.orders.order import Order
 from amos_tools.fleet.orders.work import Packs, Worker
 from amos_tools.fleet.rollout.state import Phase
+from amos_tools.simulate.week import Held, week_svg
 from pack_examples import Pack as Made
 
 FORM = {"pack": "cafe-8", "rings": "first: cafe\nall: 100 %", "soak": "1s", "take": "1h", "percent": "50"}
@@ -267,7 +268,18 @@ def test_pages_need_to_write_orders_and_nothing_else(tmp_path: Path) -> None:
     made.tell("Flo", "x", "done")
     made.offer(Offered(1))
     modes = {path.name: path.stat().st_mode & 0o777 for path in [made.path, *made.path.iterdir()]}
-    assert modes == {"desk": 0o750, "orders": 0o770, "rollouts": 0o750, "trail.jsonl": 0o640, "desk.json": 0o640}
+    folders = {"desk": 0o750, "orders": 0o770, "rollouts": 0o750, "weeks": 0o750}
+    assert modes == folders | {"trail.jsonl": 0o640, "desk.json": 0o640}
+
+
+def test_the_week_of_a_pack_is_shown_as_the_desk_drew_it(ordering: PagesWorld, desk: DeskFolder) -> None:
+    visitor, _secret = ordering.visitor("fleet")
+    desk.draw("cafe-9", week_svg([Held(0, 60, 600, ("tide 1",))], "cafe: the week"))
+    page = visitor.get("/weeks/cafe-9")[1]
+    assert "Mon 01:00–10:00 tide 1" in page and "The week of cafe-9" in page
+    for name in ("cafe-10", "%2e%2e", "desk.json"):
+        assert visitor.get(f"/weeks/{name}")[0] == 404
+    assert ordering.visitor("music")[0].get("/weeks/cafe-9")[0] == 403
 
 
 @pytest.mark.parametrize(

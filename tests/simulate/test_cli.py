@@ -73,6 +73,9 @@ def test_report_and_drawing(folder: Path, tmp_path: Path) -> None:
     ):
         assert word in text
     assert out.read_text().startswith("<svg")
+    week = tmp_path / "week.svg"
+    assert simulate(folder, "--hours", "1", "--week", str(week))[0] == 0
+    assert "Mon 12:00–14:00 intensity 0.8" in week.read_text()
     for clock, first in (("mon 07:20", "07:20"), ("none", "0:00")):
         assert simulate(folder, "--hours", "1", "--clock", clock, "--out", str(out))[0] == 0
         ticks = re.findall(r'text-anchor="middle">([^<]+)<', out.read_text())

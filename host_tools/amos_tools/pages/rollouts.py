@@ -48,6 +48,7 @@ class Rollouts:
             Route("/rollouts", self._all),
             Route("/rollouts", self._start, methods=["POST"]),
             Route("/rollouts/{name}", self._one),
+            Route("/weeks/{name}", self._week),
             Route("/rollouts/{name}", self._act, methods=["POST"]),
         ]
 
@@ -68,6 +69,16 @@ class Rollouts:
     async def _all(self, request: Request) -> Response:
         self._frame.entered(request, "rollouts")
         return await self._shown(request, {}, None)
+
+    async def _week(self, request: Request) -> Response:
+        self._frame.entered(request, "rollouts")
+        desk, name = self._desk, request.path_params["name"]
+        picture = "" if desk is None else await self._frame.on_a_thread(lambda: _read(lambda: desk.week(name)))
+        if not picture:
+            raise WebRefusal(
+                404, "WeekUnknown", "the desk has no calendar of this pack", "the page of packs lists them"
+            )
+        return self._frame.page(request, "week", {"name": name, "picture": picture})
 
     async def _start(self, request: Request) -> Response:
         person, fields = await self._frame.form(request, "rollouts")

@@ -25,6 +25,7 @@ from amos_tools.simulate.report import as_json, lines, mix_json, print_report
 from amos_tools.simulate.run import HOURS_MAX, SimStem
 from amos_tools.simulate.seed import SeedError, seed32
 from amos_tools.simulate.stems import script_table
+from amos_tools.simulate.week import STYLE, week_of, week_svg
 from amos_tools.simulate.window import MINUTES_MAX, Window, WindowError, window_of
 from amos_tools.vault import Vault, VaultError
 
@@ -42,6 +43,9 @@ def simulate_command(
     clock: Annotated[str, typer.Option(metavar="DAY TIME", help="It starts then; `none`: without a clock.")] = MIDNIGHT,
     inputs: Annotated[Path | None, file_option("--input", help="JSON lines of inputs.")] = None,
     out: Annotated[Path | None, typer.Option("--out", "-o", metavar="SVG", help="Draw the day.")] = None,
+    week: Annotated[
+        Path | None, typer.Option("--week", metavar="SVG", help="Draw what parts of the day set, as a week's calendar.")
+    ] = None,
     begin: Annotated[str | None, typer.Option("--from", metavar="TIME", help="Draw single bars from then on.")] = None,
     minutes: Annotated[float | None, typer.Option(help=f"So many minutes of them, up to {MINUTES_MAX}.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Draw over a file that is no drawing.")] = False,
@@ -50,8 +54,9 @@ def simulate_command(
     """Play a script without audio, thousands of times faster than time; print shares, rests and repeats."""
     kinds = (ScriptError, VaultError, PackBuildError, OutputRefused, InputFileError, OSError)
     with refusals(*kinds, usage=(ClockError, SeedError, WindowError), as_json=as_json_text):
-        if out is not None and out.suffix.lower() != ".svg":
-            raise UsageError(f"out: expected a name that ends in .svg, found {out}")
+        for name, path in (("out", out), ("week", week)):
+            if path is not None and path.suffix.lower() != ".svg":
+                raise UsageError(f"{name}: expected a name that ends in .svg, found {path}")
         session_seed = seed32(seed)
         start = clock_of(clock)
         second = None if start is None else start % DAY_SECONDS
@@ -71,6 +76,9 @@ def simulate_command(
             )
             drawing = drawn(played, compiled, start, subtitle)
             write_output(out, drawing.encode(), force, begins_with(b"<svg"))
+        if week is not None:
+            calendar = week_svg(week_of(score), f"{score.name}: the week", STYLE)
+            write_output(week, calendar.encode(), force, begins_with(b"<svg"))
     soon = too_soon(timed, score.rate_hz)
     rests = None if played.loudness is None else played.loudness.rests()
     report = as_json(score, stems, played.tally) | mix_json(score, stems, working, rests) | {"inputs_too_soon": soon}
@@ -81,8 +89,8 @@ def simulate_command(
     if soon:
         print(f"{soon} inputs come too soon: {TOLD}")
     print(f"{score.name}: {hours:g} h in {elapsed:.2f} s, {hours * 3600 / elapsed:,.0f} times real time")
-    if out is not None:
-        print(f"drawn in {out}")
+    for path in filter(None, (out, week)):
+        print(f"drawn in {path}")
 
 
 def _hours(hours: float | None, window: Window | None) -> float:

@@ -5,6 +5,7 @@ Pages write in `orders` alone, and read the rest: what stands in a roll-out's st
 orders/ID.json       one order each, in the order of their names; gone once it is seen to
 rollouts/NAME.json   the state of a roll-out, as of `amos fleet rollout`
 desk.json            that the desk works, and which packs it offers
+weeks/NAME.svg       the calendar of a pack that it offers; empty where that has none
 trail.jsonl          who ordered what, and what became of it, a line each
 """
 
@@ -29,6 +30,7 @@ ORDERS_MAX = 64
 """That wait; more are refused, as from a desk that does not work."""
 
 DESK_BYTES_MAX = 1 << 18
+WEEK_BYTES_MAX = 1 << 20
 TRAIL_BYTES_MAX = 1 << 16
 """Of its end, for people; the file keeps all."""
 
@@ -58,11 +60,16 @@ class DeskFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._orders, self._rollouts = path / "orders", path / "rollouts"
+        self._orders, self._rollouts, self._weeks = (path / name for name in ("orders", "rollouts", "weeks"))
 
     def make(self) -> None:
         """What is missing of it; others of its group may put orders in."""
-        for folder, mode in ((self.path, 0o2750), (self._rollouts, 0o2750), (self._orders, 0o2770)):
+        for folder, mode in (
+            (self.path, 0o2750),
+            (self._rollouts, 0o2750),
+            (self._weeks, 0o2750),
+            (self._orders, 0o2770),
+        ):
             if not folder.is_dir():
                 folder.mkdir()
                 folder.chmod(mode)
@@ -131,6 +138,19 @@ class DeskFolder:
             return Offered(int(facts["unix_s"]), tuple(packs))
         except (TypeError, KeyError, ValueError):
             raise DeskFolderError(f"{path}: expected what amos fleet serve writes there") from None
+
+    def draw(self, name: str, svg: str) -> None:
+        """Keep the calendar of the pack of that name."""
+        write_whole(self._weeks / f"{name}.svg", svg.encode(), 0o640)
+
+    def week(self, name: str) -> str:
+        """It; empty where there is none."""
+        path = self._weeks / f"{name}.svg"
+        if not NAME.fullmatch(name) or not path.exists():
+            return ""
+        with path.open("rb") as file:
+            data = file.read(WEEK_BYTES_MAX + 1)
+        return data.decode() if len(data) <= WEEK_BYTES_MAX else ""
 
     def tell(self, who: str, what: str, outcome: str, sentence: str = "") -> None:
         """A line of the trail, of the desk."""

@@ -11,7 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from amos import crypto
+from amos.packs.folder import BLOBS_NAME
+from amos.protocol.cose import TYP_MANIFEST, parse_typed
+from amos.protocol.errors import ProtocolError
+from amos.protocol.limits import MANIFEST_BYTES_MAX
+from amos.protocol.manifest import Manifest
 from amos.protocol.printable_host import printable
+from amos.score.score import decode_score
 from amos_mqtt.broker import Broker
 from amos_tools.fleet.desk import Desk
 from amos_tools.fleet.direct import is_heard, members_of, publish, said, to_direct
@@ -26,6 +32,7 @@ from amos_tools.fleet.rollout.run_commands import check_back, turn_back
 from amos_tools.fleet.rollout.runner import Runner
 from amos_tools.fleet.rollout.state import Pack, Phase, Rollout
 from amos_tools.fleet.rollout.store import stopped
+from amos_tools.simulate.week import week_of, week_svg
 
 TURN_S = 0.2
 OFFER_S = 5.0
@@ -72,6 +79,19 @@ class Packs:
             found.append({"name": path.parent.name, "serial": pack.serial, "pack_id": pack.pack_id})
         return found
 
+    def week(self, name: str) -> str | None:
+        """Its calendar as SVG; None where its score cannot be read."""
+        folder = self.folder / name
+        try:
+            with (folder / "manifest.cose").open("rb") as file:
+                signed = file.read(MANIFEST_BYTES_MAX)
+            manifest = Manifest.decode(parse_typed(signed, TYP_MANIFEST, MANIFEST_BYTES_MAX).payload)
+            with (folder / BLOBS_NAME / manifest.score_sha256.hex()).open("rb") as file:
+                score = decode_score(file.read(manifest.score_bytes))
+        except (OSError, ProtocolError):
+            return None
+        return week_svg(week_of(score), f"{manifest.name}: the week")
+
 
 class Worker:
     """`turn` until told to `end`. `report(line)` is told what happens."""
@@ -83,6 +103,7 @@ class Worker:
         self._report = report
         self._ending = threading.Event()
         self._running: dict[str, threading.Thread] = {}
+        self._drawn: dict[str, str] = {}
         self._hand: threading.Thread | None = None
         self._in_hand: Path | None = None
         self._not_before_s: dict[str, float] = {}
@@ -93,7 +114,7 @@ class Worker:
         """See to what waits, and to what goes on. Raises OSError, `FleetError` where the folder cannot be used."""
         now_s = time.monotonic()
         if now_s - self._offered_s >= OFFER_S:
-            self._folder.offer(Offered(int(time.time()), tuple(self._packs.offered())))
+            self._offer()
             self._offered_s = now_s
         for path in self._folder.waiting():
             self._take(path)
@@ -108,6 +129,15 @@ class Worker:
         self._ending.set()
         for thread in [*self._running.values(), *([] if self._hand is None else [self._hand])]:
             thread.join(END_S_MAX)
+
+    def _offer(self) -> None:
+        packs = self._packs.offered()
+        for pack in packs:
+            name, pack_id = str(pack["name"]), str(pack["pack_id"])
+            if self._drawn.get(name) != pack_id:
+                self._folder.draw(name, self._packs.week(name) or "")
+                self._drawn[name] = pack_id
+        self._folder.offer(Offered(int(time.time()), tuple(packs)))
 
     def _take(self, path: Path) -> None:
         """Stop at once what is to be stopped; of the rest one after the other, on a thread that may wait."""
