@@ -13,7 +13,7 @@ def test_markers_stay_and_our_own_extras_are_no_packages() -> None:
     text = """
         [project]
         dependencies = ["a>=1.2", "b-c>=3,<5; sys_platform == 'linux'"]
-        optional-dependencies = {x = ["d>=4.5"], y = ["amos[x]", "a>=1.2"]}
+        optional-dependencies = {x = ["d>=4.5"], y = ["amos[x]", "a>=1.2"], z = ["amos[x,y]"]}
     """
     assert lowest_versions(text) == ["a==1.2", "b-c==3; sys_platform == 'linux'", "d==4.5"]
 

@@ -70,6 +70,6 @@ def _lowest(lines: Iterable[str]) -> list[str]:
         match = re.fullmatch(r"([\w.-]+)(?:\[\w+\])?>=([\w.]+)(?:,<[\w.]+)?", requirement.strip())
         if match:
             found.append(f"{match[1]}=={match[2]}" + (f"; {marker.strip()}" if marker else ""))
-        elif not re.fullmatch(r"amos\[\w+\]", requirement.strip()):
+        elif not re.fullmatch(r"amos\[\w+(,\w+)*\]", requirement.strip()):
             raise ValueError(f"{line}: expected a lowest version, name>=version or name>=version,<version")
     return found
