@@ -5,11 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from amos_ledger.settlement.money import decimal
 from amos_tools.demo.processes import run_amos
 from amos_tools.demo.workdir import PUBLISHER, Workdir
 from amos_tools.verify.statement_file import read_statement_file, statement_files
 
-CORRECTED = "1.00"
+CORRECTED_MICRO = 1_000_000
+"""Less where the payee has less."""
+
 FROZEN = ("earned_micro", "frozen_late_micro")
 
 
@@ -34,10 +37,12 @@ def between_months(work: Workdir, settled: dict[str, Any]) -> Between:
     words = [f"--serial={serial}", f"--publisher-key-file={work.key(PUBLISHER)}", f"--out={signed}"]
     run_amos("pack", "optouts", f"--vault={work.vault}", *words)
     run_amos("ledger", "optouts", str(work.ledger), str(signed), "--unasked")  # the last month's broker has ended
-    payees = [item["payee"] for item in settled["payees"] if item["amount_micro"]]
+    payees = {item["payee"]: item["amount_micro"] for item in settled["payees"] if item["amount_micro"]}
     if len(payees) < 2:
         return Between(stem, None)
-    words = [f"--from={payees[0]}", f"--to={payees[1]}", f"--amount={CORRECTED}", f"--currency={settled['currency']}"]
+    (first, has_micro), (other, _micro), *_rest = payees.items()
+    amount = decimal(min(CORRECTED_MICRO, has_micro))
+    words = [f"--from={first}", f"--to={other}", f"--amount={amount}", f"--currency={settled['currency']}"]
     reason = f"--reason=a split of {stem['title']} was wrong"
     moved = run_amos(
         "pool",
