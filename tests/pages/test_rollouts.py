@@ -252,7 +252,7 @@ def test_one_that_is_under_way_is_stopped_and_one_that_is_over_is_not(
     for act, code in (("x", 400), ("", 400), ("back", 400), ("rollout", 400)):
         assert visitor.post("/rollouts/r-1", secret=secret, act=act)[0] == code
     assert visitor.post("/rollouts/r-1", act="stop")[0] == 403
-    assert visitor.get("/rollouts/r-2")[0] == 404 and visitor.get("/rollouts/%2e%2e")[0] in (404, 503)
+    assert visitor.get("/rollouts/r-2")[0] == 404 and visitor.get("/rollouts/%3a")[0] == 404
     desk.store("r-1").path.write_text("{")
     assert "expected the state of a roll-out" in visitor.get("/rollouts")[1] and visitor.get("/rollouts/r-1")[0] == 503
     desk.store("r-1").path.unlink()

@@ -15,7 +15,7 @@ from amos_cli.durations import in_words
 from amos_cli.output import UsageError
 from amos_tools.fleet.errors import FleetError
 from amos_tools.fleet.orders.folder import DeskFolder
-from amos_tools.fleet.orders.order import BACK, ROLLOUT, Order, plan_tables
+from amos_tools.fleet.orders.order import BACK, NAME, ROLLOUT, Order, plan_tables
 from amos_tools.fleet.rollout.state import Health, Phase, Ring, Rollout
 from amos_tools.fleet.rollout.words import is_troubled, state_of
 from amos_tools.pages.frame import Frame
@@ -184,10 +184,9 @@ def _put(desk: DeskFolder, order: Order) -> None:
 
 
 def _loaded(desk: DeskFolder, name: str) -> Rollout:
-    store = desk.store(name)
-    if not store.path.exists():
+    if not NAME.fullmatch(name) or not desk.store(name).path.exists():
         raise _unknown()
-    return store.load()
+    return desk.store(name).load()
 
 
 def _unknown() -> WebRefusal:

@@ -1,0 +1,87 @@
+"""Whatever is asked of the operators' pages is answered by a page: what their forms allow, and what they do not."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+import schemathesis
+from hypothesis import HealthCheck, given, settings
+from pages_world import BAR, PagesWorld
+from rollout_examples import a_rollout
+
+from amos_tools.fleet.orders.folder import DeskFolder
+from amos_tools.fleet.orders.order import ACTS, KINDS
+from amos_tools.pages.fleet_query import SORTS
+from amos_tools.pages.fleet_rows import ALL_STATES
+
+TEXT = {"type": "string", "maxLength": 80}
+EXPECTED = {200, 400, 403, 404, 405, 409, 421}
+"""405 and 421: of another method or name than the document's."""
+
+
+def choice(*values: str) -> dict[str, Any]:
+    return {"type": "string", "enum": list(values)}
+
+
+def asked(**parameters: dict[str, Any]) -> dict[str, Any]:
+    found = [{"name": name, "in": "query", "schema": schema} for name, schema in parameters.items()]
+    return {"parameters": found, "responses": {"200": {"description": "a page"}}}
+
+
+def form(secret: str, **fields: dict[str, Any]) -> dict[str, Any]:
+    known = {"secret": choice(secret), **fields}
+    schema = {"type": "object", "properties": known, "required": list(known), "additionalProperties": False}
+    body = {"required": True, "content": {"application/x-www-form-urlencoded": {"schema": schema}}}
+    return {"requestBody": body, "responses": {"200": {"description": "a page"}}}
+
+
+def document(secret: str, device_id: str) -> dict[str, Any]:
+    """The forms and addresses of an admin, but for those that let people in and out."""
+    names = {"name": "name", "in": "path", "required": True, "schema": choice("cafe-8", "r-1", "%2e%2e", "desk.json")}
+    device = {"name": "id", "in": "path", "required": True, "schema": choice(device_id, "f" * 32, "x")}
+    fleet = asked(q=TEXT, state=choice("", *ALL_STATES), sort=choice(*SORTS), page={"type": "integer"}, wrong=TEXT)
+    queries = choice("", "q=bar", "q=bar-1", "sort=x")
+    direct = form(secret, query=queries, count=choice("0", "1", "2"), act=choice(*ACTS), value=TEXT)
+    act = form(secret, act=choice(*KINDS), pack=TEXT)
+    rings = choice("a: 5 %\nb: 100 %", "a: cafe", "a", "", "a: cafe/0\na: 1 %")
+    length = choice("1s", "2h", "", "9999999999d", "h")
+    start = form(secret, pack=choice("cafe-8", "..", ""), rings=rings, soak=length, take=length, percent=TEXT)
+    paths = {
+        "/fleet": {"get": fleet, "post": direct},
+        "/fleet/{id}": {"parameters": [device], "get": asked()},
+        "/waiting": {"get": asked(), "post": form(secret, key=TEXT, hours=choice("1", "24", "7"))},
+        "/rollouts": {"get": asked(), "post": start},
+        "/rollouts/{name}": {"parameters": [names], "get": asked(), "post": act},
+        "/weeks/{name}": {"parameters": [names], "get": asked()},
+        "/played": {"get": asked(period=TEXT)},
+        "/played.csv": {"get": asked(period=TEXT)},
+    }
+    return {"openapi": "3.1.0", "info": {"title": "pages", "version": "1"}, "paths": paths}
+
+
+@pytest.mark.parametrize("role", ["admin", "player"])
+def test_whatever_is_asked_is_answered_by_a_page(tmp_path: Path, role: str) -> None:
+    desk = DeskFolder(tmp_path / "desk")
+    desk.make()
+    desk.store("r-1").save(a_rollout(1, 2))
+    answered = set()
+    with PagesWorld(tmp_path / "world", desk.path) as pages, requests.Session() as browser:
+        page = browser.post(f"{pages.url}/signin", data={"code": pages.code(role)}, timeout=30).text
+        secret = page.partition('name="secret" value="')[2][:64]
+        schema = schemathesis.openapi.from_dict(document(secret, pages.device_id(BAR)))
+        schema.config.update(base_url=pages.url)
+        for found in schema.get_all_operations():
+            operation = found.ok()
+            good, wrong = (operation.as_strategy(generation_mode=mode) for mode in schemathesis.GenerationMode)
+
+            @settings(max_examples=8, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+            @given(good | wrong)
+            def one(case: Any) -> None:
+                answer = case.call(session=browser, timeout=30)
+                assert answer.status_code in EXPECTED, (answer.status_code, answer.text)
+                answered.add(answer.status_code)
+
+            one()
+    assert {200, 403} <= answered if role == "player" else {200, 400, 404} <= answered
+    assert role == "admin" or desk.waiting() == [], "whoever may not order has ordered nothing"
