@@ -1,6 +1,7 @@
 """A statement's file in both forms: the same statement, and nothing that only begins like one."""
 
 import gzip
+import os
 import re
 import tracemalloc
 import zlib
@@ -121,3 +122,13 @@ def test_folders_of_both_forms(tmp_path: Path, period: PlainPeriod) -> None:
     for folder in (tmp_path, tmp_path / "2026-11-EUR"):
         done = CliRunner().invoke(app, ["verify", str(folder), "--ledger-key", period.public_key.hex()])
         assert done.exit_code == 0 and done.output.count("yes: ann earns ") == 2, done.output
+
+
+def test_a_pipe_among_statements_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "ann.json.gz")
+    with pytest.raises(Unreadable, match=r"ann\.json\.gz: expected a file, found something else$"):
+        read_statement_file(tmp_path / "ann.json.gz")
+    with pytest.raises(NotAStatement, match=r"found something else$"):
+        history("ann", tmp_path)
+    said = CliRunner().invoke(app, ["verify", str(tmp_path), "--ledger-key", "ab" * 32])
+    assert said.exit_code == Exit.FINDING and "found something else" in said.output

@@ -133,11 +133,11 @@ def _verify_statements(
 
 
 def _is_light(path: Path) -> bool:
-    """Also for a file that cannot be read, of which no further key would tell more."""
+    """Also for what cannot be read, of which no further key would tell more."""
     try:
         return speaks_for_itself(read_statement_file(path))
     except Unreadable:
-        return path.is_file()
+        return True
 
 
 def _verify_light(files: list[Path], pinned: LedgerKey, as_json: bool) -> None:

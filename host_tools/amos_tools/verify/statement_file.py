@@ -15,6 +15,8 @@ _SUFFIXES = (".json", ".json.gz")
 
 def read_statement_file(path: Path) -> bytes:
     """The statement's JSON, at most `STATEMENT_BYTES_MAX` bytes of it. Raises `Unreadable`."""
+    if path.exists() and not (path.is_file() or path.is_dir()):  # nobody may ever write to a pipe in a folder
+        raise Unreadable(f"{path}: expected a file, found something else")
     data = read_file(path, STATEMENT_BYTES_MAX)
     return _decompressed(path, data) if data.startswith(GZIP_MAGIC) else data
 
