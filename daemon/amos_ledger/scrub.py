@@ -2,6 +2,9 @@
 
 Entries are held against their leaf hashes, and from sound entries the whole store is worked out again in a file of its
 own (`replay`) and compared. Beside it: published files, documents, receipts, heads, and what is kept of messages.
+
+The ledger may serve meanwhile. The published heads are read before the moment of the store that is looked at, so that
+one which the store does not have is never one that came after.
 """
 
 import hashlib
@@ -18,7 +21,7 @@ from amos_ledger.folder import Folder
 from amos_ledger.log import tree
 from amos_ledger.log.tiles import TILE_LEVELS, Tile, bundle, tiles_between
 from amos_ledger.public import Public, last_head
-from amos_ledger.published_beside import MISSING, wrong_closings, wrong_opt_outs, wrong_statements
+from amos_ledger.published_beside import MISSING, Wrong, wrong_closings, wrong_opt_outs, wrong_statements
 from amos_ledger.published_log import PublishedLog
 from amos_ledger.receipts import is_signed
 from amos_ledger.records import SignedHead
@@ -58,20 +61,49 @@ def scrub(folder: Folder, runner: Runner | None = None) -> list[Finding]:
         return [Finding(folder.store_name, f"is damaged: {error}", REBUILD)]
 
 
+@dataclass(frozen=True, slots=True)
+class _Heads:
+    """The published checkpoints, and what is wrong with each."""
+
+    audit: Checkpoint | None
+    audit_fault: Finding | None
+    public: Checkpoint | None
+    public_fault: str
+
+    @classmethod
+    def read(cls, folder: Folder) -> "_Heads":
+        audit = _audit_head(folder)  # it follows the public one
+        return cls(*audit, *published_head(folder))
+
+
+def _audit_head(folder: Folder) -> tuple[Checkpoint | None, Finding | None]:
+    name = folder.audit_name
+    try:
+        found = last_head(folder.audit, folder.line)
+    except RolledBack as error:
+        return None, Finding(f"{name}/checkpoint", str(error), "move it away, and publish again")
+    except OSError as error:
+        return None, Finding(name, f"cannot be read: {error}", "see to the place")
+    return None if found is None else found[0], None
+
+
 def _scrubbed(folder: Folder, runner: Runner) -> list[Finding]:
+    heads = _Heads.read(folder)
     with folder.place.scratch() as place:
         Store.create(place, folder.trust.origin, folder.line.keys[0])
         with Store(place) as again:
             live = again.beside(folder.place)
             with again.snapshot():
-                return list(_Scrub(folder, again, live, runner).findings())
+                return list(_Scrub(folder, heads, again, live, runner).findings())
 
 
 class _Scrub:
-    """One look at one moment of the live store; `again` is filled with what its log gives."""
+    """One look at one moment of the live store, and at `heads` from before; `again` is filled with what its log
+    gives."""
 
-    def __init__(self, folder: Folder, again: Store, live: Comparison, runner: Runner) -> None:
+    def __init__(self, folder: Folder, heads: _Heads, again: Store, live: Comparison, runner: Runner) -> None:
         self._folder = folder
+        self._published_heads = heads
         self._again = again
         self._live = live
         self._runner = runner
@@ -167,7 +199,7 @@ class _Scrub:
             yield Finding(f"receipt of entry {index}", "is for a tree that is not known", REBUILD)
 
     def _published(self) -> Iterator[Finding]:
-        head, fault = published_head(self._folder)
+        head, fault = self._published_heads.public, self._published_heads.public_fault
         if fault:
             yield Finding("public/checkpoint", fault, "move it away, and publish again")
         if head is None:
@@ -185,24 +217,26 @@ class _Scrub:
 
     def _beside(self, size: int) -> Iterator[Finding]:
         place = FolderPlace(self._folder.public)
-        for name, what in (*wrong_opt_outs(self._again, place), *wrong_closings(self._again, place, size)):
+        for name, what in (*self._wrong_opt_outs(place), *wrong_closings(self._again, place, size)):
             yield Finding(f"public/{name}", what, PUBLISH_AGAIN)
         for name, what in wrong_statements(self._again, self._folder.public):
             yield Finding(f"public/{name}", what, SETTLE_AGAIN)
 
+    def _wrong_opt_outs(self, place: Place) -> list[Wrong]:
+        """Of a list that is not the one in force at the moment looked at, whether it is none that came since."""
+        wrong = list(wrong_opt_outs(self._again, place))
+        if not wrong:
+            return wrong
+        with self._folder.open_store_to_read() as store:
+            return list(wrong_opt_outs(store, place))
+
     def _audit(self, public: Checkpoint) -> Iterator[Finding]:
-        name = self._folder.audit_name
-        try:
-            place = self._folder.audit
-            found = last_head(place, self._folder.line)
-        except RolledBack as error:
-            yield Finding(f"{name}/checkpoint", str(error), "move it away, and publish again")
+        name, found = self._folder.audit_name, self._published_heads.audit
+        if self._published_heads.audit_fault is not None:
+            yield self._published_heads.audit_fault
             return
-        except OSError as error:
-            yield Finding(name, f"cannot be read: {error}", "see to the place")
-            return
-        size = 0 if found is None else found[0].size
-        if size > public.size or (found and self._again.root(size) != found[0].root):
+        place, size = self._folder.audit, 0 if found is None else found.size
+        if size > public.size or (found and self._again.root(size) != found.root):
             yield Finding(f"{name}/checkpoint", f"is of {size} entries that the public one does not have", PUT_BACK)
             return
         if found is None and public.size:

@@ -2,19 +2,23 @@
 
 import json
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from every_kind import NOON, everything, played, with_every_kind
+from every_kind import NOON, everything, played, signed_opt_outs, with_every_kind
 from go_log import GoLog
 from typer.testing import CliRunner
 
 from amos.protocol.answer import ACCEPTED
 from amos.protocol.document import document_entry
+from amos_batches.runner import InProcess
 from amos_ledger import registry
 from amos_ledger.errors import NotRebuilt
 from amos_ledger.folder import Folder
+from amos_ledger.log.tiles import TILE_WIDTH
+from amos_ledger.opt_outs import add_opt_outs
 from amos_ledger.published_log import PublishedLog
 from amos_ledger.rebuilding import rebuild_folder
 from amos_ledger.replay import rebuild
@@ -151,3 +155,37 @@ def test_by_command(world: Any) -> None:
     facts = json.loads(run(app, ["ledger", "fsck", "--rebuild", str(world.path), "--json"]).output)
     assert (facts["rebuilt"]["size"], facts["findings"]) == (11, [])
     assert facts["rebuilt"]["kept"].endswith(("ledger.sqlite.old-2", "amos_ledger_old_2"))
+
+
+class MeanwhileServed(InProcess):
+    """The ledger takes in and publishes more than a bundle, and another opt-out list, while the log is worked out."""
+
+    def __init__(self, world: Any, device: Any) -> None:
+        self._world, self._device, self._served = world, device, False
+
+    def pairs(self, work: Any, batches: Any) -> Iterator[Any]:
+        yield from super().pairs(work, batches)
+        if not self._served:
+            self._served = True
+            self._world.take(self._device, *(self._device.seal() for _ in range(TILE_WIDTH)))
+            add_opt_outs(self._world.folder, signed_opt_outs(self._world, 2, NOON + 1))
+
+
+def test_nothing_is_wrong_with_a_ledger_that_serves_meanwhile(world: Any) -> None:
+    device = played(world)
+    add_opt_outs(world.folder, signed_opt_outs(world, 1, NOON))
+    assert scrub(world.folder, MeanwhileServed(world, device)) == []
+
+
+def test_an_opt_out_list_that_is_not_the_logs_is_found_though_the_ledger_serves_meanwhile(world: Any) -> None:
+    device = played(world)
+    forged = signed_opt_outs(world, 9, NOON)
+
+    class Forging(MeanwhileServed):
+        def pairs(self, work: Any, batches: Any) -> Iterator[Any]:
+            yield from super().pairs(work, batches)
+            (world.folder.public / "opt-outs.cose").write_bytes(forged)
+
+    add_opt_outs(world.folder, signed_opt_outs(world, 1, NOON))
+    found = scrub(world.folder, Forging(world, device))
+    assert [(item.where, item.what) for item in found] == [("public/opt-outs.cose", "is not what the log gives")]
