@@ -46,7 +46,10 @@ class Gauges:
             found.append("the broker is not connected")
         if self.trouble is not None:
             found.append(f"cannot store: {self.trouble}")
-        free = shutil.disk_usage(self.path).free
+        try:
+            free = shutil.disk_usage(self.path).free
+        except OSError as error:
+            return [*found, f"the disk of {self.path} cannot be asked: {error.strerror}"]
         if free < DISK_FREE_BYTES_MIN:
             found.append(f"the disk has {free >> 20} MiB left")
         return found
@@ -71,7 +74,7 @@ class _Collector:
     def collect(self) -> Iterator[Any]:
         from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
-        for name, (text, value) in {**self._own(), **self._stored()}.items():
+        for name, (text, value) in {**self._own(), **self._disk(), **self._stored()}.items():
             yield GaugeMetricFamily(_PREFIX + name, text, value)
         verdicts = CounterMetricFamily(_PREFIX + "answers", "Messages answered since the start.", labels=["verdict"])
         for verdict, count in sorted(self._gauges.verdicts.copy().items()):
@@ -80,7 +83,6 @@ class _Collector:
 
     def _own(self) -> dict[str, tuple[str, float]]:
         gauges = self._gauges
-        disk = shutil.disk_usage(gauges.path)
         return {
             "broker_connected": ("Whether the broker is connected.", gauges.connected),
             "broker_connections": ("Connections since the start.", gauges.connections),
@@ -88,6 +90,15 @@ class _Collector:
             "unsent_answers": ("Answers that wait for a connection.", gauges.unsent_answers),
             "storing_fails": ("Whether nothing can be stored at this moment.", gauges.trouble is not None),
             "seconds_since_turn": ("Since the service's loop turned.", time.monotonic() - gauges.turned_s),
+        }
+
+    def _disk(self) -> dict[str, tuple[str, float]]:
+        """Of the ledger's disk; left out while it is away."""
+        try:
+            disk = shutil.disk_usage(self._gauges.path)
+        except OSError:
+            return {}
+        return {
             "disk_free_bytes": ("Free on the ledger's disk.", disk.free),
             "disk_size_bytes": ("Of the ledger's disk.", disk.total),
         }

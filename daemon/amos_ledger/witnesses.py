@@ -13,8 +13,8 @@ import urllib.error
 import urllib.request
 from base64 import b64encode
 from collections.abc import Callable
-from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from amos.crypto import verify
@@ -24,6 +24,7 @@ from amos.protocol.errors import ProtocolError
 from amos.protocol.key_line_host import open_head
 from amos.protocol.ledger_limits import CHECKPOINT_BYTES_MAX
 from amos.protocol.policy_host import POLICY_BYTES_MAX, Policy, Witness, read_policy
+from amos_ledger.deadline import within
 from amos_ledger.errors import NoProof, PolicyRefused, WitnessFailed
 from amos_ledger.folder import Folder
 from amos_ledger.log import tree
@@ -164,18 +165,9 @@ def _own(note: bytes) -> bytes:
 
 
 def _post(witness: Witness, body: bytes) -> tuple[int, bytes]:
-    """(status, body) within `ANSWER_S`, whoever sends a byte now and then: a timeout of the socket is for each byte."""
-    answer: Future[tuple[int, bytes]] = Future()
-
-    def ask() -> None:
-        try:
-            answer.set_result(_posted(witness, body))
-        except BaseException as error:
-            answer.set_exception(error)
-
-    threading.Thread(target=ask, name="witness", daemon=True).start()  # one that is given up holds nobody's end up
+    """(status, body) within `ANSWER_S`, whoever sends a byte now and then."""
     try:
-        return answer.result(ANSWER_S)
+        return within(ANSWER_S, partial(_posted, witness, body))
     except TimeoutError:
         raise WitnessFailed(f"{witness.url}: expected a whole answer within {ANSWER_S} s, found none") from None
 

@@ -97,6 +97,16 @@ def test_metrics_go_on_when_the_store_is_away(world: Any, served: SimpleNamespac
     assert fetch(served.port, "/other")[0] == 404
 
 
+def test_a_disk_that_is_away_is_told_of_and_ends_nothing(world: Any, served: SimpleNamespace) -> None:
+    served.gauges.connected = True
+    served.gauges.path = world.path / "away"
+    away = f"the disk of {world.path / 'away'} cannot be asked: No such file or directory"
+    assert served.gauges.summary().startswith(f"{away}; ")
+    assert fetch(served.port, "/health") == (503, json.dumps({"healthy": False, "problems": [away]}) + "\n")
+    found = values(served.port)
+    assert "amos_ledger_broker_connected" in found and "amos_ledger_disk_free_bytes" not in found
+
+
 def test_an_address_that_cannot_be_had_is_refused(world: Any, served: SimpleNamespace) -> None:
     for address in (f"127.0.0.1:{served.port}", "127.0.0.1:x", ""):
         with (

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from databases import only_sqlite
+from misbehaving_web import MisbehavingWeb, Request
 from typer.testing import CliRunner, Result
 
 from amos_ledger.cli import app
@@ -208,6 +209,72 @@ def test_what_a_channel_did_not_take_is_told_again_and_its_trouble_once(world: A
     assert len(lines) == 3 and lines[2].startswith("cannot read the ledger")
     (world.path / "away").rename(world.path / "ledger.sqlite")
     assert watcher.round(int(time.time())) and len(hook.posts) == 1
+
+
+class Kept:
+    """A channel that takes everything."""
+
+    name = "kept"
+
+    def __init__(self) -> None:
+        self.news: list[News] = []
+
+    def tell(self, news: News) -> None:
+        self.news.append(news)
+
+
+def silent_player(world: Any, channels: list[Any], lines: list[str]) -> Watcher:
+    """Of a ledger with a device of which an alert is to be told."""
+    device = world.device()
+    world.ledger.take([device.message(device.seal([(9, 0, 1)]))], int(time.time()))
+    return Watcher(world.path, world.path / "watch.json", Rules(lease_s=1, ratio_min=0), channels, lines.append)
+
+
+@only_sqlite
+def test_a_webhook_that_speaks_no_http_keeps_nobody_else_from_being_told(world: Any) -> None:
+    lines, kept, over = list[str](), Kept(), threading.Event()
+
+    def greet(request: Request) -> None:
+        request.send(b"SSH-2.0-OpenSSH_9.2\r\n")
+        over.wait()  # to hang up before all was read might take back what was sent
+
+    with MisbehavingWeb(greet) as web:
+        assert not silent_player(world, [Webhook(web.url), kept], lines).round(int(time.time()))
+    over.set()
+    assert lines == [
+        "cannot tell by webhook: expected an answer in HTTP, found BadStatusLine('SSH-2.0-OpenSSH_9.2\\r\\n')"
+    ]
+    assert len(kept.news) == 1
+
+
+@only_sqlite
+def test_a_webhook_that_sends_a_byte_now_and_then_is_given_up(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines, kept, over = list[str](), Kept(), threading.Event()
+
+    def trickle(request: Request) -> None:
+        request.send(b"HTTP/1.1 200 OK\r\nX: ")
+        while not over.wait(0.05):
+            request.send(b"x")
+
+    monkeypatch.setattr("amos_ledger.watch.channels.TIMEOUT_S", 0.5)
+    with MisbehavingWeb(trickle) as web:
+        assert not silent_player(world, [Webhook(web.url), kept], lines).round(int(time.time()))
+    over.set()
+    assert lines == ["cannot tell by webhook: expected it to be taken within 0.5 s, found no answer"]
+    assert len(kept.news) == 1
+
+
+@only_sqlite
+def test_a_state_that_cannot_be_written_ends_no_watch(world: Any) -> None:
+    lines, kept = list[str](), Kept()
+    watcher = silent_player(world, [kept], lines)
+    (world.path / "watch.json.lock").mkdir()
+    for _ in range(2):
+        assert not watcher.round(int(time.time()))
+    assert len(lines) == 1 and lines[0].startswith("cannot keep what was told: ")
+    (world.path / "watch.json.lock").rmdir()
+    assert watcher.round(int(time.time()))
+    assert lines[1:] == ["state: works again"] and len(kept.news) == 1
 
 
 class MailServer(socketserver.ThreadingTCPServer):

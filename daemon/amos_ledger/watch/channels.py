@@ -1,6 +1,8 @@
-"""Ways to tell people: the log, a webhook, mail. Contract: `tell` returns when it was taken, or raises `OSError`; what
-was not taken is told again with the next round, so that after a crash between the two it may be told twice."""
+"""Ways to tell people: the log, a webhook, mail. Contract: `tell` returns when it was taken, or raises `OSError` within
+`TIMEOUT_S`; what was not taken is told again with the next round, so that after a crash between the two, or where the
+answer came too late, it may be told twice."""
 
+import http.client
 import json
 import smtplib
 import urllib.error
@@ -8,15 +10,25 @@ import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
 from email.message import EmailMessage
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
+from amos_ledger.deadline import within
 from amos_ledger.watch.alerts import News
 
 TIMEOUT_S = 20
 SMTPS_PORT = 465
 LINES_MAX = 200
 """Of one message: a broker that is away makes ten thousand devices silent at once."""
+
+
+def _in_time(tell: Callable[[], None]) -> None:
+    """Raises what `tell` raises; `OSError` when it takes too long."""
+    try:
+        within(TIMEOUT_S, tell)
+    except TimeoutError:
+        raise OSError(f"expected it to be taken within {TIMEOUT_S:g} s, found no answer") from None
 
 
 class Channel(Protocol):
@@ -62,8 +74,14 @@ class Webhook:
         }
         headers = {"Content-Type": "application/json"}
         request = urllib.request.Request(self.url, json.dumps(facts).encode(), headers, method="POST")
-        with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:
-            answer.read(1)
+        _in_time(partial(self._post, request))
+
+    def _post(self, request: urllib.request.Request) -> None:
+        try:
+            with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:
+                answer.read(1)
+        except http.client.HTTPException as error:
+            raise OSError(f"expected an answer in HTTP, found {error!r}") from None
 
 
 @dataclass(frozen=True)
@@ -82,6 +100,9 @@ class Mail:
         message["Subject"] = f"amos: {len(news.alerts)} alerts, {len(news.recoveries)} over"
         message["From"], message["To"] = self.sender, ", ".join(self.receivers)
         message.set_content("\n".join(sentences(news)) + "\n")
+        _in_time(partial(self._send, message))
+
+    def _send(self, message: EmailMessage) -> None:
         try:
             with self._connected() as line:
                 line.send_message(message)

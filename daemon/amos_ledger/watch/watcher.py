@@ -13,7 +13,8 @@ from amos_ledger.watch.state_file import locked, read_state, write_state
 
 
 class Watcher:
-    """`round` as often as one likes. A channel that fails, or a ledger that cannot be read, is told to the log once."""
+    """`round` as often as one likes. A channel that fails, a ledger that cannot be read, or a state that cannot be
+    kept, is told to the log once."""
 
     def __init__(
         self, folder: Path, state: Path, rules: Rules, channels: Sequence[Channel], report: Callable[[str], None]
@@ -31,25 +32,34 @@ class Watcher:
         devices = self._watched()
         if devices is None:
             return False
+        try:
+            with locked(self._state):
+                fine = self._tell(devices, now_s)
+        except OSError as error:  # nothing is told that is not remembered, or it would be told each minute
+            self._note("state", f"cannot keep what was told: {' '.join(str(error).split())}")
+            return False
+        self._note("state", None)
+        return fine
+
+    def _tell(self, devices: Sequence[Watched], now_s: int) -> bool:
         fine = True
-        with locked(self._state):
-            alerts = read_state(self._state)
-            alerts.forget_channels(channel.name for channel in self._channels)
-            alerts.look(conditions(devices, self._rules, now_s), now_s)
+        alerts = read_state(self._state)
+        alerts.forget_channels(channel.name for channel in self._channels)
+        alerts.look(conditions(devices, self._rules, now_s), now_s)
+        write_state(self._state, alerts)
+        for channel in self._channels:
+            news = alerts.news(channel.name, now_s)
+            if not news:
+                continue
+            try:
+                channel.tell(news)
+            except (OSError, ValueError) as error:
+                self._note(channel.name, f"cannot tell by {channel.name}: {' '.join(str(error).split())}")
+                fine = False
+                continue
+            self._note(channel.name, None)
+            alerts.told(channel.name, news)
             write_state(self._state, alerts)
-            for channel in self._channels:
-                news = alerts.news(channel.name, now_s)
-                if not news:
-                    continue
-                try:
-                    channel.tell(news)
-                except (OSError, ValueError) as error:
-                    self._note(channel.name, f"cannot tell by {channel.name}: {' '.join(str(error).split())}")
-                    fine = False
-                    continue
-                self._note(channel.name, None)
-                alerts.told(channel.name, news)
-                write_state(self._state, alerts)
         return fine
 
     def _watched(self) -> list[Watched] | None:
