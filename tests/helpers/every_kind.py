@@ -98,8 +98,8 @@ def rotate_operator(world: Any) -> None:
 
 
 def move(world: Any, kind: str, between: tuple[str, str], period: str | None) -> None:
-    """A transfer of five euros."""
-    transfer(world.folder, Order(kind, "EUR", *between, 5_000_000, "a reason", period))
+    """A transfer of five euros, more than some payee has."""
+    transfer(world.folder, Order(kind, "EUR", *between, 5_000_000, "a reason", period, overdraw=True))
 
 
 def with_every_kind(world: Any) -> Any:
