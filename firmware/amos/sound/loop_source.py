@@ -17,6 +17,7 @@ class LoopSource:
         self._source = source
         self._offset = offset
         self._loop = loop or source.frames
+        self._straight = min(frames, self._loop - offset)  # frames before the stem begins again
 
     @property
     def samples(self):
@@ -30,12 +31,16 @@ class LoopSource:
 
     def read_into(self, buffer, start_frame: int, frame_count: int) -> None:
         """Fill the front of `buffer`; ValueError outside, and what the source raises."""
+        # Asked for every block of every voice: what begins again is in a function of its own, for its frame is large.
+        if 0 <= start_frame <= self._straight - frame_count:
+            self._source.read_into(buffer, self._offset + start_frame, frame_count)
+        else:
+            self._read_around(buffer, start_frame, frame_count)
+
+    def _read_around(self, buffer, start_frame: int, frame_count: int) -> None:
         if not 0 <= start_frame <= start_frame + frame_count <= self.frames:
             raise ValueError("frames: expected inside 0 to %d, got %d + %d" % (self.frames, start_frame, frame_count))
         at = (self._offset + start_frame) % self._loop
-        if at + frame_count <= self._loop:
-            self._source.read_into(buffer, at, frame_count)
-            return
         view = memoryview(buffer)
         while frame_count:
             count = min(frame_count, self._loop - at)
