@@ -71,3 +71,12 @@ def test_a_time_that_no_calendar_has_is_no_time(made: World, played: int) -> Non
     manifest = open_manifest(manifest_bytes(44_100), public_key(PUBLISHER), verify)
     [item] = placements_of(reading, manifest, lambda *_: (1, PAYABLE))
     assert (item.started_ms, item.ended_ms, item.frames) == (None, None, 3 * 44_100)
+
+
+def test_a_stem_lasts_as_long_as_the_longest_of_the_variants_played(november: PeriodUsage) -> None:
+    """The world's two packs have the same frames at different rates, as variants have different frames at one."""
+    rates: dict[bytes, set[int]] = {}
+    for key in november.lines:
+        rates.setdefault(key.stem_id, set()).add(key.rate_hz)
+    assert {44_100, 48_000} in rates.values()
+    assert november.seconds_of == {stem_id: Fraction(1 << 28, min(found)) for stem_id, found in rates.items()}

@@ -214,3 +214,18 @@ def test_pictures_show_where_the_day_leads_its_volume_and_the_theme_of_each_visi
     drawing = drawn(run(score, stems, numbered_seed(1), 1 / 6, inputs, window), found, clock, "")
     shown = re.findall(r">b · (\w+)</title>", drawing)
     assert len(shown) > 3 and shown == [told[visit] for visit in sorted(told)][-len(shown) :]
+
+
+def test_the_picture_has_the_target_as_the_day_turns_it_down() -> None:
+    score = score_of("volume 17:59 0 dB, 18:00 -12 dB, 18:30 -12 dB, 18:31 0 dB")
+    stems = [SimStem(44_100, 32767, "bass", "B", "A", np.zeros(10)) for _ in range(score.stems)]
+    clock = clock_value(4, False, 18 * 3600)
+    played = run(score, stems, numbered_seed(1), 1, [TimedInput(0, INPUT_CLOCK, clock)], None)
+    assert played.loudness is not None
+    target = score.target_mlufs / 1000
+    shown = played.loudness.curve(0, 3600 * 44_100, 60).target_lufs
+    assert shown[1:29] == pytest.approx(target - 12, abs=0.05) and shown[33:] == pytest.approx(target, abs=0.05)
+    drawing = drawn(played, compiled(), clock, "")
+    [line] = re.findall(r'<polyline points="([^"]*)"[^>]*><title>target</title>', drawing)
+    heights = [float(point.split(",")[1]) for point in line.split()]
+    assert heights[100] == heights[200] and heights[200] - heights[500] == pytest.approx(12 * 72 / 30, abs=0.2)

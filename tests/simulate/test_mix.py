@@ -50,8 +50,8 @@ def test_the_curve_is_the_power_of_what_plays_and_a_rest_is_where_none_is_heard(
     loudness = Loudness(score, table, 64 * RATE_HZ)
     watch(score, table, bytes(32), 64 / 3600, [loudness])
     # Four seconds of every eight, of which the last is silent: three sound.
-    assert loudness.curve(0, 64 * RATE_HZ, 1)[0] == pytest.approx(-20 + 10 * np.log10(3 / 8), abs=0.1)
-    assert loudness.curve(0, 3 * RATE_HZ, 1)[0] == pytest.approx(-20, abs=0.1)
+    assert loudness.curve(0, 64 * RATE_HZ, 1).lufs[0] == pytest.approx(-20 + 10 * np.log10(3 / 8), abs=0.1)
+    assert loudness.curve(0, 3 * RATE_HZ, 1).lufs[0] == pytest.approx(-20, abs=0.1)
     rests = loudness.rests()
     assert (rests.count, rests.frames) == (8, 8 * 5 * RATE_HZ)
     assert (rests.longest_frames, rests.start_frame) == (5 * RATE_HZ, 3 * RATE_HZ)
@@ -63,7 +63,7 @@ def test_the_curve_of_half_an_hour_is_that_of_the_forecast() -> None:
     watch(score, table, bytes(32), FORECAST_S / 3600, [loudness])
     profiles = [row.profile for row in table if row.profile is not None]
     power = forecast_power(score, [row.frames for row in table], [row.gain_q15 for row in table], profiles)
-    found = loudness.curve(0, FORECAST_S * RATE_HZ, 1)[0]
+    found = loudness.curve(0, FORECAST_S * RATE_HZ, 1).lufs[0]
     assert found == pytest.approx(-0.691 + 10 * np.log10(power.mean()), abs=0.1)
 
 

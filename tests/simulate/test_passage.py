@@ -13,6 +13,7 @@ from amos.score.inputs import INPUT_SKIP, INPUT_SLIDER
 from amos.score.score import Score
 from amos_tools.simulate import SimStem, TimedInput, watch
 from amos_tools.simulate.drawing import LEFT
+from amos_tools.simulate.loudness import LoudnessCurve
 from amos_tools.simulate.marks import Mark, Marks, Span
 from amos_tools.simulate.names import Names
 from amos_tools.simulate.passage import Passage
@@ -20,6 +21,7 @@ from amos_tools.simulate.passage_svg import passage_svg
 from amos_tools.simulate.run import Row, Step
 
 SVG = "{http://www.w3.org/2000/svg}"
+CURVE = LoudnessCurve(np.full(50, -21.0), np.full(50, -23.0))
 
 
 class Rows:
@@ -83,7 +85,7 @@ def test_the_picture_names_what_sounds_and_stays_in_its_frame(
         [Span(340 * second, 345 * second, "closing")],
         [Mark(330 * second, "skip"), Mark(331 * second, "intensity 1"), Mark(10 * second, "before")],
     )
-    picture = passage_svg(score, stems, passage, np.full(50, -21.0), marks, "a <test>", 43_200)
+    picture = passage_svg(score, stems, passage, CURVE, marks, "a <test>", 43_200)
     root = ElementTree.fromstring(picture)
     texts = [text.text or "" for text in root.iter(f"{SVG}text")]
     assert {"morning <1>", "closing", "skip", "intensity 1", "pads", "beats", "drift", "a <test>"} <= set(texts)
@@ -108,7 +110,7 @@ def test_bars_are_numbered_by_the_tempo_of_their_section(
         section.tempo_mbpm = score.tempo_mbpm // 2
     bars = []
     for one in (score, slower):
-        picture = passage_svg(one, stems, played[0], np.full(50, -21.0), Marks([], [], []), "a", 43_200)
+        picture = passage_svg(one, stems, played[0], CURVE, Marks([], [], []), "a", 43_200)
         bars.append(picture.count('stroke-opacity=".3"'))
     assert bars[1] > 10 and abs(bars[0] - 2 * bars[1]) <= 2 * len(played[0].sections)
 

@@ -120,7 +120,7 @@ class PeriodUsage:
     splits     (stem id, rights) → payee → ppm; none for a stem that no catalogue has
     evidence   what the figures can be checked against: a root (`Ground.root`)
     withdrawn  stems on the latest opt-out list in the log by then
-    seconds_of stem id → how long it lasts, of the stems that were played
+    seconds_of stem id → how long the longest of its variants, in other tempi and packs, lasts that was played
     """
 
     period: str
@@ -190,7 +190,8 @@ class _Tally:
                 self.placements.append(item)
         for row in reading.usage.sounded:
             pack_stem = manifest.stems[row.stem]
-            self.seconds_of.setdefault(pack_stem.stem_id, Fraction(pack_stem.frames, manifest.rate_hz))
+            seconds = Fraction(pack_stem.frames, manifest.rate_hz)
+            self.seconds_of[pack_stem.stem_id] = max(seconds, self.seconds_of.get(pack_stem.stem_id, seconds))
 
 
 def placements_of(reading: Reading, manifest: Manifest, judge: Judge) -> Iterator[Placement]:

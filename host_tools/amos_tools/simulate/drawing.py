@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from html import escape
 
 from amos_tools.pack.profile import Profile
+from amos_tools.simulate.loudness import LoudnessCurve
 from amos_tools.simulate.marks import Mark, Span
 
 LEFT, RIGHT, TOP = 190, 24, 62
@@ -64,8 +65,8 @@ class Canvas:
         """A strip of what happens at a frame, in as many rows as the words need, up to `STRIP_ROWS_MAX`."""
         self._strip(name, [(mark.frame, mark.frame, mark.text) for mark in marks], colour, self._mark)
 
-    def loudness(self, curve: Profile, target_lufs: float) -> None:
-        """LUFS of equal stretches, from 24 LU below the target to 6 above it."""
+    def loudness(self, curve: LoudnessCurve, target_lufs: float) -> None:
+        """From 24 LU below the script's target to 6 above it, with the target as the volume turns it down."""
         top, low, high = self.y, target_lufs - _LOUDNESS_BELOW, target_lufs + _LOUDNESS_ABOVE
 
         def height(lufs: float) -> float:
@@ -78,17 +79,24 @@ class Canvas:
         )
         for step in range(-_LOUDNESS_BELOW, _LOUDNESS_ABOVE + 1, 2 * _LOUDNESS_STEP):
             at = height(target_lufs + step)
-            dashes = ' stroke-dasharray="5 4" style="stroke-opacity:.5"' if step == 0 else ""
-            self.add(f'<path d="M{LEFT} {at:g}h{self.width}" class="grid"{dashes}/>')
+            self.add(f'<path d="M{LEFT} {at:g}h{self.width}" class="grid"/>')
             self.add(f'<text x="{LEFT + self.width + 3}" y="{at + 3.5:g}" class="small">{target_lufs + step:g}</text>')
-        step_px = self.width / len(curve)
-        points = " ".join(f"{LEFT + step_px * (n + 0.5):.6g},{height(lufs):g}" for n, lufs in enumerate(curve))
+        step_px = self.width / len(curve.lufs)
+
+        def points_of(values: Profile) -> str:
+            return " ".join(f"{LEFT + step_px * (n + 0.5):.6g},{height(lufs):g}" for n, lufs in enumerate(values))
+
+        points = points_of(curve.lufs)
         floor = top + LOUDNESS
         left, right = LEFT + step_px / 2, LEFT + self.width - step_px / 2
         self.add(
             f'<polygon points="{left:.6g},{floor} {points} {right:.6g},{floor}" fill="#0f766e" fill-opacity=".14"/>'
         )
         self.add(f'<polyline points="{points}" fill="none" stroke="#0f766e" stroke-width="1.2"/>')
+        self.add(
+            f'<polyline points="{points_of(curve.target_lufs)}" fill="none" stroke="#000" stroke-opacity=".5" '
+            'stroke-dasharray="5 4"><title>target</title></polyline>'
+        )
         self.y += LOUDNESS + GAP
 
     def ticks(self) -> None:

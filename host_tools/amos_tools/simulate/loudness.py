@@ -6,6 +6,7 @@ the volume, of the operator and of the day; what is a rest is one at any volume.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -37,12 +38,20 @@ class HeardRests:
     start_frame: int
 
 
+class LoudnessCurve(NamedTuple):
+    """LUFS of equal stretches: as it plays, and the script's target as the volume turns it down."""
+
+    lufs: Profile
+    target_lufs: Profile
+
+
 class Loudness:
     """Give it every event of a run of `frames` frames over stems with profiles, then `finish()`."""
 
     def __init__(self, score: Score, stems: Sequence[SimStem], frames: int) -> None:
         self.hop = score.rate_hz // HOPS_PER_S
-        self._floor = _power_of(score.target_mlufs / 1000 - REST_LU)
+        self._target_lufs = score.target_mlufs / 1000
+        self._floor = _power_of(self._target_lufs - REST_LU)
         self._placed = Placed([_profile(stem) for stem in stems], self.hop, frames // self.hop + 1, 2)
         self._power: Profile = np.zeros(0)
         self._turns: list[tuple[int, int]] = []  # hop and gain of each turn of the volume
@@ -61,9 +70,17 @@ class Loudness:
         """The run is over."""
         self._power = self._placed.finish()
 
-    def curve(self, first: int, until: int, points: int) -> Profile:
-        """LUFS of `points` equal stretches of the frames `first` .. `until`, each of at least `SHORT_TERM_S`."""
-        sums = np.concatenate(([0.0], np.cumsum(self._power * self._volume() ** 2)))
+    def curve(self, first: int, until: int, points: int) -> LoudnessCurve:
+        """Of `points` equal stretches of the frames `first` .. `until`, each of at least `SHORT_TERM_S`."""
+        turned = self._volume() ** 2
+
+        def lufs(power: Profile) -> Profile:
+            return self._lufs(power, first, until, points)
+
+        return LoudnessCurve(lufs(self._power * turned), lufs(_power_of(self._target_lufs) * turned))
+
+    def _lufs(self, power: Profile, first: int, until: int, points: int) -> Profile:
+        sums = np.concatenate(([0.0], np.cumsum(power)))
         middles = (first + (until - first) * (np.arange(points) + 0.5) / points) / self.hop
         half = max((until - first) / points / self.hop, SHORT_TERM_S * HOPS_PER_S) / 2
         lows = np.clip(np.rint(middles - half), first // self.hop, len(sums) - 2).astype(int)

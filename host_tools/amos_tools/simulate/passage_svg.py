@@ -6,7 +6,6 @@ from itertools import pairwise
 
 from amos.score.score import Score
 from amos.sound.events import Section
-from amos_tools.pack.profile import Profile
 from amos_tools.simulate.drawing import (
     ANNOUNCED_COLOUR,
     DAYPART_COLOUR,
@@ -18,6 +17,7 @@ from amos_tools.simulate.drawing import (
     SECTION_COLOURS,
     Canvas,
 )
+from amos_tools.simulate.loudness import LoudnessCurve
 from amos_tools.simulate.marks import Marks
 from amos_tools.simulate.names import Names
 from amos_tools.simulate.passage import Bar, Passage
@@ -39,13 +39,13 @@ def passage_svg(
     score: Score,
     stems: Sequence[SimStem],
     passage: Passage,
-    curve: Profile | None,
+    curve: LoudnessCurve | None,
     marks: Marks,
     subtitle: str,
     from_second: int | None,
     themes: Sequence[str] = (),
 ) -> str:
-    """One SVG document. `curve` is LUFS of equal stretches; `themes` has the theme of each section entered, or ""."""
+    """One SVG document. `curve` is of equal stretches; `themes` has the theme of each section entered, or ""."""
     canvas = Canvas(passage.first, passage.until, score.rate_hz, from_second, _WIDTH)
     names = Names([stem.title for stem in stems])
     canvas.spans("parts of the day", marks.dayparts, DAYPART_COLOUR)

@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from amos.score.score import Score
-from amos_tools.pack.profile import Profile
 from amos_tools.simulate.day import Day
 from amos_tools.simulate.drawing import (
     ANNOUNCED_COLOUR,
@@ -27,6 +26,7 @@ from amos_tools.simulate.drawing import (
     WIDTH,
     Canvas,
 )
+from amos_tools.simulate.loudness import LoudnessCurve
 from amos_tools.simulate.marks import NO_MARKS, Mark, Marks
 from amos_tools.simulate.names import Names
 from amos_tools.simulate.run import SimStem
@@ -49,12 +49,12 @@ def day_svg(
     subtitle: str,
     from_second: int | None = None,
     marks: Marks = NO_MARKS,
-    loudness: Profile | None = None,
+    loudness: LoudnessCurve | None = None,
 ) -> str:
     """The picture as one SVG document.
 
     from_second  of a day it begins; None: the hours count from 0
-    loudness     LUFS of equal stretches of the run
+    loudness     of equal stretches of the run
     """
     canvas = Canvas(0, tally.frames, score.rate_hz, from_second)
     canvas.spans("parts of the day", marks.dayparts, DAYPART_COLOUR)
