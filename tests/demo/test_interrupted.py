@@ -50,7 +50,7 @@ def test_a_run_goes_on_after_ctrl_c_wherever_that_came(tmp_path: Path, micropyth
     done = subprocess.run([*DEMO, f"--workdir={tmp_path}"], capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     facts: dict[str, Any] = json.loads(done.stdout)
-    assert facts["content"]["stems"] == 29 and facts["verified"] and facts["totals"]["frames_agree"]
+    assert facts["content"]["stems"] == 32 and facts["verified"] and facts["totals"]["frames_agree"]
 
 
 def test_a_vault_is_there_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -66,7 +66,7 @@ def test_a_vault_is_there_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytes
         content._vault(work, None, None)
     monkeypatch.undo()
     with content._vault(work, None, None) as vault:
-        assert len(vault.stems()) == 29
+        assert len(vault.stems()) == 32
 
 
 @pytest.mark.parametrize("name", ["device_id", "device"])

@@ -7,6 +7,7 @@ from amos.score.score import RenderPlan, decode_score
 from amos.score.vm import Vm
 from amos_tools.script import Compiled
 from amos_tools.script.preview import stem_frames
+from amos_tools.starter.grooves import STROKE_FRAMES
 from amos_tools.starter.repertoire import PIECES
 from amos_tools.stems import PPM, ROLES, Split, StemFacts
 
@@ -34,9 +35,9 @@ def stem(
         role=role,
         key=key,
         tempo_mbpm=tempo_mbpm,
-        beats=bars * 4,
+        beats=bars * 4 or None,
         rate_hz=44100,
-        frames=bars * 4 * BEAT_FRAMES,
+        frames=bars * 4 * BEAT_FRAMES or STROKE_FRAMES,
         channels=2,
         loudness_mlufs=-20_000,
         opt_in=opt_in,
@@ -52,6 +53,7 @@ def starter_stems() -> list[StemFacts]:
             piece.role,
             100 + number,
             key=piece.key,
+            tempo_mbpm=84_000 if piece.bars else None,
             bars=piece.bars,
             artist=piece.artist,
             opt_in=piece.opt_in,

@@ -5,10 +5,21 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from amos_tools.starter import notes
-from amos_tools.starter.sound import BAR_FRAMES, BEAT_FRAMES, BEATS_PER_BAR, Signal, place, room, stereo, wave
+from amos_tools.starter.sound import (
+    BAR_FRAMES,
+    BEAT_FRAMES,
+    BEATS_PER_BAR,
+    Signal,
+    place,
+    room,
+    stereo,
+    swell,
+    wave,
+)
 
 Phrase = Sequence[tuple[float, int, float]]
 """(beat from the loop's start, MIDI note, gain)."""
+STROKE_FRAMES = BEAT_FRAMES * 3 // 8
 
 
 def _at(beat: float, seed: int, index: int, spread: int = 260) -> int:
@@ -86,6 +97,13 @@ def tops(kind: str, bars: int, seed: int) -> Signal:
         elif kind == "ride" and (step % 4 == 0 or step % 16 in (7, 15)):
             place(loop, notes.ride(step % 3), at, gain * (0.5 if step % 8 else 0.36), 0.4)
     return room(loop, 0.12)
+
+
+def stroke(note: Signal, pan: float) -> Signal:
+    """One stroke in the room, which has died away before the next sixteenth but one."""
+    loop = stereo(BAR_FRAMES)
+    place(loop, note, 0, 1.0, pan)
+    return room(loop, 0.12)[:, :STROKE_FRAMES] * swell(STROKE_FRAMES, 1, STROKE_FRAMES // 2)
 
 
 def _swung(beat: float) -> float:

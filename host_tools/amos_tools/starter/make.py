@@ -24,9 +24,11 @@ def make_starter_vault(path: Path | str) -> Vault:
 
 
 def render(piece: Piece) -> Int16Frames:
-    """The stem's samples, int16 of shape (frames, 2): peak at `PEAK`, first and last frame silent (no clicks)."""
+    """The stem's samples, int16 of shape (frames, 2): peak at `PEAK`. First and last frame are silent (no clicks), but
+    those of a piece that goes round, which would be heard as a gap at its seam."""
     signal: Signal = piece.make()
-    signal *= swell(signal.shape[1], _EDGE_IN_FRAMES, _EDGE_OUT_FRAMES)
+    if not piece.goes_round:
+        signal *= swell(signal.shape[1], _EDGE_IN_FRAMES, _EDGE_OUT_FRAMES)
     signal *= PEAK / float(np.max(np.abs(signal)))
     return np.ascontiguousarray(to_int16(signal).T)
 
@@ -39,7 +41,7 @@ def _facts(piece: Piece) -> StatedFacts:
         role=piece.role,
         opt_in=piece.opt_in,
         key=piece.key,
-        tempo_mbpm=TEMPO_BPM * 1000,
-        beats=piece.bars * BEATS_PER_BAR,
+        tempo_mbpm=TEMPO_BPM * 1000 if piece.bars else None,
+        beats=piece.bars * BEATS_PER_BAR or None,
         tags=piece.tags,
     )

@@ -137,6 +137,25 @@ def rim() -> Signal:
 
 
 @cache
+def snap() -> Signal:
+    """Two fingers: the slip, and the clap of the finger on the palm."""
+    frames = _frames(0.12)
+    snap = stretch(band_noise(341, 1300, 3600, 2.0), 0, frames) * decay(frames, 0.010)
+    slip = _frames(0.012)
+    snap[slip:] += 1.6 * snap[: frames - slip]
+    return snap * swell(frames, 20, 2000)
+
+
+@cache
+def block() -> Signal:
+    """A hollow piece of wood under a soft stick."""
+    frames = _frames(0.14)
+    wood = sine(812, frames) * decay(frames, 0.016) + 0.45 * sine(1327, frames) * decay(frames, 0.009)
+    wood += 0.08 * stretch(band_noise(343, 900, 3000), 0, frames) * decay(frames, 0.004)
+    return wood * swell(frames, 14, 2000)
+
+
+@cache
 def shaker(stroke: int, beats: float) -> Signal:
     """Seeds in a gourd: soft in, quicker out."""
     frames = _frames(beats * 60 / 84)

@@ -23,7 +23,8 @@ Chord = tuple[int, ...]
 def pad(
     chords: tuple[Chord, ...], bars: int, seed: int, *, cents: float, dark: float, bright: float, vowel_hz: float = 0.0
 ) -> Signal:
-    """A loop of `chords`, each as long as the others, over `bars` bars; shape (2, frames).
+    """A loop of `chords`, each as long as the others, over `bars` bars; shape (2, frames). Each chord swells over the
+    one before it, the first over the end of the last.
 
     cents       how far the voices of one note spread
     dark        harmonics fall with their number to this power while the filter is closed ...
@@ -35,19 +36,18 @@ def pad(
     filter_open = wave(1, frames, 0.0, 1.0, phase_cycles=-0.25)
     each = frames // len(chords)
     attack, release = int(1.1 * RATE_HZ), int(1.5 * RATE_HZ)
+    length = each + release
+    envelope = swell(length, attack, release)
     for at, chord in enumerate(chords):
-        last = at == len(chords) - 1
-        start = at * each
-        length = each if last else each + release
-        envelope = swell(length, attack, release)
-        opened = filter_open[start : start + length]
+        where = (at * each + np.arange(length)) % frames
+        opened = filter_open[where]
         for channel in (0, 1):
             voice_seed = seed + 100 * at + channel
             closed_tone = spectrum_noise(voice_seed, _harmonics(chord, cents, dark, vowel_hz), _FRAMES)
             open_tone = spectrum_noise(voice_seed, _harmonics(chord, cents, bright, vowel_hz), _FRAMES)
             tone = stretch(closed_tone, 0, length)
             tone += opened * (stretch(open_tone, 0, length) - tone)
-            loop[channel, start : start + length] += tone * envelope
+            np.add.at(loop[channel], where, tone * envelope)
     return loop
 
 

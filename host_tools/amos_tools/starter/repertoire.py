@@ -1,4 +1,4 @@
-"""The starter repertoire: 28 stems by five artists in D minor / F major at 84 bpm, and one whose artist said no.
+"""The starter repertoire: 31 stems by five artists in D minor / F major at 84 bpm, and one whose artist said no.
 
 Every chord and line keeps to the pentatonic that D minor and F major share (with E as a colour up high), so any stems
 sound well together wherever a script places them.
@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from amos_tools.starter import notes
-from amos_tools.starter.grooves import bass, chords, drums, melody, tops
+from amos_tools.starter.grooves import bass, chords, drums, melody, stroke, tops
 from amos_tools.starter.pads import pad
 from amos_tools.starter.sound import Signal
 from amos_tools.starter.weather import bell, chimes, horn, rain, record
@@ -29,6 +29,7 @@ _PILOTS = (Split("harbour-pilots", 1_000_000),)
 _WEATHER = (("place", "outdoors, weather"),)
 _NIGHT = (("mood", "night, quiet"),)
 _ROUND = (("changes", "Dm Gm F C"),)
+_STROKE = (("stroke", "yes"),)
 _BRUSHES = (("theme", "brushes"),)
 _GLASS = (("theme", "glass"),)
 _EITHER = (("theme", "brushes, glass"),)
@@ -37,7 +38,11 @@ _TRIO = (Split("ilse-maren", 333_334), Split("june-okafor", 333_333), Split("noo
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """One stem to be made: facts, and the function that makes its signal of shape (2, frames)."""
+    """One stem to be made: facts, and the function that makes its signal of shape (2, frames).
+
+    bars        0: a single stroke
+    goes_round  its end leads into its beginning without a step
+    """
 
     title: str
     artist: str
@@ -48,18 +53,20 @@ class Piece:
     make: Callable[[], Signal]
     opt_in: bool = True
     tags: tuple[tuple[str, str], ...] = ()
+    goes_round: bool = False
 
 
 PADS = (
     Piece("Harbour Haze", "Ilse Maren", "pads", "D minor", 8, _ILSE,
-          lambda: pad((_D, _G, _F, _C), 8, 1100, cents=26, dark=2.4, bright=1.35)),
+          lambda: pad((_D, _G, _F, _C), 8, 1100, cents=26, dark=2.4, bright=1.35), goes_round=True),
     Piece("Slow Tide", "Noor Adeyemi", "pads", "D minor", 8, _NOOR,
-          lambda: pad((_D, (53, 57, 60, 64, 69)), 8, 1200, cents=34, dark=2.0, bright=1.3, vowel_hz=620)),
+          lambda: pad((_D, (53, 57, 60, 64, 69)), 8, 1200, cents=34, dark=2.0, bright=1.3, vowel_hz=620),
+          goes_round=True),
     Piece("Lantern", "Ilse Maren", "pads", "F major", 4, _TRIO,
-          lambda: pad(((53, 60, 65, 69, 72),), 4, 1300, cents=18, dark=1.9, bright=1.15)),
+          lambda: pad(((53, 60, 65, 69, 72),), 4, 1300, cents=18, dark=1.9, bright=1.15), goes_round=True),
     Piece("Night Glass", "Noor Adeyemi", "pads", "D minor", 8, _NOOR,
           lambda: pad(((62, 69, 72, 76), (65, 67, 72, 74), (65, 69, 74, 79), (60, 67, 72, 74)), 8, 1400,
-                      cents=14, dark=2.6, bright=1.7), tags=_NIGHT),
+                      cents=14, dark=2.6, bright=1.7), tags=_NIGHT, goes_round=True),
 )  # fmt: skip
 
 BASSES = (
@@ -97,6 +104,13 @@ TOPS = (
     Piece("Sand Hats", "June Okafor", "tops", None, 4, _JUNE, lambda: tops("hats", 4, 32)),
     Piece("Ride Along", "Tomas Reyes", "tops", None, 4, _TOMAS, lambda: tops("ride", 4, 33)),
 )
+
+STROKES = (
+    Piece("Finger Snap", "June Okafor", "tops", None, 0, _JUNE, lambda: stroke(notes.snap(), -0.25), tags=_STROKE),
+    Piece("Wood Block", "Tomas Reyes", "tops", None, 0, _TOMAS, lambda: stroke(notes.block(), 0.35), tags=_STROKE),
+    Piece("Cross Stick", "Noor Adeyemi", "tops", None, 0, _NOOR, lambda: stroke(notes.rim(), 0.1), tags=_STROKE),
+)
+"""What a pattern strikes, between the beats too."""
 
 HARMONIES = (
     Piece("Piano by the Window", "June Okafor", "harmony", "D minor", 8, _JUNE, lambda: chords((
@@ -160,4 +174,4 @@ WITHHELD = (
     ), 4, 71, 0.6), opt_in=False),
 )  # fmt: skip
 
-PIECES = PADS + BASSES + BEATS + TOPS + HARMONIES + MELODIES + TEXTURES + SIGNALS + WITHHELD
+PIECES = PADS + BASSES + BEATS + TOPS + STROKES + HARMONIES + MELODIES + TEXTURES + SIGNALS + WITHHELD
