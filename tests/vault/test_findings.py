@@ -22,6 +22,7 @@ FAULTS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "LeadingSilence": lambda good: np.concatenate((np.zeros((RATE_HZ, 2)), good[RATE_HZ:])),
     "MostlySilent": lambda good: np.concatenate((good[: len(good) // 4], np.zeros((len(good) * 3 // 4, 2)))),
     "Offset": lambda good: good + 0.16,
+    "FadedEnds": lambda good: good * np.minimum(1, 1 - np.abs(np.linspace(-1, 1, len(good)))[:, None]) ** 2,
 }
 
 

@@ -127,7 +127,7 @@ def check_splits(file: str | None, splits: list[Split] | tuple[Split, ...]) -> N
         seen.add(split.payee)
     total = sum(split.ppm for split in splits)
     if total != PPM:
-        raise errors.SplitsDoNotSum(file, "splits", f"a sum of {PPM}", total)
+        raise errors.SplitsDoNotSum(file, "splits", f"parts of a million that sum to {PPM}", total)
 
 
 def field_named(name: str) -> str:

@@ -21,6 +21,10 @@ _QUIET = 10 ** (-60 / 20)
 _LEAD_MS = 50
 _HOP_MS = 100
 _SILENT_PERCENT = 50
+_WINDOW_HOPS = 4
+"""Momentary loudness is of 400 ms."""
+_LOOP_HOPS_MIN = 20
+_HOLE_DB = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +46,7 @@ def found_in(file: str, samples: FloatFrames, rate_hz: int, tempo_mbpm: int | No
     findings = _length(file, len(samples), rate_hz, tempo_mbpm, beats)
     findings += _lead(file, samples, rate_hz, tempo_mbpm, beats)
     findings += _silence(file, samples, rate_hz)
+    findings += _ends(file, samples, rate_hz, tempo_mbpm, beats)
     offset = float(np.abs(offset_of(samples, rate_hz)).max())
     if offset > _OFFSET:
         found = f"{offset:.4f}; packs are built without it"
@@ -75,12 +80,36 @@ def _length(file: str, frames: int, rate_hz: int, tempo_mbpm: int | None, beats:
     if tempo_mbpm is None or beats is None:
         return []
     stated = Fraction(beats * 60_000 * rate_hz, tempo_mbpm)
-    if abs(frames - stated) * BEATS_TOLERANCE_INVERSE <= stated:
+    if _as_long_as(frames, stated):
         return []
     fits = float(Fraction(beats * 60_000 * rate_hz, frames)) / 1000
     expected = f"{float(stated) / rate_hz:.3f} s for {beats} beats at {tempo_mbpm / 1000:g} bpm"
     found = f"{frames / rate_hz:.3f} s, as {beats} beats at {fits:.2f} bpm, or with a tail"
     return [Finding(file, "LengthNotBeats", "length", expected, found)]
+
+
+def _as_long_as(frames: int, stated: Fraction) -> bool:
+    return abs(frames - stated) * BEATS_TOLERANCE_INVERSE <= stated
+
+
+def _ends(file: str, samples: FloatFrames, rate_hz: int, tempo_mbpm: int | None, beats: int | None) -> list[Finding]:
+    """A loop that fades in and out: under any fade, its end leads into its beginning with a hole."""
+    hops = len(samples) * 1000 // rate_hz // _HOP_MS
+    if tempo_mbpm is None or beats is None or hops < _LOOP_HOPS_MIN:
+        return []
+    if not _as_long_as(len(samples), Fraction(beats * 60_000 * rate_hz, tempo_mbpm)):
+        return []
+    borders = np.arange(hops + 1) * len(samples) // hops
+    power = np.add.reduceat(np.square(samples, dtype=np.float64).sum(axis=1), borders[:-1]) / np.diff(borders)
+    windows = np.convolve(power, np.ones(_WINDOW_HOPS), "valid")
+    softest = float(np.percentile(windows, 10))
+    half = _WINDOW_HOPS // 2
+    seam = float(power[-half:].sum() + power[:half].sum())
+    hole_db = 10 * float(np.log10(max(softest, 1e-15) / max(seam, 1e-15)))
+    if hole_db < _HOLE_DB:
+        return []
+    expected = "sound where it begins again: what rings goes on at its beginning, or after its beats"
+    return [Finding(file, "FadedEnds", "ends", expected, f"{min(hole_db, 99):.0f} dB less than in its softest tenth")]
 
 
 def _lead(file: str, samples: FloatFrames, rate_hz: int, tempo_mbpm: int | None, beats: int | None) -> list[Finding]:
