@@ -20,10 +20,12 @@ from rollout_examples import a_rollout
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from settled_world import OPERATOR
+from typer.testing import CliRunner
 from visitors import audited
 
 from amos import crypto
 from amos_mqtt.broker import broker_at
+from amos_tools.cli import app
 from amos_tools.fleet.orders import folder as desk_folder
 from amos_tools.fleet.orders.folder import DeskFolder, Offered
 from amos_tools.fleet.orders.order import Order
@@ -270,6 +272,18 @@ def test_pages_need_to_write_orders_and_nothing_else(tmp_path: Path) -> None:
     modes = {path.name: path.stat().st_mode & 0o777 for path in [made.path, *made.path.iterdir()]}
     folders = {"desk": 0o750, "orders": 0o770, "rollouts": 0o750, "weeks": 0o750}
     assert modes == folders | {"trail.jsonl": 0o640, "desk.json": 0o640}
+
+
+def test_a_second_desk_at_one_folder_is_refused(tmp_path: Path) -> None:
+    made = DeskFolder(tmp_path / "desk")
+    made.make()
+    (tmp_path / "operator.key").write_bytes(OPERATOR)
+    words = ["fleet", "serve", made.path, "--broker", "127.0.0.1:9", "--operator-key-file", tmp_path / "operator.key"]
+    with made.worked():
+        done = CliRunner().invoke(app, [*map(str, words), "--packs", str(tmp_path)])
+    assert done.exit_code == 1 and "another amos fleet serve works there" in done.output
+    with made.worked():
+        assert made.waiting() == [], "it is free again"
 
 
 def test_the_week_of_a_pack_is_shown_as_the_desk_drew_it(ordering: PagesWorld, desk: DeskFolder) -> None:

@@ -3,6 +3,7 @@
 import logging
 import signal
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -50,22 +51,24 @@ def serve(
     report = logging.getLogger("amos.desk").info
     with fleet_refusals(as_json=False):
         place = None if packs_place is None else place_of(packs_place)
-        at, seed = (
-            broker_of(broker, "auto", (tls_ca, tls_certificate, tls_key), username, password_file),
-            read_key(operator_key_file),
-        )
-        desk = DeskFolder(folder)
+        at = broker_of(broker, "auto", (tls_ca, tls_certificate, tls_key), username, password_file)
+        desk, seed = DeskFolder(folder), read_key(operator_key_file)
         desk.make()
-        worker, stop = Worker(desk, Packs(packs, place), at, seed, report), threading.Event()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: stop.set())
-        report(f"the desk works at {folder}")
-        beat = heartbeat()
-        try:
-            while not stop.is_set():
-                worker.turn()
-                if beat is not None:
-                    beat()
-        finally:
-            worker.end()
+        with desk.worked():
+            _work(Worker(desk, Packs(packs, place), at, seed, report), lambda: report(f"the desk works at {folder}"))
         report("ended")
+
+
+def _work(worker: Worker, ready: Callable[[], None]) -> None:
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    ready()
+    beat = heartbeat()
+    try:
+        while not stop.is_set():
+            worker.turn()
+            if beat is not None:
+                beat()
+    finally:
+        worker.end()

@@ -9,10 +9,13 @@ weeks/NAME.svg       the calendar of a pack that it offers; empty where that has
 trail.jsonl          who ordered what, and what became of it, a line each
 """
 
+import fcntl
 import json
 import os
 import secrets
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -73,6 +76,19 @@ class DeskFolder:
             if not folder.is_dir():
                 folder.mkdir()
                 folder.chmod(mode)
+
+    @contextmanager
+    def worked(self) -> Iterator[None]:
+        """Nobody else works there meanwhile: two desks would see to each order twice."""
+        descriptor = os.open(self.path / "desk.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise DeskFolderError(f"{self.path}: another amos fleet serve works there") from None
+            yield
+        finally:
+            os.close(descriptor)
 
     def put(self, order: Order) -> None:
         """It is durable when this returns."""
