@@ -25,6 +25,7 @@ NO_FACTS = {
     "ledger serve": "runs and logs",
     "ledger work": "runs and logs",
     "pages serve": "runs and logs",
+    "fleet serve": "runs and logs",
     "ledger watch": "runs and logs; `ledger alerts` prints what it found",
 }
 
