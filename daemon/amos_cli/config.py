@@ -8,6 +8,7 @@ has a table for each of its parts; a command that reads such a file takes the ta
 import difflib
 import inspect
 import re
+import sys
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -108,19 +109,22 @@ def read_toml(path: Path) -> TomlFile:
         return TomlFile(path, text.decode(), tomllib.loads(text.decode()))
     except OSError as error:
         raise typer.BadParameter(f"{path}: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # also of a number of more digits than Python reads
         raise typer.BadParameter(f"{path}: expected TOML: {error}") from None
 
 
 def _checked(where: str, key: str, kind: Any, value: Any) -> Any:
-    """The value as the option takes it; its range and meaning are checked where those of the command line are."""
+    """The value as the option takes it; its range and meaning are checked where those of the command line are, which
+    has no zero byte."""
+    if any(isinstance(item, str) and "\0" in item for item in (value if isinstance(value, list) else [value])):
+        raise typer.BadParameter(f"{where}: {key}: expected a text without a zero byte, found {_shown(value)}")
     if any(get_origin(each) is list for each in (kind, *get_args(kind))):
         if isinstance(value, list) and all(isinstance(item, str) for item in value):
             return value
         raise typer.BadParameter(f"{where}: {key}: expected a list of texts, found {_shown(value)}")
     kinds = {each for each in get_args(kind) or (kind,) if each is not type(None)}
     expected, named = next((row for row in _KINDS.items() if row[0] in kinds), (str, "a text"))
-    if expected is float and type(value) is int:
+    if expected is float and type(value) is int and abs(value) <= sys.float_info.max:
         value = float(value)
     if type(value) is not expected:
         raise typer.BadParameter(f"{where}: {key}: expected {named}, found {_shown(value)}")

@@ -1,6 +1,5 @@
 """The files of the ledger's folder that say whose it is and where its store is, read and checked."""
 
-import json
 import os.path
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from amos.protocol.checkpoint_host import check_origin
 from amos.protocol.errors import MessageError
 from amos.protocol.limits import ROTATIONS_MAX
 from amos_ledger.errors import AuditUnusable, KeyUnusable
+from amos_ledger.own_json import read_json
 from amos_ledger.store.place import SqlitePlace, StorePlace
 from amos_ledger.store.postgres_place import PostgresPlace
 
@@ -79,7 +79,9 @@ def read_seed(path: Path) -> bytes:
 
 def check_audit(audit: str, path: Path) -> None:
     """Raise `AuditUnusable` for an audit folder, of the ledger's folder `path`, in which the log would not be kept."""
-    if audit.startswith("memory://"):
+    if not audit.isprintable() or not _is_place(audit):
+        found = "no name of a place"
+    elif audit.startswith("memory://"):
         found = "the memory of a process, which ends with it"
     elif audit.startswith(("http://", "https://")):
         found = "an address of the web, which cannot be written"
@@ -101,10 +103,18 @@ def check_audit(audit: str, path: Path) -> None:
     )
 
 
+def _is_place(audit: str) -> bool:
+    try:
+        urlsplit(audit)
+    except ValueError:
+        return False
+    return True
+
+
 def read_trust(path: Path) -> Trust:
     """What this file says. Raises `KeyUnusable`, `AuditUnusable`."""
     try:
-        facts = json.loads(path.read_bytes()[:4096])
+        facts = read_json(path)
         trust = Trust(
             str(facts["origin"]),
             parse_key(str(facts["operator"]), f"{path}: operator"),

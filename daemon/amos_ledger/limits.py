@@ -46,6 +46,9 @@ REFUSAL_LINES_MAX = 60
 STATEMENT_BYTES_MAX = 64 << 20
 """A payee with 100,000 stems in play, at about 400 bytes a line, with room; as whoever verifies one reads it."""
 
+OWN_JSON_BYTES_MAX = 32 << 20
+"""A JSON file of the ledger's folder: the alerts of a hundred thousand devices, at 300 bytes each."""
+
 DISK_FREE_BYTES_MIN = 256 << 20
 """Below, the ledger says that it is not well: SQLite's log and a day of bundles need some room to end cleanly."""
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from amos.edges.durable_host import write_whole
 from amos_ledger.errors import StorageFailed
 from amos_ledger.folder import Folder
+from amos_ledger.own_json import read_json
 from amos_mqtt.broker import LEVELS, Broker, Login, broker_at
 
 _NAME = "broker.json"
@@ -41,7 +42,7 @@ def recall(folder: Folder) -> Broker | None:
     """
     path = folder.path / _NAME
     try:
-        facts = json.loads(path.read_bytes()[:65_536])
+        facts = read_json(path)
         host, port = str(facts["host"]), int(facts["port"])
         levels = tuple(level for level in LEVELS["auto"] if level in facts["levels"])
         ca, certificate, key, password = (Path(facts[name]) if name in facts else None for name in _PATHS)

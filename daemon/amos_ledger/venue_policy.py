@@ -11,6 +11,7 @@ from pathlib import Path
 from amos.edges.durable_host import write_whole
 from amos_ledger.errors import LedgerError
 from amos_ledger.folder import Folder
+from amos_ledger.own_json import read_json
 from amos_ledger.settlement.venues import POLICIES, PSEUDONYM, Venue, Venues
 
 _POLICY = "venues.json"
@@ -40,7 +41,7 @@ def _stated(path: Path) -> tuple[str, dict[str, Venue]]:
     if not path.exists():
         return PSEUDONYM, {}
     try:
-        found = json.loads(path.read_bytes())
+        found = read_json(path)
         venues = found["venues"].items()
         stated = {site: Venue(**{name: str(text) for name, text in told.items()}) for site, told in venues}
         policy = found["policy"]

@@ -28,6 +28,7 @@ from amos_ledger.deadline import within
 from amos_ledger.errors import NoProof, PolicyRefused, WitnessFailed
 from amos_ledger.folder import Folder
 from amos_ledger.log import tree
+from amos_ledger.own_json import read_json
 from amos_ledger.public import CHECKPOINT, WITNESSED, Public
 from amos_ledger.store.store import Store
 
@@ -113,7 +114,7 @@ class Cosigning(threading.Thread):
 def _known(path: Path) -> dict[str, int]:
     """Key of a witness → size of the tree that it cosigned last; a file that is lost or spoilt costs a question."""
     try:
-        found = json.loads(path.read_bytes())
+        found = read_json(path)
         return {str(key): int(size) for key, size in found.items()}
     except (OSError, ValueError, AttributeError, TypeError):
         return {}

@@ -77,6 +77,10 @@ def test_the_command_line_goes_before_the_file(told: Any) -> None:
         ("ratio = 1.5", "Invalid value for '--ratio'"),
         ('spool = "/nowhere/at/all"', "does not exist"),
         ("broker =", "expected TOML"),
+        ("timeout-s = 1" + "0" * 5000, "expected TOML"),
+        ("ratio = 1" + "0" * 400, "ratio: expected a number, found 1000"),
+        ('spool = "a\\u0000b"', "spool: expected a text without a zero byte, found 'a"),
+        ('grace = ["a\\u0000b"]', "grace: expected a text without a zero byte, found ['a"),
     ],
 )
 def test_what_is_no_setting_is_refused(told: Any, line: str, words: str) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from amos.edges.durable_host import write_whole
 from amos.edges.private_host import open_private
 from amos_ledger.errors import WatchStateUnusable
+from amos_ledger.own_json import read_json
 from amos_ledger.watch.alerts import Alert, Alerts
 
 VERSION = 1
@@ -25,7 +26,7 @@ def locked(path: Path) -> Iterator[None]:
 def read_state(path: Path) -> Alerts:
     """What stands there; nothing, where nothing does. Raises `WatchStateUnusable`."""
     try:
-        data = json.loads(path.read_bytes())
+        data = read_json(path)
         if data["version"] != VERSION:
             raise ValueError
         return Alerts.of_facts(data["alerts"])
