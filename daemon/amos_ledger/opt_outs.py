@@ -70,7 +70,11 @@ def read_opt_outs(path: Path) -> bytes:
 def published(folder: Folder) -> bytes | None:
     """The signed list in force, or None. Raises `OptOutsRefused` when it cannot be read."""
     path = folder.public / NAME
-    return read_opt_outs(path) if path.exists() else None
+    try:
+        there = path.exists()
+    except OSError as error:
+        raise OptOutsRefused(f"{path}: {error.strerror}") from None
+    return read_opt_outs(path) if there else None
 
 
 def _opened(folder: Folder, data: bytes) -> OptOuts:

@@ -1,9 +1,11 @@
 """The ledger's part in what time it is and what may sound: anchors for enrolled players, one opt-out list for all."""
 
+import errno
 import threading
 import time
 from functools import partial
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 import paho.mqtt.client as paho
@@ -116,6 +118,26 @@ def test_the_publisher_tells_each_connection_and_each_list_once(world: Any) -> N
     opt_out_publisher.tell(2)
     opt_out_publisher.tell(2)
     assert [payload for _topic, payload, _retain in told[2:]] == [second, second]
+
+
+@only_sqlite
+def test_a_disk_that_refuses_to_look_keeps_the_list_for_the_next_time(
+    world: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = opt_outs(world.publisher, 1, "a")
+    add_opt_outs(world.folder, first)
+    told: list[tuple[str, bytes, bool]] = []
+    publisher = OptOutPublisher(world.folder, lambda *message: told.append(message) is None)
+
+    def refuse(path: Path, **_: object) -> None:
+        raise OSError(errno.EIO, "Input/output error", str(path))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "stat", refuse)
+        publisher.tell(1)
+    assert told == []
+    publisher.tell(1)
+    assert told == [(topics.OPT_OUTS, first, True)]
 
 
 def test_over_a_broker(world: Any, broker: Any) -> None:

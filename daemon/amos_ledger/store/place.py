@@ -1,6 +1,7 @@
 """Where a ledger's database is: a SQLite file, or a schema of a PostgreSQL database."""
 
 import os
+import sqlite3
 import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Iterator
@@ -38,7 +39,8 @@ class StorePlace(ABC):
 
     @abstractmethod
     def scratch(self) -> AbstractContextManager["StorePlace"]:
-        """A place of the same kind for a store that nobody needs afterwards."""
+        """A place of the same kind for a store that nobody needs afterwards. Inside, raises `StorageFailed` where there
+        is no room for it."""
 
     @abstractmethod
     def identity(self) -> Hashable:
@@ -71,7 +73,15 @@ class SqlitePlace(StorePlace):
     @contextmanager
     def scratch(self) -> Iterator[StorePlace]:
         with tempfile.TemporaryDirectory(prefix="amos-fsck-") as folder:
-            yield SqlitePlace(Path(folder) / "again.sqlite")
+            try:
+                yield SqlitePlace(Path(folder) / "again.sqlite")
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode != sqlite3.SQLITE_FULL:
+                    raise
+                raise StorageFailed(
+                    f"{folder}: {error}; what is worked out again lies there, and takes as much room as the ledger's"
+                    " database; the environment's TMPDIR names another place"
+                ) from None
 
     def identity(self) -> Hashable:
         try:
