@@ -10,6 +10,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from amos_ledger.folder import Folder
+from amos_tools.pages.case_pages import CasePages
 from amos_tools.pages.door import Door, pages_of
 from amos_tools.pages.frame import PACKAGE, Frame
 from amos_tools.pages.looking import Looking
@@ -39,6 +40,7 @@ def application(
         *Operators(frame, looking, rollouts, report).routes(),
         *rollouts.routes(),
         *Payees(frame, folder).routes(),
+        *CasePages(frame, folder.path, report).routes(),
     ]
     app = Starlette(routes=routes, exception_handlers={WebRefusal: frame.refused, HTTPException: frame.refused})
     app.router.redirect_slashes = False

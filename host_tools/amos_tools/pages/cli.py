@@ -21,6 +21,7 @@ from amos_ledger.cli_watch import StateFile, state_of
 from amos_ledger.command import LedgerFolder, one_line_errors, utc
 from amos_ledger.folder import Folder
 from amos_mqtt.broker import broker_of
+from amos_tools.pages.cases_cli import cases
 from amos_tools.pages.serve import WEB_PORT, people_of, serving_pages
 from amos_web.errors import TokenError, WebUnusable
 from amos_web.limits import LINK_MINUTES
@@ -114,3 +115,6 @@ def invite(
         since = utc(each.made_unix_s) + (" (link not used yet)" if each.link_until_unix_s is not None else "")
         table.add_row(escape(each.name), each.role, each.payee or "", since)
     print_table(table)
+
+
+app.command()(cases)

@@ -15,6 +15,7 @@ MAY = {
     "played": (MUSIC, FLEET, ADMIN),
     "people": (ADMIN,),
     "payee": (PAYEE,),
+    "cases": (FLEET, ADMIN, PAYEE),
 }
 """Page -> the roles that may see it."""
 

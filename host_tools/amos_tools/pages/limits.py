@@ -26,3 +26,13 @@ READERS_MAX = 2
 
 READ_WAIT_S = 5.0
 """For a turn among those; then the page says that too many ask."""
+
+CASE_LETTERS_MAX = 600
+"""Of a message to the operator or an answer: a form has 4,096 bytes, and a letter up to six of them on its way."""
+
+CASES_WAITING_MAX = 10
+"""Of one payee: who writes more waits for an answer first."""
+
+CASES_MAX = 4096
+CASES_FILE_BYTES_MAX = 1 << 24
+"""So many, each with a text and an answer as long as they may be."""
