@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import re
 import signal
 import subprocess
@@ -316,6 +317,18 @@ def test_a_file_that_is_no_order_is_refused_and_the_desk_works_on(desk: DeskFold
     (desk.path / "orders" / "1.json").write_text(json.dumps(facts))
     seen_to(worker)
     assert desk.waiting() == [] and desk.trail(1)[0]["outcome"] == "refused"
+
+
+def test_what_is_no_file_among_orders_holds_no_desk_up(tmp_path: Path) -> None:
+    made = DeskFolder(tmp_path / "desk")
+    made.make()
+    orders = made.path / "orders"
+    os.mkfifo(orders / "0.json")
+    (orders / "1.json").mkdir()
+    (orders / "2.json").symlink_to(orders / "0.json")
+    (orders / "3.json").write_bytes(b"{}")
+    a_worker(made, tmp_path).turn()
+    assert made.waiting() == [] and [line["outcome"] for line in made.trail(9)] == ["refused"]
 
 
 def test_a_pack_that_the_desk_does_not_offer_is_refused_before_anybody_is_asked(

@@ -102,8 +102,10 @@ class DeskFolder:
         write_whole(self._orders / f"{time.time_ns():020}-{secrets.token_hex(4)}.json", data, 0o660)
 
     def waiting(self) -> list[Path]:
-        """Orders that nobody has seen to, the first that came first."""
-        return sorted(path for path in self._orders.glob("*.json") if not path.name.startswith("."))
+        """Orders that nobody has seen to, the first that came first. What is no file is none: a pipe would hold up the
+        desk for good."""
+        found = (path for path in self._orders.glob("*.json") if not path.name.startswith("."))
+        return sorted(path for path in found if path.is_file() and not path.is_symlink())
 
     def read(self, path: Path) -> Order:
         """One of those."""
