@@ -331,6 +331,24 @@ def test_what_is_no_file_among_orders_holds_no_desk_up(tmp_path: Path) -> None:
     assert made.waiting() == [] and [line["outcome"] for line in made.trail(9)] == ["refused"]
 
 
+def test_an_order_whose_trail_cannot_be_written_is_seen_to_again(
+    desk: DeskFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tell, full = DeskFolder.tell, [True]
+
+    def told(*facts: Any) -> None:
+        if full:
+            full.clear()
+            raise OSError(28, "No space left on device")
+        tell(*facts)
+
+    monkeypatch.setattr(DeskFolder, "tell", told)
+    monkeypatch.setattr("amos_tools.fleet.orders.work.AGAIN_S", 0.01)
+    desk.put(Order("continue", "Flo", {"rollout": "away"}))
+    seen_to(a_worker(desk, tmp_path))
+    assert not full and desk.waiting() == [] and desk.trail(1)[0]["outcome"] == "refused"
+
+
 def test_a_pack_that_the_desk_does_not_offer_is_refused_before_anybody_is_asked(
     desk: DeskFolder, tmp_path: Path
 ) -> None:

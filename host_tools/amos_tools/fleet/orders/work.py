@@ -37,7 +37,7 @@ from amos_tools.simulate.week import week_of, week_svg
 TURN_S = 0.2
 OFFER_S = 5.0
 AGAIN_S = 10.0
-"""Before a roll-out whose broker could not be reached is tried again."""
+"""Before what could not be done is tried again: a roll-out without a broker, an order on a full disk."""
 
 RUN_S = 2.0
 """At most so long after it was told to, the desk ends."""
@@ -153,8 +153,17 @@ class Worker:
             return self._see_to(path, order)
         if self._hand is None or not self._hand.is_alive():
             self._in_hand = path
-            self._hand = threading.Thread(target=self._see_to, args=(path, order), name="order", daemon=True)
+            self._hand = threading.Thread(target=self._in_turn, args=(path, order), name="order", daemon=True)
             self._hand.start()
+
+    def _in_turn(self, path: Path, order: Order) -> None:
+        """One whose end cannot be written down is seen to again after a while."""
+        try:
+            self._see_to(path, order)
+        except OSError as error:
+            self._report(printable(f"{path.name}: {error}; it is tried again in {AGAIN_S:.0f} s", 1000))
+            self._ending.wait(AGAIN_S)
+            self._in_hand = None
 
     def _see_to(self, path: Path, order: Order) -> None:
         try:
