@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 from amos_web.errors import WebRefusal
-from amos_web.limits import BODY_BYTES_MAX, BODY_S_MAX
+from amos_web.limits import BODY_BYTES_MAX, BODY_S_MAX, UNREAD_BYTES_MAX
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -52,6 +52,7 @@ class Guard:
         try:
             self._check(scope)
         except WebRefusal as refusal:
+            await _read_away(receive, _deadline())
             return await _refuse(refusal, with_headers)
         await self._app(scope, _capped(receive), with_headers)
 
@@ -79,25 +80,47 @@ def _too_large() -> WebRefusal:
     return WebRefusal(413, "BodyTooLarge", f"body: expected at most {BODY_BYTES_MAX} bytes, found more")
 
 
+def _deadline() -> float:
+    return asyncio.get_running_loop().time() + BODY_S_MAX
+
+
 def _capped(receive: Receive) -> Receive:
     """The same, of which a body too large, or too slow, raises `WebRefusal`."""
-    taken, ended = 0, False
+    taken, ended, deadline = 0, False, _deadline()
 
     async def capped() -> MutableMapping[str, Any]:
         nonlocal taken, ended
         if ended:
             return await receive()  # waits for the other side to go
         try:
-            message = await asyncio.wait_for(receive(), BODY_S_MAX)
+            async with asyncio.timeout_at(deadline):
+                message = await receive()
         except TimeoutError:
             raise WebRefusal(408, "BodyTooSlow", f"body: expected all of it within {BODY_S_MAX} s") from None
         taken += len(message.get("body", b""))
         ended = not message.get("more_body", False)
         if taken > BODY_BYTES_MAX:
+            if not ended:
+                await _read_away(receive, deadline)
             raise _too_large()
         return message
 
     return capped
+
+
+async def _read_away(receive: Receive, deadline: float) -> None:
+    """What is left of a body, within bounds. A connection that is closed over bytes nobody read is reset, and a reset
+    takes the answer with it (RFC 9112, section 9.6): who sent a little too much could not read why it was refused."""
+    left = UNREAD_BYTES_MAX
+    try:
+        async with asyncio.timeout_at(deadline):
+            while left > 0:
+                message = await receive()
+                left -= len(message.get("body", b""))
+                if not message.get("more_body", False):
+                    return
+    except TimeoutError:
+        pass
 
 
 async def _refuse(refusal: WebRefusal, send: Send) -> None:

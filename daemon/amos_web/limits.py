@@ -3,6 +3,9 @@
 BODY_BYTES_MAX = 4096
 """Of a request: the longest form has a name and a number."""
 
+UNREAD_BYTES_MAX = 1 << 17
+"""Of a body that is refused, read and forgotten so that its sender can read why; who sends more is cut off."""
+
 FIELDS_MAX = 8
 """Of a form."""
 

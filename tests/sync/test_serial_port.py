@@ -45,10 +45,12 @@ def test_a_link_whose_pty_was_given_to_somebody_else_is_left_alone(tmp_path: Pat
 
 def test_a_line_that_is_held_for_a_moment_is_waited_for_as_one_that_is_missing(tmp_path: Path) -> None:
     master, slave = os.openpty()
-    path = os.ttyname(slave)
+    path = tmp_path / "line"
+    path.symlink_to(os.ttyname(slave))
     holder = open_port(f"serial:{path}")
 
     def end() -> None:
+        path.unlink()  # first: the number of the pty is anybody's as soon as it is closed
         for descriptor in (master, slave):
             os.close(descriptor)
         holder.close()

@@ -1,5 +1,6 @@
 """The local API with a real player behind it: what it tells, what it takes, what it refuses, and whom it lets in."""
 
+import contextlib
 import http.client
 import json
 import socket
@@ -21,9 +22,9 @@ from amos_sync.cli import app as courier_app
 from amos_sync.venue import desk, pauses
 from amos_sync.venue.openapi import DOCUMENT, PREFIX
 from amos_sync.venue.serve import tokens_of
-from amos_web import attempts, streams
+from amos_web import attempts, guard, streams
 from amos_web.errors import TokenError
-from amos_web.limits import BODY_BYTES_MAX, STREAMS_MAX, WRONG_TOKENS_MAX, WRONG_TOKENS_S
+from amos_web.limits import STREAMS_MAX, WRONG_TOKENS_MAX, WRONG_TOKENS_S
 
 
 def refusal(answer: tuple[int, Any]) -> tuple[int, str, str]:
@@ -202,15 +203,55 @@ def test_another_name_for_this_machine_is_refused(venue: VenueWorld) -> None:
         assert venue.ask(f"{PREFIX}/status", Host=host)[0] == code, host
 
 
-def test_a_body_too_large_or_without_an_end_is_refused(venue: VenueWorld) -> None:
+def post(venue: VenueWorld, *headers: str) -> socket.socket:
+    """A connection on which a body for the inputs is to follow."""
+    line = socket.create_connection(("127.0.0.1", venue.venue.port), timeout=30)
     path = f"{PREFIX}/players/{venue.shown()['device_id']}/inputs"
-    assert refusal(venue.ask(path, b" " * (BODY_BYTES_MAX + 1)))[:2] == (413, "BodyTooLarge")
-    line = http.client.HTTPConnection("127.0.0.1", venue.venue.port, timeout=30)
-    pieces = iter([b" " * 1000] * 10)
-    line.request("POST", path, pieces, {"Authorization": f"Bearer {venue.token}"}, encode_chunked=True)
-    assert line.getresponse().status == 413
-    line.close()
+    told = ("Host: localhost", f"Authorization: Bearer {venue.token}", *headers)
+    line.sendall("\r\n".join((f"POST {path} HTTP/1.1", *told, "", "")).encode())
+    return line
+
+
+def answer_on(line: socket.socket) -> tuple[int, str]:
+    with contextlib.closing(http.client.HTTPResponse(line)) as answer:
+        answer.begin()
+        return refusal((answer.status, json.load(answer)))[:2]
+
+
+@pytest.mark.parametrize("kind", ["chunked", "counted"])
+def test_who_sends_a_body_too_large_slowly_can_read_why_it_is_refused(venue: VenueWorld, kind: str) -> None:
+    pieces = [b" " * 6000] * 4
+    with post(venue, "Transfer-Encoding: chunked" if kind == "chunked" else "Content-Length: 24000") as line:
+        for piece in pieces:
+            line.sendall(b"%x\r\n%b\r\n" % (len(piece), piece) if kind == "chunked" else piece)
+            time.sleep(0.1)
+        if kind == "chunked":
+            line.sendall(b"0\r\n\r\n")
+        assert answer_on(line) == (413, "BodyTooLarge")
     assert venue.ask(f"{PREFIX}/status")[0] == 200
+
+
+def test_a_body_without_an_end_is_cut_off(venue: VenueWorld) -> None:
+    with post(venue, "Transfer-Encoding: chunked") as line, pytest.raises(OSError):  # reset, or a broken pipe
+        for _each in range(1000):
+            line.sendall(b"4000\r\n%b\r\n" % (b" " * 0x4000))
+            time.sleep(0.01)
+    assert venue.ask(f"{PREFIX}/status")[0] == 200
+
+
+def test_who_drips_a_body_is_not_waited_for(venue: VenueWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guard, "BODY_S_MAX", 0.5)
+    with post(venue, "Content-Length: 1000") as line:
+        line.settimeout(0.1)
+        for _drop in range(100):
+            line.sendall(b" ")
+            with contextlib.suppress(TimeoutError):
+                line.recv(1, socket.MSG_PEEK)
+                break
+        else:
+            pytest.fail("ten seconds of it were taken")
+        line.settimeout(30)
+        assert answer_on(line) == (408, "BodyTooSlow")
 
 
 def test_answers_carry_the_headers_that_keep_others_out(venue: VenueWorld) -> None:
