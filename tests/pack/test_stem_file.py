@@ -151,6 +151,23 @@ def test_a_bad_manifest_is_refused(build: Build, tmp_path: Path) -> None:
         open_pack(str(tmp_path / "nowhere"), PUBLISHER, verify)
 
 
+def test_a_pipe_in_a_pack_is_refused_and_not_waited_for(pack: PackFolder, build: Build) -> None:
+    score = Path(pack.blob_path(pack.manifest.score_sha256))
+    score.unlink()
+    os.mkfifo(score)
+    with pytest.raises(BlobError, match="expected a file"):
+        pack.score()
+    blob(pack, 0).unlink()
+    os.mkfifo(blob(pack, 0))
+    with pytest.raises(BlobError, match="found 0"):
+        pack.stem(0)
+    path = build().path
+    (path / "manifest.cose").unlink()
+    os.mkfifo(path / "manifest.cose")
+    with pytest.raises(PackError, match="expected a file"):
+        open_pack(str(path), PUBLISHER, verify)
+
+
 def test_the_mixer_plays_from_the_pack(pack: PackFolder) -> None:
     heard = []
     for mapped in (True, False):

@@ -143,9 +143,12 @@ def _source_class(codec: int):
 
 def _read_capped(path: str, bytes_max: int, error_class) -> bytes:
     try:
+        facts = os.stat(path)
+        if facts[0] & 0xF000 not in (0x8000, 0x4000):  # a folder says so itself when opened; a pipe would be waited for
+            raise error_class("%s: expected a file" % path)
         with open(path, "rb") as file:
             # MicroPython allocates what it is asked to read, whether or not the file has it.
-            data = file.read(min(os.stat(path)[6], bytes_max) + 1)
+            data = file.read(min(facts[6], bytes_max) + 1)
     except OSError as error:
         raise error_class("%s: expected a readable file, found %s" % (path, error_words(error)))
     if len(data) > bytes_max:
