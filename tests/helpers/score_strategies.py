@@ -191,6 +191,8 @@ def score_documents(draw: Any) -> bytes:
         rules_drawn |= {"version": 2, "day_volumes": indexes(*rows)}
     if themes:
         rules_drawn |= {"version": 2, "themes": [{1: indexes(*sorted(theme))} for theme in themes]}
+    if loops and draw(st.booleans()):
+        rules_drawn |= {"version": 3, "seams": draw(st.booleans())}
     steps = draw(transitions(count, shortest))
     item = score_map(voices=32, sections=sections, transitions=steps, pools=pools, **rules_drawn)
     data = dumps(item)

@@ -88,6 +88,7 @@ def score_map(**changes):
         "pickups": 40,
         "day_sections": 44,
         "day_volumes": 45,
+        "seams": 46,
     }
     result = {
         1: 1,
@@ -151,7 +152,12 @@ def test_refuses_by_name():
     faster = [section("a", 4, 4, [layer(1, 0)], [follow(1)]), section("b", 4, 4, [layer(1, 1)], [], tempo=240_000)]
     hasty = [section("a", 5, 7, [layer(1, 0, ticks=16, strokes=indexes(0, 1))], [], tempo=400_000)]
     cases = (
-        ({"version": 3}, "version: expected 1 or 2, found 3"),
+        ({"version": 0}, "version: expected 1 to 3, found 0"),
+        ({"version": 4}, "version: expected 1 to 3, found 4"),
+        ({"version": 3}, "version: expected 1 with these fields, found 3"),
+        ({"version": 3, "beats": indexes(1, 1, 1, 1, 1, 1, 1)}, "version: expected 2 with these fields, found 3"),
+        ({"version": 2, "beats": indexes(1, 1, 1, 1, 1, 1, 1), "seams": True}, "version: expected 3 with these fields"),
+        ({"version": 3, "seams": True}, "seams: expected with beats of stems"),
         ({"version": 2}, "version: expected 1 with these fields, found 2"),
         ({"version": 2, "beats": indexes(1)}, "beats: expected 7, found 1"),
         ({"beats": indexes(1, 1, 1, 1, 1, 1, 1)}, "version: expected 2 with these fields, found 1"),
@@ -242,6 +248,14 @@ def test_refuses_by_name():
     for changes, expected in cases:
         message = refused(score_map(**changes))
         assert expected in message, (changes, message)
+
+
+def test_a_version_to_come_is_named_before_its_fields():
+    item = score_map(version=4)
+    item[99] = 1
+    assert refused(item) == "version: expected 1 to 3, found 4"
+    del item[1]
+    assert refused(item) == "version: expected 1 to 3, found None"
 
 
 def test_any_flipped_or_missing_byte_is_a_score_error_or_a_score():

@@ -75,6 +75,19 @@ def test_only_a_layer_with_ring_out_takes_two_voices() -> None:
     assert not compiled_score(HEAD + "  play bass from low fade 1 bar\n", ringing(3)).sections[0].layers[0].rings
 
 
+def test_only_a_fade_between_what_rings_and_what_is_no_loop_is_of_version_3() -> None:
+    faded, pads = HEAD + "  play bass from low fade 1 bar\n", [replace(one, beats=None) for one in ringing(3)[2:]]
+    score = compiled_score(faded, [*ringing(2), *pads])
+    assert (score.version, score.seams) == (3, True)
+    for text, stems in (
+        (HEAD + "  play bass from low\n", [*ringing(2), *pads]),
+        (faded, ringing(3)),
+        (faded, [*ringing(2, release=0), *pads]),
+    ):
+        score = compiled_score(text, stems)
+        assert (score.version, score.seams) == (2, None)
+
+
 def test_a_score_without_loops_is_of_version_1() -> None:
     text = HEAD + "  play bass from low\n"
     shots = [replace(one, beats=None) for one in ringing(3)]

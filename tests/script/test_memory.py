@@ -27,7 +27,7 @@ gains = array("H", [32767] * len(frames))
 gc.collect()
 before = gc.mem_alloc()
 vm = Vm(decode_score(data), frames, gains, bytes(32))
-forget("amos.score.version_2")
+forget("amos.score.version_2", "amos.score.version_3")
 for minute in range(20):
     for second in range(0, 60, 2):
         vm.advance((minute * 60 + second) * 44100)

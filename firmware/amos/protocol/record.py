@@ -100,14 +100,16 @@ class Record:
     NAME = "record"
     FIELDS: tuple = ()
     KEYS_OF_1 = 0
-    """In a format of two versions: the last key of the first."""
+    KEYS_OF_2 = U16
+    """In a format of several versions: the last key of the first, and of the second."""
 
     def __init__(self, **values) -> None:
         for _key, name, kind, _bound in self.FIELDS:
             if name in values:
                 setattr(self, name, values.pop(name))
             elif kind.endswith("?"):
-                setattr(self, name, None)
+                if not hasattr(self, name):  # what its class has as None takes no room in each of them
+                    setattr(self, name, None)
             else:
                 raise LocalError("%s.%s: expected a value, found none" % (self.NAME, name))
         if values:

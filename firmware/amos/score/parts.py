@@ -196,20 +196,20 @@ class Layer(Record):
     enter_beats: int
     gain_q15: int
     fade_frames: int
-    chance: "array[int] | None"
-    cue_frames: "int | None"
-    tail_frames: "int | None"
-    linear: "bool | None"
-    rings: "bool | None"
-    themed: "bool | None"
-    when: "array[int] | None"
-    shifts: "int | None"
-    level: "array[int] | None"
-    rise_frames: "int | None"
-    ticks: "int | None"
-    strokes: "array[int] | None"
-    once: "bool | None"
-    until_beats: "int | None"
+    chance: "array[int] | None" = None
+    cue_frames: "int | None" = None
+    tail_frames: "int | None" = None
+    linear: "bool | None" = None
+    rings: "bool | None" = None
+    themed: "bool | None" = None
+    when: "array[int] | None" = None
+    shifts: "int | None" = None
+    level: "array[int] | None" = None
+    rise_frames: "int | None" = None
+    ticks: "int | None" = None
+    strokes: "array[int] | None" = None
+    once: "bool | None" = None
+    until_beats: "int | None" = None
 
     def fault(self) -> "str | None":
         if not self.count_min <= self.count_max or not self.count_max:

@@ -7,6 +7,7 @@ outlast a section and voices beyond the budget are all found here, before the fi
 from hashlib import sha256
 
 from amos.compat import const
+from amos.protocol.cbor import loads
 from amos.protocol.limits import SCORE_BYTES_MAX, SMALL_TEXT_BYTES_MAX, STEMS_MAX
 from amos.protocol.record import U8, U64, Record
 from amos.score.expression import fault
@@ -46,44 +47,16 @@ if TYPE_CHECKING:
     from array import array
 
 __all__ = (
-    "ANY",
-    "AT_BAR",
-    "AT_BEAT",
-    "AT_END",
-    "AT_ONCE",
-    "BARS_MAX",
-    "EXCLUSIVE_MAX",
-    "FADE_FRAMES_MAX",
-    "GRID_BEATS_MAX",
-    "LAYERS_MAX",
-    "POOLS_MAX",
-    "SECTIONS_MAX",
-    "SHIFTS_MAX",
-    "SLEW_FRAMES_MAX",
-    "TEMPO_MBPM_MAX",
-    "TEMPO_MBPM_MIN",
-    "THEMES_MAX",
-    "VOICES_MAX",
-    "Announcement",
-    "Daypart",
-    "Hit",
-    "Layer",
-    "Next",
-    "Pool",
-    "Reaction",
-    "RenderPlan",
-    "Score",
-    "ScoreError",
-    "ScoreSection",
-    "Slider",
-    "StemSet",
-    "Transition",
-    "decode_score",
-)
+    "ANY", "AT_BAR", "AT_BEAT", "AT_END", "AT_ONCE", "BARS_MAX", "EXCLUSIVE_MAX", "FADE_FRAMES_MAX", "GRID_BEATS_MAX",
+    "LAYERS_MAX", "POOLS_MAX", "SECTIONS_MAX", "SHIFTS_MAX", "SLEW_FRAMES_MAX", "TEMPO_MBPM_MAX", "TEMPO_MBPM_MIN",
+    "THEMES_MAX", "VOICES_MAX", "Announcement", "Daypart", "Hit", "Layer", "Next", "Pool", "Reaction", "RenderPlan",
+    "Score", "ScoreError", "ScoreSection", "Slider", "StemSet", "Transition", "decode_score",
+)  # fmt: skip
 
-VERSION = 2
+VERSION = 3
+VERSION_2 = 2
 VERSION_1 = 1
-"""Of a score with no field that came with version 2: it plays as it always did, on every player."""
+"""A score is of the lowest version that knows all of its fields: so it plays as it always did, on every player."""
 
 SLIDERS_MAX = 32
 TRANSITIONS_MAX = 64
@@ -128,10 +101,12 @@ class Score(Record):
     pickups         of each stem, frames from its beginning to its first downbeat. Version 2
     day_sections    four numbers each: days, minutes from and until, and the section that these lead to. Version 2
     day_volumes     five each: days, minutes, and by how many hundredths of a dB all is down there. Version 2
+    seams           what is no loop comes in at once where a loop has rung out. Version 3
     """
 
     NAME = "score"
     KEYS_OF_1 = 28
+    KEYS_OF_2 = 45
     FIELDS = (
         (1, "version", "uint", U8),
         (2, "name", "text", SMALL_TEXT_BYTES_MAX),
@@ -169,6 +144,7 @@ class Score(Record):
         (40, "pickups", "I?", STEMS_MAX),
         (44, "day_sections", "H?", DAY_SECTIONS_MAX * DAY_SECTION_FIELDS),
         (45, "day_volumes", "H?", DAY_VOLUMES_MAX * DAY_VOLUME_FIELDS),
+        (46, "seams", "bool?", None),
     )
 
     version: int
@@ -207,11 +183,10 @@ class Score(Record):
     pickups: "array[int] | None"
     day_sections: "array[int] | None"
     day_volumes: "array[int] | None"
+    seams: "bool | None" = None
     sha256: bytes
 
     def fault(self) -> "str | None":
-        if self.version not in (VERSION_1, VERSION):
-            return "version: expected 1 or %d, found %d" % (VERSION, self.version)
         if self.rate_hz not in RATES_HZ:
             return "rate_hz: expected 48000, 44100 or 22050, found %d" % self.rate_hz
         if self.tempo_mbpm < TEMPO_MBPM_MIN or not self.beats_per_bar or not self.voices:
@@ -252,7 +227,7 @@ class Score(Record):
         return None
 
     def version_needed(self) -> int:
-        """The version that the fields in use are of: 2 just if one of them came with it."""
+        """The version that the fields in use are of: the latest with which one of them came."""
         records: list[Record] = [self]
         records.extend(self.announcements or ())
         records.extend(self.pools)
@@ -260,11 +235,12 @@ class Score(Record):
             records.append(section)
             records.extend(section.layers)
             records.extend(section.nexts)
+        needed = VERSION_1
         for record in records:
             for key, name, _kind, _bound in record.FIELDS:
                 if key > record.KEYS_OF_1 and getattr(record, name) is not None:
-                    return VERSION
-        return VERSION_1
+                    needed = max(needed, VERSION if key > record.KEYS_OF_2 else VERSION_2)
+        return needed
 
     def _version_fault(self):
         needed = self.version_needed()
@@ -274,7 +250,12 @@ class Score(Record):
             return None
         from amos.score.version_2 import version_2_fault
 
-        return version_2_fault(self)
+        reason = version_2_fault(self)
+        if reason or needed == VERSION_2:
+            return reason
+        from amos.score.version_3 import version_3_fault
+
+        return version_3_fault(self)
 
     def _rules_fault(self):
         if self.artists is not None and len(self.artists) != self.stems:
@@ -385,7 +366,11 @@ def decode_score(data: bytes) -> Score:
     if len(data) > SCORE_BYTES_MAX:
         raise ScoreError("score: expected at most %d bytes, found %d" % (SCORE_BYTES_MAX, len(data)))
     try:
-        score = Score.decode(data)
+        item = loads(data)
+        if isinstance(item, dict) and item.get(1) not in (VERSION_1, VERSION_2, VERSION):
+            # Before any field that only a later version has.
+            raise ScoreError("version: expected 1 to %d, found %s" % (VERSION, item.get(1)))
+        score = Score.from_map(item)
     except ScoreError:
         raise
     except ValueError as error:

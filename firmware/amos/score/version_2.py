@@ -1,6 +1,6 @@
 """What a score of version 2 must be beside what its tables say, the voices that it needs, and what plays it.
 
-Only a score of version 2 loads this, and a board lets go of it once the VM is made. SCORE.md is the reference.
+Only a score of version 2 or later loads this, and a board lets go of it once the VM is made. SCORE.md is the reference.
 """
 
 from amos.score.chooser import Chooser
@@ -8,6 +8,7 @@ from amos.score.conductor import Conductor
 from amos.score.day_clock import DayClock
 from amos.score.expression import fault
 from amos.score.parts import FADE_FRAMES_MAX, ROLE_MAX, Layer, ScoreSection, StemSet, is_ascending
+from amos.score.score import VERSION_2
 from amos.score.stage import Stage
 
 TYPE_CHECKING = False
@@ -191,7 +192,11 @@ def classes_of(score: "Score"):
         from amos.score.day_plan import DayPlan, led_by_day
 
         conductor, day = led_by_day(conductor), DayPlan
-    return stage, chooser, conductor, day
+    if score.version == VERSION_2:
+        return stage, chooser, conductor, day
+    from amos.score.version_3 import with_version_3
+
+    return with_version_3(score, stage, chooser, conductor, day)
 
 
 def has_variants(score: "Score") -> bool:

@@ -11,6 +11,7 @@ from amos.score.score import (
     VERSION_1,
     Announcement,
     Daypart,
+    Pool,
     Reaction,
     RenderPlan,
     Score,
@@ -30,7 +31,7 @@ from amos_tools.script.ensembles import Ensembles
 from amos_tools.script.expressions import Expressions
 from amos_tools.script.gains import bring_below_unity
 from amos_tools.script.layers import Layers
-from amos_tools.script.loops import script_beats
+from amos_tools.script.loops import rings_out, script_beats
 from amos_tools.script.memory import heap_bytes, warn_boards
 from amos_tools.script.own_clocks import Row
 from amos_tools.script.parse import parse_lines, source_lines
@@ -275,6 +276,7 @@ def _score(checked: _Checked, spoken: list[Announcement]) -> Score:
         pickups=pickups_of(table, played),
         day_sections=checked.day_sections,
         day_volumes=checked.day_volumes,
+        seams=True if beats is not None and _seams(checked.sections, pools, table, beats) else None,
     )
     score.version = score.version_needed()
     return score
@@ -284,6 +286,19 @@ def _beats(table: list[Row], played: set[int]) -> "array[int] | None":
     """Beats of each stem that is a loop of the clock and in a pool, 0 for the others; None where there is no loop."""
     beats = [script_beats(row.stem, row.clock) if index in played else 0 for index, row in enumerate(table)]
     return array("H", beats) if any(beats) else None
+
+
+def _seams(sections: list[ScoreSection], pools: list[Pool], table: list[Row], beats: "array[int]") -> bool:
+    """Whether in any layer with a fade what is no loop may follow on a loop that rings out."""
+    for pool in {
+        layer.pool: pools[layer.pool] for section in sections for layer in section.layers if layer.fade_frames
+    }.values():
+        stems = [stem for row in (pool.stems, pool.off_key, pool.off_tempo) for stem in row or ()]
+        if any(not beats[stem] for stem in stems) and any(
+            beats[stem] and rings_out(table[stem].stem) for stem in stems
+        ):
+            return True
+    return False
 
 
 def _artists(table: list[Row]) -> "array[int]":

@@ -38,6 +38,7 @@ _RESTS = 2000
 _DAY = 3500
 _VARIANTS = 1500
 _TEMPI = 2000
+_SEAMS = 700
 
 
 def heap_bytes(score: Score) -> int:
@@ -76,6 +77,8 @@ def heap_bytes(score: Score) -> int:
         total += 2 * score.stems + _VARIANTS
     if has_tempi(score):
         total += _TEMPI
+    if score.seams:
+        total += _SEAMS
     slots = 0
     for section in score.sections:
         total += _LAYER * len(section.layers) + _NEXT * len(section.nexts)

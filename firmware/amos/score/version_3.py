@@ -1,0 +1,24 @@
+"""What a score of version 3 must be beside what its tables say, and what plays it.
+
+Only a score of version 3 loads this, and a board lets go of it once the VM is made. SCORE.md is the reference.
+"""
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from amos.score.score import Score
+
+
+def version_3_fault(score: "Score") -> "str | None":
+    """What contradicts something else, or None."""
+    if score.seams and score.beats is None:
+        return "seams: expected with beats of stems"
+    return None
+
+
+def with_version_3(score: "Score", stage, chooser, conductor, day):
+    """The classes of stage, chooser, conductor and day that the score needs, over those that version 2 needs."""
+    if score.seams:
+        from amos.score.seams import with_seams
+
+        stage = with_seams(stage)
+    return stage, chooser, conductor, day
