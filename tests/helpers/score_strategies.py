@@ -77,6 +77,8 @@ def layers(
         if draw(st.booleans()):
             changes["rise"] = draw(st.sampled_from([1, 100, 3 * BEAT + 1, 40 * BEAT]))
             changes["level"] = words(0, -12 << 15, 1, 1, 0, 12 << 15, 4, 2)
+    if rings and draw(st.booleans()):
+        changes["shape"] = indexes(32768, draw(st.sampled_from([0, 20000])), 32768, 9000, draw(st.integers(0, 32767)))
     return layer(lane, draw(st.integers(0, 1)), **changes)
 
 
@@ -193,6 +195,8 @@ def score_documents(draw: Any) -> bytes:
         rules_drawn |= {"version": 2, "themes": [{1: indexes(*sorted(theme))} for theme in themes]}
     if loops and draw(st.booleans()):
         rules_drawn |= {"version": 3, "seams": draw(st.booleans())}
+    if any(29 in item for part in sections for item in part[4]):
+        rules_drawn["version"] = 3
     steps = draw(transitions(count, shortest))
     item = score_map(voices=32, sections=sections, transitions=steps, pools=pools, **rules_drawn)
     data = dumps(item)

@@ -52,6 +52,11 @@ BODIES = {
   play melody from keys every 2 bars gain +3 dB
   next a
 """,
+    "veil": """section a 8 bars
+  play pads from pads every 2 bars count 2 fade 1 bar lowpass 250 Hz pan left 60 %
+  play melody from keys every 2 bars gain -6 dB width 180 % lowpass 900 Hz
+  next a
+""",
     "spa": """section a 8 bars
   play pads from pads every 2 bars count 2 fade 1 bar
   play fx from spots chance 0.2 gain -6 dB
@@ -82,7 +87,7 @@ section b 8 bars
   next a
 """,
 }
-TARGETS = {"lobby": -22, "shop": -18, "spa": -26, "gallery": -24, "bar": -15, "club": -14}
+TARGETS = {"lobby": -22, "shop": -18, "spa": -26, "veil": -26, "gallery": -24, "bar": -15, "club": -14}
 
 
 def notes(hz: list[float], beats: int, decay: float, seed: int) -> np.ndarray:

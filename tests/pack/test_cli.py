@@ -10,7 +10,7 @@ from amos.crypto import public_key, verify
 from amos.protocol.manifest import open_manifest
 from amos.protocol.opt_outs import OptOuts, open_opt_outs
 from amos_tools.boards import load_board
-from amos_tools.device.prepare import check_fit
+from amos_tools.device.prepare import PackDoesNotFit, check_fit
 from amos_tools.pack.cli import app
 from amos_tools.vault import Vault
 from amos_tools.vault.cli import app as vault_app
@@ -70,6 +70,19 @@ def test_a_board_by_name_gives_rate_codec_class_and_voices(site: Path) -> None:
     shown = run("show", site / "pack", "--publisher-key", PUBLIC).output
     assert "22050 Hz, 6 voices" in shown and "for mcu" in shown and shown.count(" qoa ") == 4
     check_fit(load_board("pico-2-w"), site / "pack", public_key(SEED).hex())
+
+
+def test_shapes_that_a_board_has_no_time_for_are_refused_by_its_name(site: Path) -> None:
+    script = site / "cafe.aimi"
+    text = script.read_text().replace("voices 8", "voices 6").replace("clock 44100", "clock 22050")
+    dear = [f"{line} fade 1 beat lowpass 300 Hz" if " play " in line else line for line in text.split("\n")]
+    script.write_text("\n".join(dear))
+    refused = build(site, board="pico-2-w")
+    assert refused.exit_code == 1
+    assert "TooMuchWork: shapes: expected voices worth at most 6 on pico-2-w, found " in refused.output
+    assert build(site, board="pi-zero-2w").exit_code == 0  # which has the time
+    with pytest.raises(PackDoesNotFit, match="shapes: expected voices worth at most 6 on pico-2-w, found"):
+        check_fit(load_board("pico-2-w"), site / "pack", public_key(SEED).hex())
 
 
 def test_a_build_can_be_repeated(site: Path) -> None:

@@ -68,7 +68,7 @@ def test_stems_of_a_role_play_within_3_db_and_below_the_peak(uneven: Vault, tmp_
     assert max(max(found) - min(found) for found in loudness.values()) < 1, loudness
 
 
-@pytest.mark.parametrize("name", ["shop", "bar", "club"])
+@pytest.mark.parametrize("name", ["shop", "bar", "club", "veil"])
 def test_a_minute_is_within_1_lu_of_the_target_or_named(uneven: Vault, tmp_path: Path, name: str) -> None:
     check_render(uneven, tmp_path, name, 1)
 

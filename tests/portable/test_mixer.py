@@ -17,6 +17,7 @@ BACKENDS = ("viper", "plain") if MICROPYTHON else ("numpy", "plain")
 PIECE_FRAMES = 4096
 DUCKED_SHA256 = "79146af0f88bc843ffdee4967825fce232df7b187d1562d996c6904d5b6327cc"
 LEVELLED_SHA256 = "73329dde956bfdffe8639b7611f07455912cbf7148061e927ef72ff630b68c20"
+SHAPED_SHA256 = "9a7b15a78c9276f7969a9a3e8afdf9036da903928bee3a866490f8c16c2ea35b"
 PIECE_SHA256 = "28bd6614054ce6fc6fec41e1c80202e18b394769d6eb26ab8fadf02efbe5abcd"
 
 
@@ -32,6 +33,13 @@ def noise(samples: int, seed: int, shift: int) -> bytes:
     return bytes(pcm)
 
 
+SHAPES = (
+    (32768, 0, 32768, 20000, 32341),
+    (32768, 32768, 32768, 0, 30000),
+    (16384, 32768, 32768, 32768, 5000),
+    (32768, 32768, 32768, 32768, 32682),
+    (20000, 32768, 31000, 32768, 0),
+)
 STEMS = (
     MemoryStem(noise(5000, 1, 0), 2),
     MemoryStem(noise(3000, 2, 2), 1),
@@ -84,6 +92,15 @@ def levelled_piece() -> list:
         while at < len(events) and events[at].frame <= level.frame:
             at += 1
         events.insert(at, level)
+    return events
+
+
+def shaped_piece() -> list:
+    """The levelled piece darker, narrower, wider and to the sides, stems of one channel and of two, a stop in each."""
+    events = levelled_piece()
+    starts = [event for event in events if isinstance(event, Start)]
+    for start, shape in zip(starts, SHAPES + SHAPES[:2]):
+        start.shape = array("H", shape)
     return events
 
 
@@ -146,6 +163,12 @@ def test_levels_sound_the_same_on_every_backend_and_runtime():
     for backend in BACKENDS:
         for blocks in ((1024,), (64, 448, 128)):
             assert play(backend, blocks, 30000, levelled_piece(), 20000) == LEVELLED_SHA256, backend
+
+
+def test_shapes_sound_the_same_on_every_backend_and_runtime():
+    for backend in BACKENDS:
+        for blocks in ((1024,), (64, 448, 128)):
+            assert play(backend, blocks, 30000, shaped_piece(), 20000) == SHAPED_SHA256, backend
 
 
 def test_master_gain_sounds_the_same_on_every_backend():

@@ -21,7 +21,7 @@ def longs(*numbers):
 def layer(lane, pool, **changes):
     fields = {"role": 1, "count_min": 4, "count_max": 5, "grid": 6, "enter": 7, "gain": 8, "fade": 9, "chance": 10}
     fields.update({"cue": 11, "tail": 12, "linear": 13, "role": 1, "rings": 14, "themed": 15, "when": 16, "shifts": 17})
-    fields.update({"level": 20, "rise": 21, "ticks": 25, "strokes": 26, "once": 27, "until": 28})
+    fields.update({"level": 20, "rise": 21, "ticks": 25, "strokes": 26, "once": 27, "until": 28, "shape": 29})
     result = {1: 3, 2: pool, 3: lane, 4: 1, 5: 1, 6: 4, 7: 0, 8: 32768, 9: 0}
     for name in changes:
         result[fields[name]] = changes[name]
@@ -151,12 +151,22 @@ def test_refuses_by_name():
     rest = section("rest", 2, 3, [layer(3, 9)], [])
     faster = [section("a", 4, 4, [layer(1, 0)], [follow(1)]), section("b", 4, 4, [layer(1, 1)], [], tempo=240_000)]
     hasty = [section("a", 5, 7, [layer(1, 0, ticks=16, strokes=indexes(0, 1))], [], tempo=400_000)]
+    shapes = [[section("a", 5, 7, [layer(1, 0, shape=indexes(*shape))], [])] for shape in (
+        (32768, 32768, 32768, 32768), (32767, 0, 32768, 32768, 1), (8191, 32768, 32768, 32768, 1),
+        (32768, 0, 32767, 0, 1), (32768, 0, 32768, 32769, 1), (32768, 0, 32768, 0, 32768))]  # fmt: skip
     cases = (
         ({"version": 0}, "version: expected 1 to 3, found 0"),
         ({"version": 4}, "version: expected 1 to 3, found 4"),
         ({"version": 3}, "version: expected 1 with these fields, found 3"),
         ({"version": 3, "beats": indexes(1, 1, 1, 1, 1, 1, 1)}, "version: expected 2 with these fields, found 3"),
         ({"version": 2, "beats": indexes(1, 1, 1, 1, 1, 1, 1), "seams": True}, "version: expected 3 with these fields"),
+        ({"version": 2, "sections": shapes[1]}, "version: expected 3 with these fields, found 2"),
+        ({"version": 3, "sections": shapes[0]}, "section a: shape: expected 5 numbers, found 4"),
+        ({"version": 3, "sections": shapes[1]}, "section a: shape: expected the greater of middle and side"),
+        ({"version": 3, "sections": shapes[2]}, "section a: shape: expected the greater of middle and side"),
+        ({"version": 3, "sections": shapes[3]}, "section a: shape: expected the greater of middle and side"),
+        ({"version": 3, "sections": shapes[4]}, "section a: shape: expected the greater of middle and side"),
+        ({"version": 3, "sections": shapes[5]}, "section a: shape: expected the greater of middle and side"),
         ({"version": 3, "seams": True}, "seams: expected with beats of stems"),
         ({"version": 2}, "version: expected 1 with these fields, found 2"),
         ({"version": 2, "beats": indexes(1)}, "beats: expected 7, found 1"),

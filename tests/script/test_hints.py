@@ -8,6 +8,14 @@ from amos_tools.script.hints import HINTS
 
 # (what stands in the example, or None for the end; what is written instead; part of the help)
 MISTAKES = [
+    ("gain -3 dB", "pan -30 %", "a pan names its side"),
+    ("gain -3 dB", "pan L30", "a pan names its side"),
+    ("gain -3 dB", "pan center", "leave `pan` out"),
+    ("gain -3 dB", "lowpass 2 kHz", "2 kHz is `lowpass 2000 Hz`"),
+    ("gain -3 dB", "balance left 30 %", "it is a `pan`"),
+    ("gain -3 dB", "filter 800 Hz", "it is a `lowpass`"),
+    ("gain -3 dB", "highpass 800 Hz", "no high-pass"),
+    ("gain -3 dB", "mono", "0 % is mono"),
     ("gain -3 dB", "gain 50%", "half as loud is about -6 dB"),
     ("chance intensity", "chance 20%", "20% is 0.2"),
     ("start 0.3", "start 0,3", "a number has a point"),

@@ -28,6 +28,12 @@ gc.collect()
 before = gc.mem_alloc()
 vm = Vm(decode_score(data), frames, gains, bytes(32))
 forget("amos.score.version_2", "amos.score.version_3")
+shape = [layer.shape for section in vm.score.sections for layer in section.layers if layer.shape]
+if shape:
+    from amos.edges.stem_memory import MemoryStem
+    from amos.sound import shape_viper
+    from amos.sound.shape import ShapedSource
+    shaped = [ShapedSource(MemoryStem(b"", 2), shape[0], shape_viper) for voice in range(vm.score.voices)]
 for minute in range(20):
     for second in range(0, 60, 2):
         vm.advance((minute * 60 + second) * 44100)
@@ -86,8 +92,9 @@ def turned() -> Compiled:
         picked_up(),
         compile_script(DAY, VAULT),
         turned(),
+        compile_script(EXAMPLE.replace("gain -3 dB", "gain -3 dB lowpass 400 Hz pan left 30 %"), VAULT),
     ],
-    ids=["example", "starter", "ensemble", "struck", "moving", "pickups", "day", "tempi"],
+    ids=["example", "starter", "ensemble", "struck", "moving", "pickups", "day", "tempi", "shaped"],
 )
 def test_the_estimate_covers_what_is_taken(compiled: Compiled, micropython_armhf: list[str], tmp_path: Path) -> None:
     (tmp_path / "score").write_bytes(compiled.score)

@@ -1,5 +1,6 @@
 """`sound/SPEC.md` a second time, frame by frame and as plainly as it can be said; and random scripts of events."""
 
+from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -141,13 +142,53 @@ def operator_gains(events: list[Event], borders: int) -> list[int]:
     return gains
 
 
+def darkened(samples: list[int], pole: int) -> list[int]:
+    """One channel of a stem, from the placement's first frame on, through the low-pass."""
+    left = [32768]
+    for _ in range(8):
+        left.append((left[-1] * pole + 16384) // 32768)
+    out = []
+    kept = 0
+    for begin in range(0, len(samples), 8):
+        run = samples[begin : begin + 8]
+        whole = (kept + 128) // 256
+        parts = [sum((left[i - k] - left[i - k + 1]) * run[k] for k in range(i + 1)) for i in range(len(run))]
+        out += [(left[i + 1] * whole + part + 16384) // 32768 for i, part in enumerate(parts)]
+        kept = (left[8] * kept // 256 + parts[-1]) // 128
+    return out
+
+
+def shaped(stem: Stem, start: Start) -> list[tuple[int, int]]:
+    """Left and right of the stem's frames as they are mixed in the placement."""
+    pairs = [stem.frame(pos) for pos in range(start.frames)]
+    if start.shape is None:
+        return pairs
+    mid, side, left, right, pole = start.shape
+    channels = [[pair[channel] for pair in pairs] for channel in (0, 1)]
+    if pole:
+        channels = [darkened(channel, pole) for channel in channels]
+    out = []
+    for pair in zip(*channels, strict=True):
+        sides = []
+        for own, gain in enumerate((left, right)):
+            near, far = (mid + side) * gain // 65536, (mid - side) * gain // 65536
+            if stem.channels == 1:
+                near, far = mid * gain // 32768, 0
+            elif far < 0:
+                near = min(near, 32767 + far)
+            sides.append((near * pair[own] + far * pair[1 - own] + 16384) // 32768)
+        out.append((sides[0], sides[1]))
+    return out
+
+
 def render(events: list[Event], stems: list[Stem], frames: int, master: int = 32768, ceiling: int = 32767) -> bytes:
     """The whole output at once."""
     sums = [[0, 0] for _ in range(frames + 64)]
     for line in lines(events):
+        heard = shaped(stems[line.start.stem], line.start)
         for pos, gain in enumerate(line.gains):
             if line.start.frame + pos < len(sums):
-                for side, sample in enumerate(stems[line.start.stem].frame(pos)):
+                for side, sample in enumerate(heard[pos]):
                     sums[line.start.frame + pos][side] += sample * gain
     rounded = [[(value + 16384) // 32768 for value in pair] for pair in sums]
     peaks = [max(abs(value) for pair in rounded[i : i + 64] for value in pair) for i in range(0, len(rounded), 64)]
@@ -199,6 +240,15 @@ def ducks(draw: st.DrawFn, voices: int, length_max: int) -> Duck:
 
 
 @st.composite
+def shapes(draw: st.DrawFn) -> "array[int]":
+    whole = st.just(32768)
+    widths = st.tuples(st.integers(8192, 32768), whole) | st.tuples(whole, st.integers(0, 32768))
+    sides = st.tuples(st.integers(0, 32768), whole) | st.tuples(whole, st.integers(0, 32768))
+    pole = st.sampled_from((0, 1, 32767)) | st.integers(0, 32767)
+    return array("H", [*draw(widths), *draw(sides), draw(pole)])
+
+
+@st.composite
 def scripts(draw: st.DrawFn, voices: int, length_max: int, stems: int) -> list[Event]:
     """Placements of several voices in the order the VM gives them."""
     events = [e for v in range(voices) for e in draw(voice_events(v, length_max, st.integers(0, stems - 1)))]
@@ -218,5 +268,6 @@ def whole_scripts(draw: st.DrawFn, voices: int, length_max: int, stems: int) -> 
     for event in events:
         if isinstance(event, Start):
             event.level_q15 = draw(turns)
+            event.shape = draw(st.none() | shapes())
     events += draw(st.lists(levels, max_size=5))
     return sorted(events, key=lambda event: event.frame)

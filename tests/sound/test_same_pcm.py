@@ -1,5 +1,5 @@
 """One score, one seed, one PCM: the whole player on CPython with NumPy, MicroPython x86-64 and MicroPython armhf; with
-stereo and mono stems, of both codecs, and a gain that moves."""
+stereo and mono stems, of both codecs, a gain that moves, and layers that are darker, wider and to one side."""
 
 import hashlib
 import json
@@ -31,12 +31,12 @@ pool haze = stems where role pads
 pool low = stems where role bass
 pool kit = stems where role beats
 section loud 2..3 bars
-  play pads from haze count 2 fade 1 beat
+  play pads from haze count 2 fade 1 beat pan left 40 % lowpass 500 Hz
   play beats from kit every 1 bars chance 0.7
   next loud 1, soft 1
 section soft 2 bars
   play pads from haze gain -12..-6 dB over 6 beats
-  play bass from low enter bar 2
+  play bass from low enter bar 2 width 150 %
   next loud 2, soft 1
 transition any -> any at bar fade 1 bars power
 """

@@ -39,6 +39,7 @@ STROKES_SECOND_MAX = 40
 """Of a section: a player logs 64 rows a second."""
 TEMPO_MBPM_MIN = 20_000
 TEMPO_MBPM_MAX = 400_000
+SHAPE_FACTS = 5
 ANY = 0
 """In a transition: any section. Sections are counted from 1 there."""
 
@@ -50,7 +51,7 @@ AT_END = 3
 
 
 _PLAYS_AS = ("lane", "pool", "gain_q15", "fade_frames", "tail_frames", "cue_frames", "rings", "themed", "shifts",
-             "level", "rise_frames", "ticks", "strokes")  # fmt: skip
+             "level", "rise_frames", "ticks", "strokes", "shape")  # fmt: skip
 
 
 class ScoreError(ProtocolError):
@@ -157,10 +158,12 @@ class Layer(Record):
     strokes       ticks of each grid at which a stem is struck, ascending; no other points (version 2)
     once          a slot plays one stem a visit, and rests (version 2)
     until_beats   the layer ends so many beats after the section's start (version 2)
+    shape         its stems are darker, narrower or wider, or to one side (`amos.sound.shape`; version 3)
     """
 
     NAME = "layer"
     KEYS_OF_1 = 13
+    KEYS_OF_2 = 28
     FIELDS = (
         (1, "role", "uint", ROLE_MAX),
         (2, "pool", "uint", POOLS_MAX - 1),
@@ -185,6 +188,7 @@ class Layer(Record):
         (26, "strokes", "H?", STROKES_MAX),
         (27, "once", "bool?", None),
         (28, "until_beats", "uint?", BARS_MAX * 64),
+        (29, "shape", "H?", SHAPE_FACTS),
     )
 
     role: int
@@ -210,6 +214,7 @@ class Layer(Record):
     strokes: "array[int] | None" = None
     once: "bool | None" = None
     until_beats: "int | None" = None
+    shape: "array[int] | None" = None
 
     def fault(self) -> "str | None":
         if not self.count_min <= self.count_max or not self.count_max:

@@ -283,6 +283,7 @@ class Stage:
         slot.follow(voice, frame, frame + frames)
         self.voices.hold(voice, stem, slot.end, fade_out)
         start = Start(frame, voice, stem, frames, gain_q15, fade_in, fade_out, curves)
+        start.shape = layer.shape
         if self.levels is not None:
             self.levels.begin(start, slot.level)
         self.starts.append(start)

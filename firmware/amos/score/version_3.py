@@ -12,7 +12,20 @@ def version_3_fault(score: "Score") -> "str | None":
     """What contradicts something else, or None."""
     if score.seams and score.beats is None:
         return "seams: expected with beats of stems"
+    for section in score.sections:
+        for layer in section.layers:
+            if layer.shape is not None:
+                from amos.sound.shape import shape_fault
+
+                reason = shape_fault(layer.shape)
+                if reason:
+                    return "section %s: shape: %s" % (section.name, reason)
     return None
+
+
+def has_shapes(score: "Score") -> bool:
+    """Whether any layer has a shape."""
+    return any([layer.shape is not None for section in score.sections for layer in section.layers])
 
 
 def with_version_3(score: "Score", stage, chooser, conductor, day):

@@ -7,6 +7,10 @@ integers.
 from amos.compat import const
 from amos.sound.limiter import UNITY_Q15
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from array import array
+
 LINEAR_IN = const(1)
 LINEAR_OUT = const(2)
 """Bits of `Start.curves`: this fade is linear, not of equal power."""
@@ -25,6 +29,7 @@ class Start:
     offset      int, frame of the stem that sounds first
     loop        int, frames after which the stem begins again, at most its length; 0: it does not
     level_q15   int, 0 .. 32768, what turns the gain down at first; `Level` moves it
+    shape       how the stem is darkened, narrowed and moved to a side (`Layer.shape`); None: not at all
     """
 
     __slots__ = (
@@ -37,6 +42,7 @@ class Start:
         "level_q15",
         "loop",
         "offset",
+        "shape",
         "stem",
         "voice",
     )
@@ -66,6 +72,7 @@ class Start:
         self.offset = offset
         self.loop = loop
         self.level_q15 = level_q15
+        self.shape: array[int] | None = None
 
 
 class Stop:

@@ -24,6 +24,12 @@ def _expect(name: str, value: int, low: int, high: int) -> None:
         raise ValueError("%s: expected %d to %d, got %r" % (name, low, high, value))
 
 
+def _shaped(source, shape, kernel):
+    from amos.sound.shape import ShapedSource
+
+    return ShapedSource(source, shape, kernel)
+
+
 def _glide(level_q15: int):
     from amos.sound.glide import Glide
 
@@ -99,6 +105,8 @@ class Mixer:
             raise ValueError(
                 "voice %d: sounds until frame %d, got a start at %d" % (event.voice, voice.free_frame, event.frame)
             )
+        if event.shape is not None:
+            source = _shaped(source, event.shape, self._shape_kernel())
         self._take(event, source)
         voice.free_frame = event.frame + event.frames
 
@@ -241,6 +249,10 @@ class Mixer:
         voice.at = at
 
     # What a backend adds. The sum holds the cell that waits for its end's gain, and behind it the block under way.
+
+    def _shape_kernel(self):
+        """The module of kernels for shapes: loaded where one is asked for."""
+        raise NotImplementedError
 
     def _clear(self, frames: int) -> None:
         """Zero the sum's block."""

@@ -60,6 +60,9 @@ class CellMixer(Mixer):
         self._facts = array("i", bytes(4 * FADE_FACTS))
         self._pcm = buffers.source
 
+    def _shape_kernel(self):
+        return self._kernel.shape_kernel()
+
     def _clear(self, frames: int) -> None:
         self._kernel.clear(self._sum, frames)
         self._folded = 0

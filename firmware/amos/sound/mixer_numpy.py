@@ -64,6 +64,11 @@ class NumpyMixer(Mixer):
         self._rows = SteadyRows(min(voices_max, ROWS_MAX), size)
         self._fit(min(block_frames_max, PART_FRAMES))
 
+    def _shape_kernel(self) -> Any:
+        from amos.sound import shape_numpy
+
+        return shape_numpy
+
     def _render_block(self, frames: int) -> None:
         for begin in range(0, frames, PART_FRAMES):
             self._out_at = 2 * begin

@@ -17,10 +17,23 @@ def clear(total, frames: int) -> None:
         total[i] = 0
 
 
+def shape_kernel():
+    """The kernel of shapes on the runtimes of this one."""
+    from amos.sound import shape_plain
+
+    return shape_plain
+
+
 def sample_at(pcm, index: int) -> int:
     """Sample number `index` of int16 little-endian PCM."""
     low = 2 * index
     return ((pcm[low] | pcm[low + 1] << 8) ^ 0x8000) - 0x8000
+
+
+def write_sample(out, index: int, sample: int) -> None:
+    """Put int16 sample number `index` into PCM."""
+    out[2 * index] = sample & 0xFF
+    out[2 * index + 1] = sample >> 8 & 0xFF
 
 
 def steady_stereo(total, pcm, gain_q15: int, frames: int) -> None:
@@ -84,7 +97,7 @@ def fold(total, high, frames: int, folded: int) -> None:
         value = total[begin + i] >> FOLD_BITS
         if folded:
             value += sample_at(high, i)
-        _write(high, i, value)
+        write_sample(high, i, value)
         total[begin + i] &= (1 << FOLD_BITS) - 1
 
 
@@ -107,21 +120,16 @@ def finish(total, out, gain: int, peaks, cells: int, shift: int) -> int:
         for i in range(begin, begin + 2 * CELL_FRAMES):
             sample = total[i] + half >> shift
             total[i] = sample
-            _write(out, i, sample * gain + UNITY_HALF >> UNITY_BITS)
+            write_sample(out, i, sample * gain + UNITY_HALF >> UNITY_BITS)
             peak = max(peak, abs(sample))
         peaks[cell] = peak
     return max(peaks[:cells])
 
 
-def _write(out, index: int, sample: int) -> None:
-    out[2 * index] = sample & 0xFF
-    out[2 * index + 1] = sample >> 8 & 0xFF
-
-
 def scale(total, out, gain: int, frames: int) -> None:
     """Write the first `frames` frames, rounded before, to `out`, under a steady gain."""
     for index in range(2 * frames):
-        _write(out, index, total[index] * gain + UNITY_HALF >> UNITY_BITS)
+        write_sample(out, index, total[index] * gain + UNITY_HALF >> UNITY_BITS)
 
 
 def scale_cells(total, out, borders, cells: int) -> None:
@@ -129,7 +137,7 @@ def scale_cells(total, out, borders, cells: int) -> None:
     for index in range(2 * CELL_FRAMES * cells):
         cell, i = divmod(index >> 1, CELL_FRAMES)
         gain_q15 = (borders[cell] << CELL_BITS) + (borders[cell + 1] - borders[cell]) * i >> CELL_BITS
-        _write(out, index, total[index] * gain_q15 + UNITY_HALF >> UNITY_BITS)
+        write_sample(out, index, total[index] * gain_q15 + UNITY_HALF >> UNITY_BITS)
 
 
 def hold(total, at: int) -> None:

@@ -12,6 +12,12 @@ signed numbers addresses may wrap.
 import micropython
 
 
+def shape_kernel():
+    from amos.sound import shape_viper
+
+    return shape_viper
+
+
 @micropython.viper
 def clear(sums: ptr32, frames: int):
     sums = ptr32(int(sums) + 512)

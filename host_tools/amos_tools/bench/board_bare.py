@@ -1,10 +1,10 @@
 """Runs on MicroPython: the bare viper loops of a mix, and nothing else; prints JSON.
 
-    micropython board_bare.py stereo|ramp|none|qoa|hash VOICES BLOCK_FRAMES BLOCKS
+    micropython board_bare.py stereo|ramp|none|qoa|low_pass|sides|hash VOICES BLOCK_FRAMES BLOCKS
 
 A block is cleared, `VOICES` stereo voices are added at a steady gain (`stereo`) or in slopes of 64 frames (`ramp`), and
 the sum is rounded and scaled to int16. `none` does all of it but the voices. `qoa` only decodes `VOICES` stereo voices,
-`hash` is SHA-256 of the blocks alone.
+`low_pass` only darkens them and `sides` only pans them; `hash` is SHA-256 of the blocks alone.
 """
 
 # MicroPython runs this too, so it is typed no further than that allows.
@@ -19,8 +19,10 @@ from array import array
 
 from amos.sound import mixer_viper as kernel
 from amos.sound import qoa_viper as qoa
+from amos.sound import shape_viper as shapes
 from amos.sound.envelope import CELL_FRAMES
 from amos.sound.qoa import SLICE_FRAMES
+from amos.sound.shape import STATE_WORDS, low_pass_table
 
 
 def processor_us():
@@ -42,6 +44,18 @@ def mapped_for_code():
     return (min([first for first, _ in bounds]), max([end for _, end in bounds]) - 1) if bounds else (0, 0)
 
 
+def shape_voices(kind, pcm, voices, block_frames):
+    state = array("i", bytes(8 * STATE_WORDS))
+    table = low_pass_table(30000)
+    gains = array("i", (30000, 2000, 1000, 15000))
+    for _voice in range(voices):
+        if kind == "sides":
+            shapes.turn_sides(pcm, gains, block_frames)
+            continue
+        for channel in range(2):
+            shapes.low_pass(pcm, channel, state, table, 2, block_frames)
+
+
 def run(kind, voices, block_frames, blocks):
     sums = array("i", bytes((CELL_FRAMES + block_frames) * 8))
     gains = array("i", [7000 + 4 * border for border in range(block_frames // CELL_FRAMES + 1)])
@@ -60,6 +74,9 @@ def run(kind, voices, block_frames, blocks):
             for _voice in range(voices):
                 for channel in range(2):
                     qoa.decode(state, slices, 8 * channel, block_frames // SLICE_FRAMES, 2, out, channel)
+            continue
+        if kind in ("low_pass", "sides"):
+            shape_voices(kind, pcm, voices, block_frames)
             continue
         kernel.clear(sums, block_frames)
         if kind == "stereo":

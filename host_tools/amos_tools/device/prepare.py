@@ -14,6 +14,7 @@ from amos.score.score import Score, decode_score
 from amos_cli.keys import public_key_of
 from amos_tools.boards import Board
 from amos_tools.device.place import Place, enrolment_for
+from amos_tools.script.shape_work import shape_fault
 
 
 class PackDoesNotFit(Exception):
@@ -31,10 +32,14 @@ def prepare(directory: Path, settings: dict[str, object]) -> None:
 def check_fit(board: Board, pack: Path, publisher_key: str) -> None:
     """Refuse a pack that the board cannot play. Raises `PackDoesNotFit`, `UsageError`, `PackError`,
     `ProtocolError`."""
-    manifest = _opened(pack, publisher_key).manifest
+    opened = _opened(pack, publisher_key)
+    manifest = opened.manifest
     for found, limit, unit in ((manifest.voices, "audio.voices", "voices"), (manifest.rate_hz, "audio.rate_hz", "Hz")):
         if found > board[limit]:
             raise PackDoesNotFit(f"pack: expected at most {board[limit]} {unit} on {board.name}, found {found}")
+    fault = shape_fault(decode_score(opened.score()), board)
+    if fault:
+        raise PackDoesNotFit(f"pack: {fault}")
 
 
 def read_score(pack: Path, publisher_key: str) -> Score:

@@ -21,7 +21,7 @@ from amos_cli.paths import file_argument, file_option, folder_argument, folder_o
 from amos_cli.table import print_table
 from amos_tools.boards import board_names, load_board
 from amos_tools.pack.build import PackSummary, build_pack
-from amos_tools.pack.errors import PackBuildError, TooManyVoices
+from amos_tools.pack.errors import PackBuildError, TooManyVoices, TooMuchWork
 from amos_tools.pack.levels_report import level_facts, level_lines, level_warnings
 from amos_tools.pack.opt_outs import make_opt_outs, withdrawn, write_opt_outs
 from amos_tools.vault import Vault, VaultError
@@ -92,8 +92,10 @@ class _Order:
 
 def _build(order: _Order, vault: Path, as_json: bool) -> tuple[PackSummary, list[str]]:
     """The pack that was built, and the script's warnings."""
+    from amos.score.score import decode_score
     from amos_tools.script import ScriptError, compile_script  # brings the parser in: `show` does without
     from amos_tools.script.parse import read_source
+    from amos_tools.script.shape_work import shape_fault
 
     facts = load_board(order.board).facts if order.board in board_names() else {}
     rate_hz_max = facts.get("audio.rate_hz")
@@ -109,6 +111,9 @@ def _build(order: _Order, vault: Path, as_json: bool) -> tuple[PackSummary, list
                 f"voices: expected at most {facts['audio.voices']} on {order.board}, found {compiled.voices} in the"
                 " script's `mix`"
             )
+        fault = shape_fault(decode_score(compiled.score), load_board(order.board)) if facts else None
+        if fault:
+            raise TooMuchWork(fault)
         summary = build_pack(
             compiled,
             opened,

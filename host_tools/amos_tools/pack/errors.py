@@ -34,6 +34,10 @@ class TooManyVoices(PackBuildError):
     """The script may need more voices than the board it is built for can play."""
 
 
+class TooMuchWork(PackBuildError):
+    """The script's low-passes, pans and widths may take more time than the board it is built for has."""
+
+
 class SerialNotNewer(PackBuildError):
     """The folder holds another pack with this serial or a later one: players refuse to roll back."""
 

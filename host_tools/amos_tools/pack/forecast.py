@@ -104,6 +104,13 @@ class Placed:
         return self._result
 
 
+def sides_power(shape: Sequence[int]) -> float:
+    """What a shape leaves of the power of a stem that is alike on both sides. What a low-pass takes, it does not say:
+    the sample that is rendered does."""
+    mid, _side, left, right, _pole = shape
+    return (mid / 32768) ** 2 * (left * left + right * right) / 2 / 32768**2
+
+
 class Sounding:
     """One placement: a value for each hop of its stem, times its gain to the power of `exponent`."""
 
@@ -112,6 +119,7 @@ class Sounding:
         self._profile = profile
         self._hop = hop
         self._exponent = exponent
+        self._sides = 1.0 if start.shape is None or exponent == 1 else sides_power(start.shape)
         self._done = 0  # hops of the placement that are added
         # Hops after which the stem begins again, and those that there are of it.
         self._round = max(1, start.loop // hop) if start.loop else len(profile)
@@ -143,5 +151,5 @@ class Sounding:
             middles = np.minimum(hops * self._hop + self._hop // 2, pos)
             gains = levelled_gains(self._glide, node_gains(self._envelope, middles), middles) / 32768
             places = (self._start.offset // self._hop + hops) % self._round
-            power[first + hops] += self._profile[places] * gains**self._exponent
+            power[first + hops] += self._profile[places] * gains**self._exponent * self._sides
         self._done = max(self._done, until)

@@ -39,6 +39,11 @@ class _Source(NamedTuple):
     channels: int
     samples: NDArray[np.int16]
 
+    def read_into(self, buffer: bytearray, start_frame: int, frame_count: int) -> None:
+        """As the mixer asks where a layer has a shape."""
+        part = self.samples[self.channels * start_frame : self.channels * (start_frame + frame_count)].tobytes()
+        buffer[: len(part)] = part
+
 
 class Sample(NamedTuple):
     """Integrated loudness in thousandths of a LUFS: of what comes out, and of what goes into the player's limiter."""

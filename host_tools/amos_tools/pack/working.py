@@ -1,8 +1,8 @@
 """The loudness that a pack's stems are brought to, so that what a player renders meets the script's target.
 
 The power of what the VM places says how loud half an hour is; a sample of it, rendered as a player renders it, says
-what the player's limiter leaves of that. What it takes is made up for, up to a bound. Where the peaks of all that
-sounds stay below its ceiling even together, it has nothing to do, and nothing is rendered.
+what the player's limiter and low-passes leave of that. What they take is made up for, up to a bound. Where the peaks of
+all that sounds stay below the limiter's ceiling even together, and no layer has a shape, nothing is rendered.
 """
 
 import json
@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from amos.score.score import Score
+from amos.score.version_3 import has_shapes
 from amos.sound.limiter import ceiling_for
 from amos_tools.pack.forecast import forecast_peak, forecast_power
 from amos_tools.pack.level import GAIN_Q15_MAX, gain_q15, linear, stem_gain_mdb, working_mlufs
@@ -73,7 +74,8 @@ def _found(score: Score, stems: Sequence[Measured], workshop: Workshop) -> Worki
         whole = power(working)
         expected = integrated_mlufs(whole[: SAMPLE_S * HOPS_PER_S])
         peaks = [stem.peak * linear(gain) for stem, gain in zip(stems, gains_mdb(working), strict=True)]
-        if forecast_peak(score, frames, [GAIN_Q15_MAX] * len(stems), peaks) * 32768 <= ceiling_for(score.peak_mdb):
+        peak = forecast_peak(score, frames, [GAIN_Q15_MAX] * len(stems), peaks)
+        if peak * 32768 <= ceiling_for(score.peak_mdb) and not has_shapes(score):
             return Working(working, integrated_mlufs(whole), 0, tuple(heard))
         sample = sampled(score, frames, _levelled(stems, heard, working, workshop), expected)
         forecast = integrated_mlufs(whole) + sample.rendered_mlufs - expected

@@ -170,7 +170,13 @@ class Builder(Transformer[Token, Any]):
         return self._option("division", parts[0], ratio=parts[1])
 
     def swing(self, parts: Parts) -> tree.Option:
-        return self._option("swing", parts[0], number=self._number(parts[1]))
+        return self._option(str(parts[0]), parts[0], number=self._number(parts[1]))
+
+    width = lowpass = swing
+
+    def pan(self, parts: Parts) -> tree.Option:
+        keyword, side, aside = parts
+        return self._option("pan", keyword, word=self._text(side), number=self._number(aside))
 
     def weight(self, parts: Parts) -> tree.Option:
         return self._option("weight", parts[0], number=self._number(parts[1]))

@@ -23,6 +23,7 @@ from amos_tools.script.format import format_script
 from amos_tools.script.memory import BOARDS
 from amos_tools.script.parse import read_source
 from amos_tools.script.problems import ScriptError
+from amos_tools.script.shape_work import work_percent
 from amos_tools.script.times import ClockError, clock_of
 from amos_tools.simulate.cli import MIDNIGHT, simulate_command
 from amos_tools.simulate.inputs import InputFileError, TimedInput, read_inputs
@@ -170,6 +171,7 @@ def check_facts(compiled: Compiled) -> dict[str, Any]:
         "score_bytes": len(compiled.score),
         "voices": compiled.voices,
         "voices_most": compiled.voices_worst,
+        "voices_worth": work_percent(decode_score(compiled.score)) / 100 or compiled.voices_worst,
         "target_mlufs": compiled.target_mlufs,
         "peak_mdb": compiled.peak_mdb,
         "rate_hz": compiled.rate_hz,
@@ -190,7 +192,7 @@ def summary(compiled: Compiled) -> str:
     lines = [
         f"{compiled.name}: {sections} section{'s' * (sections != 1)}, {stems} stem{'s' * (stems != 1)}{variants}, "
         f"{len(compiled.score)} bytes of score",
-        f"  voices   {compiled.voices_worst} at most, of {compiled.voices}",
+        f"  voices   {compiled.voices_worst} at most, of {compiled.voices}{_worth(compiled)}",
         f"  mix      {compiled.target_mlufs / 1000:g} LUFS, peak {compiled.peak_mdb / 1000:g} dBTP, "
         f"{compiled.rate_hz} Hz",
         f"  cost     at most {compiled.decisions_per_hour_max} decisions an hour",
@@ -200,6 +202,11 @@ def summary(compiled: Compiled) -> str:
         seconds = plan.length_frames / compiled.rate_hz
         lines.append(f"  render   “{plan.name}”, {seconds:g} s, {plan.hits} hit{'s' * (plan.hits != 1)}")
     return "\n".join(lines)
+
+
+def _worth(compiled: Compiled) -> str:
+    work = work_percent(decode_score(compiled.score))
+    return f"; with their shapes they take a board the time of {work / 100:.1f}" if work else ""
 
 
 def _distinct(compiled: Compiled) -> int:

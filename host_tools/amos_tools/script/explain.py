@@ -16,6 +16,7 @@ from amos_tools.script.changes import changes_text
 from amos_tools.script.compile import Compiled
 from amos_tools.script.explain_rests import WatchedVm, rest_lines
 from amos_tools.script.expressions import sliders_of
+from amos_tools.script.shapes import shape_text
 from amos_tools.script.times import moment
 from amos_tools.simulate.inputs import TimedInput, in_order
 from amos_tools.simulate.run import SimStem
@@ -176,6 +177,7 @@ def _story(placed: Placed, compiled: Compiled, score: Score, frame: int, vm: Wat
         f"  where       section {compiled.sections[choice.section]} (visit {choice.visit + 1}), "
         f"play {ROLES[layer.role]} from {compiled.pools[choice.pool]}",
         *_gain(placed, layer, score, frame),
+        *([f"  shape       {shape_text(start.shape, rate)}"] if start.shape is not None else []),
         *struck,
         *rest_lines(layer, score, until),
         *_variant(start.stem, compiled),

@@ -39,6 +39,13 @@ class Hint(NamedTuple):
 
 
 HINTS = (
+    Hint(r"[-+\d]|l\d|r\d", ("LEFT",), "a pan names its side: `pan left 30 %`"),
+    Hint(r"cent(er|re)\b|mid(dle)?\b", ("LEFT",), "the middle is where nothing is said: leave `pan` out"),
+    Hint(r"k(hz)?\b", ("HZ",), "the low-pass is in Hz: 2 kHz is `lowpass 2000 Hz`"),
+    Hint(r"balance\b", ("PAN",), "it is a `pan`: `pan left 30 %`"),
+    Hint(r"(low-pass|lpf|filter|cut-?off|tone)\b", ("LOWPASS",), "it is a `lowpass`: `lowpass 800 Hz`"),
+    Hint(r"(high-?pass|hpf)\b", ("LOWPASS",), "there is no high-pass; `lowpass 800 Hz` makes darker"),
+    Hint(r"(stereo|mono)\b", ("WIDTH",), "it is a `width`: 0 % is mono, 100 % as it came"),
     Hint(r"%", ("DB",), "a gain is in dB: half as loud is about -6 dB"),
     Hint(r"%", (), "a share is a number from 0 to 1: 20% is 0.2"),
     Hint(r",\d", (), "a number has a point: 0.3", before=r"\d"),

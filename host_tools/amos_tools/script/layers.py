@@ -22,6 +22,7 @@ from amos_tools.script.pickups import Pickups
 from amos_tools.script.pools import Pools
 from amos_tools.script.problems import Problems, Span
 from amos_tools.script.program import Block, Program, options_once
+from amos_tools.script.shapes import layer_shape
 from amos_tools.script.themes import Themes
 from amos_tools.script.units import Q15, ClockFacts, length_frames, whole
 from amos_tools.stems import ROLES
@@ -138,15 +139,16 @@ class Layers:
         fade, cue, tail = (self._length(options.get(kind), what) for kind, what in LENGTHS)
         if "tail" in options and "fade" in options:
             problems.error(options["tail"].span, "a layer has a fade or a tail, not both")
+        shape = layer_shape(options, self._clock.rate_hz, problems)
         strokes = None
         if grid is not None and any(word in options for word in WORDS):
             strokes = self._patterns.of(options, grid)
             grid = None if strokes is None else strokes.grid_beats
         until = self._until(options.get("until"), enter or 0, bars)
-        numbers = (count, grid, enter, gain, fade, cue, tail)
+        numbers = (count, grid, enter, gain, fade, cue, tail, shape)
         if stems is None or any(number is None for number in numbers):
             return None
-        assert count and grid is not None and enter is not None and gain is not None and fade is not None
+        assert count and grid is not None and enter is not None and gain is not None and fade is not None and shape
         word = options["fade"].word if "fade" in options else None
         layer = Layer(
             role=ROLES.index(play.role.value),
@@ -156,7 +158,7 @@ class Layers:
             count_max=count[1],
             grid_beats=grid,
             enter_beats=enter,
-            gain_q15=gain.gain_q15,
+            gain_q15=round(gain.gain_q15 * shape.louder),
             fade_frames=fade,
             chance=chance,
             cue_frames=cue or None,
@@ -170,6 +172,7 @@ class Layers:
             rise_frames=gain.rise_frames,
             once=True if "once" in options else None,
             until_beats=until,
+            shape=shape.shape,
         )
         if not fade and not tail:
             layer.rings = self._rings(play, layer) or None

@@ -2,6 +2,7 @@
 
 from amos.score.score import Score
 from amos.score.version_2 import has_day_plan, has_ensembles, has_rests, has_strokes, has_tempi, has_variants
+from amos.score.version_3 import has_shapes
 from amos_tools.boards import board_names, load_board
 from amos_tools.script.problems import FIRST, Problems
 
@@ -39,6 +40,8 @@ _DAY = 3500
 _VARIANTS = 1500
 _TEMPI = 2000
 _SEAMS = 700
+_SHAPES = 5500  # the kernels among them, which a board has in its heap where it does not freeze them
+_SHAPED_VOICE = 300
 
 
 def heap_bytes(score: Score) -> int:
@@ -79,6 +82,8 @@ def heap_bytes(score: Score) -> int:
         total += _TEMPI
     if score.seams:
         total += _SEAMS
+    if has_shapes(score):
+        total += _SHAPES + _SHAPED_VOICE * score.voices
     slots = 0
     for section in score.sections:
         total += _LAYER * len(section.layers) + _NEXT * len(section.nexts)

@@ -16,6 +16,7 @@ _WORDS = (
     "keep", "plays", "hours", "set", "exact", "weight", "swap", "length", "hit", "cue", "tail", "for", "priority",
     "themes", "themed", "sounds", "changes", "over",
     "pattern", "euclid", "rotate", "division", "swing",
+    "pan", "left", "right", "width", "lowpass",
     "to", "once", "until", "after", "visits", *MODE_NAMES,
 )  # fmt: skip
 
@@ -27,6 +28,7 @@ _UNITS = {
     "MIN": ("min",),
     "H": ("h",),
     "DB": ("dB",),
+    "HZ": ("Hz",),
     "LUFS": ("LUFS",),
     "DBTP": ("dBTP",),
 }
@@ -34,7 +36,7 @@ _UNITS = {
 TERMINALS: dict[str, tuple[str, ...]] = {**{word.upper(): (word,) for word in _WORDS}, **_UNITS}
 """Terminal name to its spellings, the usual one first."""
 
-_FREE = {"mood", "volume", *MODE_NAMES[2:]}
+_FREE = {"mood", "volume", "pan", "left", "right", "width", "lowpass", "Hz", *MODE_NAMES[2:]}
 """These stand nowhere that a name does, and are good ones for a slider."""
 RESERVED = frozenset(spelling for spellings in TERMINALS.values() for spelling in spellings) - _FREE
 

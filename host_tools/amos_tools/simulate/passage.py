@@ -1,5 +1,6 @@
 """A few minutes of a run in full: each placement with its fades, sections, and what is ducked. Pure."""
 
+from array import array
 from dataclasses import dataclass
 
 from amos.sound.envelope import Envelope
@@ -12,12 +13,16 @@ _FADE_POINTS = 8
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """A placement. `shape`: (frame, share of its gain) from its first frame to its last, with every fade and level."""
+    """A placement. `shape`: (frame, share of its gain) from its first frame to its last, with every fade and level.
+
+    turned   the pan, width and low-pass of its layer, as `Layer.shape`
+    """
 
     stem: int
     first: int
     until: int
     shape: tuple[tuple[int, float], ...]
+    turned: "array[int] | None" = None
 
 
 class Passage:
@@ -93,7 +98,7 @@ class _Open:
         start, end = self._start, self._envelope.end
         self._note(end)
         shape = tuple((start.frame + pos, level) for pos, level in sorted(self._shape.items()))
-        return Bar(start.stem, start.frame, start.frame + end, shape)
+        return Bar(start.stem, start.frame, start.frame + end, shape, start.shape)
 
     def _note(self, until: int) -> None:
         """The gain at enough positions to draw it, from what is noted up to `until`."""

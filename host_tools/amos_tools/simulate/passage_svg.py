@@ -6,6 +6,7 @@ from itertools import pairwise
 
 from amos.score.score import Score
 from amos.sound.events import Section
+from amos_tools.script.shapes import shape_text
 from amos_tools.simulate.drawing import (
     ANNOUNCED_COLOUR,
     DAYPART_COLOUR,
@@ -135,6 +136,8 @@ def _bar(
     shape = " ".join(f"{x:.1f},{at:.1f}" for x, at in [(left, floor), *points, (right, floor)])
     seconds = (bar.until - bar.first) / rate_hz
     told = f"{stem.title} · {stem.artist} · {seconds:.2f} s"
+    if bar.turned is not None:
+        told += f" · {shape_text(bar.turned, rate_hz)}"
     canvas.add(
         f'<polygon points="{shape}" fill="{colour}" fill-opacity=".3" stroke="{colour}" stroke-width=".8" '
         f'stroke-linejoin="round"><title>{escape(told)}</title></polygon>'
