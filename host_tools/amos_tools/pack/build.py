@@ -18,6 +18,7 @@ from amos.score.score import Score, decode_score
 from amos_tools.pack import errors
 from amos_tools.pack.catalogue import export_catalogue
 from amos_tools.pack.conform import Target, plan_for
+from amos_tools.pack.ends import fades_over
 from amos_tools.pack.folder import PackWriter
 from amos_tools.pack.level import SHORT_MLU_MAX
 from amos_tools.pack.lift import Lifted
@@ -47,7 +48,8 @@ class CompiledScript(Protocol):
 @dataclass(frozen=True, slots=True)
 class PackSummary:
     """What was built. `pack_id` is the SHA-256 of the signed manifest; `variants` are its rows, which have so many
-    `stems`."""
+    `stems`. `held_up`: those that fade in their own files, and by how many thousandths of a decibel at most their ends
+    were held up."""
 
     path: Path
     pack_id: bytes
@@ -58,6 +60,7 @@ class PackSummary:
     working: Working
     target_mlufs: int
     levelled: tuple[tuple[StemFacts, Lifted], ...]
+    held_up: tuple[tuple[StemFacts, int], ...]
 
     @property
     def amplified(self) -> list[tuple[StemFacts, Lifted]]:
@@ -139,6 +142,7 @@ def build_pack(
         working=working,
         target_mlufs=score.target_mlufs,
         levelled=tuple((stem.stem, stem.lifted) for stem in prepared),
+        held_up=tuple((stem.stem, stem.held_mdb) for stem in prepared if stem.held_mdb),
     )
 
 
@@ -179,7 +183,7 @@ def _prepared(stems: list[StemFacts], compiled: CompiledScript, workshop: Worksh
     score = _score(compiled)
     with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as workers:
         plans = [plan_for(stem, target) for stem, target in zip(stems, compiled.targets, strict=True)]
-        measured = list(workers.map(workshop.measure, stems, plans))
+        measured = list(workers.map(workshop.measure, stems, plans, fades_over(score)))
         working = find_working(score, measured, workshop)
         return working, list(workers.map(lambda stem: workshop.finish(stem, working.mlufs), measured))
 

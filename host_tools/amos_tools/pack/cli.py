@@ -143,6 +143,9 @@ def _summary_facts(out: Path, serial: int, summary: PackSummary, warnings: list[
         "amplified": [level_facts(*item) for item in summary.amplified],
         "limited": [level_facts(*item) for item in summary.limited],
         "short": [level_facts(*item) for item in summary.short],
+        "held_up": [
+            {"stem": stem.stem_id.hex(), "title": stem.title, "held_mdb": mdb} for stem, mdb in summary.held_up
+        ],
         "warnings": warnings,
     }
 

@@ -24,6 +24,9 @@ def level_lines(summary: PackSummary) -> list[str]:
         amplified = _each_once((stem, level.gain_mdb) for stem, level in summary.amplified)
         most = max(mdb for _stem, mdb in amplified) / 1000
         lines.append(f"{len(amplified)} stems amplified, by up to {most:.1f} dB")
+    if summary.held_up:
+        held = _each_once(summary.held_up)
+        lines.append(f"fades of their own undone in {len(held)}, since their layers fade: {_named(held)}")
     limited = _each_once((stem, level.limited_mdb) for stem, level in summary.limited)
     if limited:
         lines.append(f"peaks limited in {len(limited)}: {_named(limited)}")

@@ -48,7 +48,7 @@ class Working:
 
 def find_working(score: Score, stems: Sequence[Measured], workshop: Workshop) -> Working:
     """Raises a `PackBuildError`, or a `VaultError` for a damaged blob. What was found once is kept."""
-    known = [(stem.stem.sha256.hex(), stem.plan, stem.frames, stem.peak, stem.mlufs) for stem in stems]
+    known = [(stem.stem.sha256.hex(), stem.plan, stem.frames, stem.peak, stem.mlufs, stem.held_mdb) for stem in stems]
     facts = ("working", WORKING_VERSION, score.encode().hex(), known)
     kept = workshop.cached(repr(facts), lambda: json.dumps(asdict(_found(score, stems, workshop))).encode())
     found = json.loads(kept)
