@@ -57,6 +57,7 @@ from amos.protocol.link_sounding import Sounding
 from amos.protocol.loss import Loss, sign_loss
 from amos.protocol.manifest import CODEC_PCM16, Manifest, PackStem
 from amos.protocol.merkle import leaf_hash, node_hash
+from amos.protocol.pairing_host import Pairing, PairingAnswer, nonce_of
 from amos.protocol.quarantine import LIFT, REJECT, Ruling, sign_ruling
 from amos.protocol.readings import (
     BY_CLOCK,
@@ -277,6 +278,14 @@ NONCE = bytes(range(16))
 GENESIS = b"amos-ledger/1 ledger.example\n"
 
 
+PAIRING_CODE = "004821"
+SEALED_CODE = (
+    "da993256d3b27fcfe384059659c3a15481593a47303155935591b1dfb885416e06b554ec32d43341448390d3d40ebe15"
+    "493cea92b5ba6902a1aea9c3e2737f6731180f91e3b6"
+)
+"""That code and `NONCE` as its salt, for the operator: sealed once by libsodium, which takes another key each time."""
+
+
 class Examples:
     """`messages` by name, in the order of SPEC.md; `records` the facts in them; the parties who signed."""
 
@@ -297,6 +306,7 @@ class Examples:
         self._directed()
         self._transferred()
         self._bundled()
+        self._paired()
 
     def _keep(self, name: str, record) -> bytes:
         self.records[name] = record
@@ -396,6 +406,14 @@ class Examples:
         writer = BundleWriter()
         parts = [writer.header(header), writer.add(answer), writer.add(took), writer.end()]
         self.messages["bundle"] = b"".join(parts)
+
+    def _paired(self) -> None:
+        facts = {"version": 1, "site": "harbour-cafe", "sealed": unhexlify(SEALED_CODE)}
+        nonce = nonce_of(PAIRING_CODE, NONCE, facts["site"])
+        self.messages["pairing-nonce"] = nonce
+        facts |= {"public_key": self.device.public_key, "board": "linux", "voices": 8}
+        request = self._keep("pairing", Pairing(possession=self.device.sign(IDENTIFY_CONTEXT + nonce), **facts))
+        self._keep("paired", PairingAnswer(request_sha256=hashlib.sha256(request).digest(), verdict=0, name="bar"))
 
     def _key_lines(self) -> None:
         following = Party(5)

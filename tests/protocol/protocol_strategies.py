@@ -25,6 +25,7 @@ from amos.protocol.link_sounding import Sounding
 from amos.protocol.loss import Loss
 from amos.protocol.manifest import CODEC_PCM16, Manifest, PackStem
 from amos.protocol.opt_outs import OptOuts
+from amos.protocol.pairing_host import LOCKED, PAIRED, Pairing, PairingAnswer
 from amos.protocol.quarantine import LIFT, REJECT, Ruling
 from amos.protocol.readings import Cell, DeviceRow, Part, StemRow
 from amos.protocol.record import U32, U63, UNIX_MS_MAX, UNIX_S_MAX, Record
@@ -41,6 +42,7 @@ RECORDS: dict[str, type[Record]] = {
         Answer, OptOuts, Anchor, Closing, Revocation, Ruling, Handover, KeyHistory, Forgone, Loss, Rotation,
         LicencePool, PlacedSite, Sounding,
         Part, Cell, DeviceRow, StemRow, Transfer, BundleHeader, BundleItem, Directive, Position, Hours,
+        Pairing, PairingAnswer,
     )
 }  # fmt: skip
 SLUG_LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789-_"
@@ -206,6 +208,16 @@ def answers(draw: st.DrawFn) -> Answer:
 
 
 @st.composite
+def pairing_answers(draw: st.DrawFn) -> PairingAnswer:
+    """A verdict with what it comes with, and nothing else."""
+    values = draw(fields(PairingAnswer))
+    verdict = values["verdict"]
+    values["until_unix_s"] = draw(a_field("uint", UNIX_S_MAX)) if verdict == LOCKED else None
+    values["name"] = draw(a_field("slug", 64)) if verdict == PAIRED else None
+    return PairingAnswer(**values)
+
+
+@st.composite
 def names(draw: st.DrawFn) -> Name:
     """A name, with bounds or without."""
     text = draw(a_field("text", 64))
@@ -293,6 +305,7 @@ def record_examples(name: str) -> st.SearchStrategy[Any]:
         "request": requests,
         "name": names,
         "answer": answers,
+        "paired": pairing_answers,
         "opt-outs": opt_out_lists,
         "directive": directives,
         "hours": hours,
@@ -323,6 +336,8 @@ def record_examples(name: str) -> st.SearchStrategy[Any]:
     if name == "forgone":
         sizes = st.integers(1, U63)
         fixed = {"version": version, "kept_size": sizes, "lost_size": sizes}
+    if name == "pairing":
+        fixed = {"version": version, "voices": st.integers(1, 32)}
     if name == "catalogue":
         fixed = {"version": st.just(2), "works": st.lists(works(), max_size=3, unique_by=lambda work: work.stem_id)}
     record = RECORDS[name]

@@ -55,6 +55,7 @@ def test_every_reference_leads_somewhere(found: dict[str, Any]) -> None:
 def test_it_has_the_topics_of_the_code(found: dict[str, Any]) -> None:
     addresses = {channel["address"] for channel in found["channels"].values()}
     leaves = ("USAGE", "RECEIPT", "STATUS", "TIME", "ANCHOR", "RECEIPTED", "ENROLMENT", "ENROLLED")
+    leaves += ("PAIRING", "PAIRED")
     code = {f"{topics.PREFIX}/{{site}}/{{device}}/{getattr(topics, leaf)}" for leaf in leaves}
     code |= {topics.OPT_OUTS, topics.CHECKPOINT, topics.FORGONE, topics.ROTATIONS.replace("+", "{number}")}
     code |= {topics.courier_status_topic("{site}"), topics.courier_checkpoint_topic("{site}")}

@@ -43,11 +43,12 @@ SIGNED = (
 )
 
 # Name of an example -> its rule; what the bytes embed -> the rules of that.
-PLAIN = [name for name in MESSAGES if name.partition("-")[0] in ("request", "answer")]
+PLAIN = [name for name in MESSAGES if name.partition("-")[0] in ("request", "answer", "paired")]
 RULES = {
     **{name: name for name in PLAIN},
     **{name: "response" for name in MESSAGES if name.startswith("response-")},
     "status": "status",
+    "pairing": "pairing",
     "sounding": "sounding",
     "usage": "usage-segment",
     "manifest": "signed-manifest",
@@ -164,6 +165,8 @@ def test_refuses_a_missing_key_an_unknown_key_and_a_wrong_type(name: str) -> Non
         optional = {8}  # the role says whether it is there
     elif name == "answer-accepted":
         optional = {6}
+    elif name == "paired":
+        optional = {5}  # the verdict says whether the others are there
     for wrong in damaged_maps(record.to_map(), optional):
         raw = cbor2.dumps({key: _plain(value) for key, value in wrong.items()}, canonical=True)
         assert not accepts(rule_of(name), raw), wrong

@@ -34,6 +34,9 @@ from amos.protocol.link_sounding import Sounding
 from amos.protocol.loss import Loss
 from amos.protocol.manifest import CODECS, ROLES, Manifest, PackStem
 from amos.protocol.opt_outs import OptOuts
+from amos.protocol.pairing_host import SENTENCES as PAIRING_SENTENCES
+from amos.protocol.pairing_host import VERDICTS as PAIRING_VERDICTS
+from amos.protocol.pairing_host import Pairing, PairingAnswer
 from amos.protocol.quarantine import Ruling
 from amos.protocol.readings import ACCRUALS, STANDINGS, Cell, DeviceRow, Part, StemRow
 from amos.protocol.record import U8, U16, U32, U63, UNIX_MS_MAX, UNIX_S_MAX, Record
@@ -90,6 +93,8 @@ RECORDS: dict[str, tuple[type[Record], str]] = {
     "directive": (Directive, "directive"),
     "position": (Position, "position"),
     "hours": (Hours, "hours-weekly"),
+    "pairing": (Pairing, "pairing"),
+    "paired": (PairingAnswer, "paired"),
 }
 WIDTHS = {U8: "uint8", U16: "uint16", U32: "uint32", U63: "count", UNIX_S_MAX: "unix-s", UNIX_MS_MAX: "unix-ms"}
 COLUMNS = {"B": "uint8", "H": "uint16", "I": "uint32", "i": "int32"}
@@ -171,6 +176,11 @@ def verdict_rows() -> Iterator[Row]:
         yield str(number), verdict, courier, sentence
 
 
+def pairing_verdict_rows() -> Iterator[Row]:
+    for number, (verdict, sentence) in enumerate(zip(PAIRING_VERDICTS, PAIRING_SENTENCES, strict=True)):
+        yield str(number), verdict, sentence
+
+
 def flag_rows() -> Iterator[Row]:
     names = [name for name in vars(segment) if name.startswith("FLAG_")]
     for name in sorted(names, key=lambda name: getattr(segment, name)):
@@ -207,6 +217,7 @@ TABLES: dict[str, Callable[[], Iterator[Row]]] = {
     "states": numbered(link.STATES),
     "outputs": numbered(link.OUTPUTS),
     "verdicts": verdict_rows,
+    "pairing verdicts": pairing_verdict_rows,
     "flags": flag_rows,
     "seal reasons": numbered(SEAL_REASONS),
     "bundle kinds": indexed(BUNDLE_KINDS),

@@ -8,6 +8,12 @@ CATALOGUE_BYTES_MAX = 16 * 1024 * 1024
 ENROLMENT_BYTES_MAX = 2048
 """What a device is takes 450 bytes at most, its handovers 950."""
 
+PAIRING_BYTES_MAX = 512
+"""What a request says takes 290 bytes at most."""
+
+PAIRING_ANSWER_BYTES_MAX = 512
+"""With a name of 64 bytes and particulars of 200."""
+
 REVOCATION_BYTES_MAX = 512
 """A revocation is about 150 bytes."""
 

@@ -12,9 +12,12 @@ RECEIPTED = "receipted"
 DIRECTIVE = "directive"
 ENROLMENT = "enrolment"
 ENROLLED = "enrolled"
+PAIRING = "pairing"
+PAIRED = "paired"
 ALL_USAGE = PREFIX + "/+/+/" + USAGE
 ALL_TIME = PREFIX + "/+/+/" + TIME
 ALL_ENROLMENTS = PREFIX + "/+/+/" + ENROLMENT
+ALL_PAIRINGS = PREFIX + "/+/+/" + PAIRING
 OPT_OUTS = PREFIX + "/opt-outs"
 """One retained message for every player: the publisher's opt-out list."""
 CHECKPOINT = PREFIX + "/checkpoint"
