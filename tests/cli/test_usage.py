@@ -58,6 +58,7 @@ MADE_OR_AWAITED = {
     ("verify", "--page"),
     ("pool simulate", "--out"),
     ("key", "FILE"),
+    ("fleet serve", "--records"),
 }
 """The only paths that need not be there."""
 

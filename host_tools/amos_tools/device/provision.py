@@ -5,34 +5,20 @@ found by the next one, which goes on; a run that finds everything done changes n
 itself, when it first runs, and never leaves it.
 """
 
-import time
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from amos.config import Config
 from amos.protocol.link_courier_proof import Proof
-from amos_mqtt.broker import Broker
 from amos_tools.boards import Board
 from amos_tools.device import linux_player
 from amos_tools.device.call import DeviceError, UnreachableError, ask_identity
-from amos_tools.device.deliver import Delivered, EnrolmentRefusedError, into_folder, over_broker
+from amos_tools.device.enrolling import Ledger, Say, enrol
 from amos_tools.device.flash import flash
-from amos_tools.device.place import Place, check, check_kind, enrolment_for
+from amos_tools.device.place import Place, check, check_kind
 from amos_tools.device.prepare import check_fit
 from amos_tools.device.records import Record, Records
 from amos_tools.device.settings import Settings, Wanted, silence_in
-
-Say = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class Ledger:
-    """Where enrolments go: a ledger's folder on this machine, or a broker; neither: to be brought by hand."""
-
-    public_key: bytes
-    folder: Path | None = None
-    broker: Broker | None = None
 
 
 @dataclass(frozen=True)
@@ -73,14 +59,7 @@ def provision(
     if place.tier is None:
         place = replace(place, tier=Config(str(device.directory), settings).tier)
     say(f"device: {identity.device_id.hex()} holds its key; it signed our nonce")
-    record = _enrolled(place, identity, operator_seed, records, ledger, say)
-    try:
-        _delivered(record, records, ledger, wait_s, say)
-    except EnrolmentRefusedError:
-        records.drop_pending(record)
-        raise
-    records.keep(record)
-    return record
+    return enrol(place, identity, operator_seed, records, ledger, wait_s, say)
 
 
 def _check_before(device: Device, place: Place, records: Records, ledger: Ledger, kind: str) -> None:
@@ -158,37 +137,3 @@ def _check(link: str, settings: Settings, identity: Proof, expected_id: bytes | 
         raise DeviceError(f"{link}: expected a player on {expected}, found one on {found}")
     if expected_id not in (None, identity.device_id):
         raise _wrong_device(link, expected_id, identity.device_id)
-
-
-def _enrolled(
-    place: Place, identity: Proof, operator_seed: bytes, records: Records, ledger: Ledger, say: Say
-) -> Record:
-    kept = records.find(place.site, place.name)
-    pending = records.find_pending(place.site, place.name)
-    holder = records.in_ledger(ledger.folder, place.site, place.name) if ledger.folder is not None else None
-    place = place.settled_by(holder or kept, identity.device_id)
-    check(place, holder or kept, identity.device_id, records.places_of(identity.device_id))
-    mine = [record for record in (holder, kept, pending) if record and record.enrolment.device_id == identity.device_id]
-    latest = max(mine, key=lambda record: record.enrolment.unix_s, default=holder or kept)
-    record = enrolment_for(place, latest, identity, operator_seed, int(time.time()))
-    facts = f"{place.name} at {place.site}, tier {place.tier}"
-    if record.enrolment.predecessor is not None:
-        facts += f", in the place of {record.enrolment.predecessor.hex()}"
-    if any(record.data == before.data for before in mine):
-        say(f"enrolment: was signed for {facts}")
-    else:
-        records.stage(record)
-        say(f"enrolment: signed for {facts}")
-    return record
-
-
-def _delivered(record: Record, records: Records, ledger: Ledger, wait_s: float, say: Say) -> None:
-    if ledger.folder is not None:
-        done: Delivered = into_folder(ledger.folder, record.data)
-    elif ledger.broker is not None:
-        done = over_broker(ledger.broker, record.data, record.enrolment, ledger.public_key, wait_s)
-    else:
-        path = records.path(record.enrolment.site, record.enrolment.name)
-        say(f"ledger: bring it the enrolment with: amos ledger enrol LEDGER {path}")
-        return
-    say("ledger: enrolled; play counts from here on" if done.fresh else "ledger: had it; nothing changed")

@@ -11,16 +11,16 @@ from amos.protocol.enrolment import Enrolment
 from amos.protocol.printable_host import printable
 from amos.settings import ConfigError
 from amos_cli.key_files import read_key
-from amos_cli.keys import public_key_of
 from amos_cli.numbers import finite
-from amos_cli.output import AsJson, UsageError, print_json
+from amos_cli.output import AsJson, print_json
 from amos_cli.paths import file_option, folder_option
 from amos_ledger.folder import Folder
 from amos_mqtt.broker import Broker, broker_of
 from amos_tools.boards import load_board
+from amos_tools.device.enrolling import Ledger, ledger_of, pinned_key
 from amos_tools.device.linux_player import UNIT_STATE
 from amos_tools.device.place import Place, PlaceError
-from amos_tools.device.provision import Device, Ledger
+from amos_tools.device.provision import Device
 from amos_tools.device.provision import provision as provision_device
 from amos_tools.device.records import Record, Records
 from amos_tools.device.refusals import device_refusals
@@ -92,7 +92,7 @@ def provision(
     """Set a device up, let it make and prove its key, enrol it. The same again changes nothing."""
     with device_refusals(as_json):
         tls = tls_ca, tls_certificate, tls_key
-        where = _ledger(ledger, _broker(broker, tls, username, password_file), ledger_key)
+        where = ledger_of(ledger, _broker(broker, tls, username, password_file), ledger_key)
         seed = read_key(operator_key_file)
         pinned = _pinned(seed, where, _publisher_key(publisher_key, ledger))
         kept = Records(records, crypto.public_key(seed))
@@ -128,7 +128,7 @@ def replace(
     """Put another device in the place of one, under its name, site and tier; its history stays with the place."""
     with device_refusals(as_json):
         tls = tls_ca, tls_certificate, tls_key
-        where = _ledger(ledger, _broker(broker, tls, username, password_file), ledger_key)
+        where = ledger_of(ledger, _broker(broker, tls, username, password_file), ledger_key)
         seed = read_key(operator_key_file)
         kept = Records(records, crypto.public_key(seed))
         before = _before(kept, old, ledger).enrolment
@@ -191,22 +191,9 @@ def _broker(
     return None if name is None else broker_of(name, "auto", tls, user, password_file)
 
 
-def _ledger(folder: Path | None, broker: Broker | None, key: str | None) -> Ledger:
-    known = Folder(folder).public_key.hex() if folder is not None else None
-    if known is not None and key not in (None, known):
-        raise UsageError(f"--ledger-key: expected {known} of {folder}, found {key}")
-    return Ledger(_key("--ledger-key", known or key), folder, broker)
-
-
 def _publisher_key(key: str | None, folder: Path | None) -> str:
     known = Folder(folder).trust.publisher_key.hex() if folder is not None else None
-    return _key("--publisher-key", key or known).hex()
-
-
-def _key(option: str, text: str | None) -> bytes:
-    if text is None:
-        raise UsageError(f"expected {option} HEX, or --ledger DIR, which knows it; found neither")
-    return public_key_of(text, option)
+    return pinned_key("--publisher-key", key or known).hex()
 
 
 def _device(

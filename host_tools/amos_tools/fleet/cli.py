@@ -4,10 +4,11 @@ import typer
 
 from amos_tools.fleet.direct import direct
 from amos_tools.fleet.orders.cli import serve
+from amos_tools.fleet.pairing.cli import pair
 from amos_tools.fleet.rollout.cli import app as rollout
 from amos_tools.fleet.show import packs, show
 
 app = typer.Typer(help="The operator's desk: what players are to do, and what they do, through the broker.")
-for command in (direct, show, packs, serve):
+for command in (direct, show, packs, pair, serve):
     app.command()(command)
 app.add_typer(rollout, name="rollout")

@@ -6,6 +6,7 @@ orders/ID.json       one order each, in the order of their names; gone once it i
 rollouts/NAME.json   the state of a roll-out, as of `amos fleet rollout`
 desk.json            that the desk works, and which packs it offers
 weeks/NAME.svg       the calendar of a pack that it offers; empty where that has none
+pairing.json         codes for new players (`amos_tools.fleet.pairing.book`)
 trail.jsonl          who ordered what, and what became of it, a line each
 """
 
@@ -90,8 +91,8 @@ class DeskFolder:
         finally:
             os.close(descriptor)
 
-    def put(self, order: Order) -> None:
-        """It is durable when this returns."""
+    def put(self, order: Order) -> Path:
+        """Where it is until it is seen to; durable when this returns."""
         if not self._orders.is_dir():
             raise DeskFolderError(f"{self.path}: expected the folder of amos fleet serve")
         if len(self.waiting()) >= ORDERS_MAX:
@@ -99,7 +100,9 @@ class DeskFolder:
         data = json.dumps(order.facts()).encode()
         if len(data) > ORDER_BYTES_MAX:
             raise OrderError(f"order: expected at most {ORDER_BYTES_MAX} bytes, found {len(data)}")
-        write_whole(self._orders / f"{time.time_ns():020}-{secrets.token_hex(4)}.json", data, 0o660)
+        path = self._orders / f"{time.time_ns():020}-{secrets.token_hex(4)}.json"
+        write_whole(path, data, 0o660)
+        return path
 
     def waiting(self) -> list[Path]:
         """Orders that nobody has seen to, the first that came first. What is no file is none: a pipe would hold up the

@@ -5,19 +5,23 @@ rollout   `plan`, as the file of `amos fleet rollout start` has it, whose `pack`
 stop      `rollout`, by its name: nothing more is sent
 continue  `rollout`: go on after a stop, without the players that caused it
 back      `rollout`, and the `pack` that its players go back to
+pair      `site`, where a code is to let one new player in for so many `days`, as `name` (empty: a free one) with that
+          `tier`; `ticket`, by which its code is found
 """
 
 import re
+import secrets
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from amos_tools.fleet.errors import FleetError
+from amos_tools.fleet.pairing.codes import DAYS, DAYS_MAX
 from amos_tools.fleet.pause_hours import hours_of
 from amos_tools.fleet.rollout.plain import Field, PlainError, values_of
 from amos_tools.fleet.rollout.plan import plan_of
 from amos_tools.fleet.wanted import FIELDS, Changes, position_of, volume_of
 
-DIRECT, ROLLOUT, STOP, CONTINUE, BACK = KINDS = ("direct", "rollout", "stop", "continue", "back")
+DIRECT, ROLLOUT, STOP, CONTINUE, BACK, PAIR = KINDS = ("direct", "rollout", "stop", "continue", "back", "pair")
 ACTS = ("volume", "sliders", "pause", "tier", "restart", "sync", "forget")
 WITHOUT_VALUE = ("restart", "sync")
 VERSION = 1
@@ -27,6 +31,9 @@ RINGS_TEXT_MAX = 2000
 
 NAME = re.compile("[a-z0-9][a-z0-9._-]{0,63}")
 """Of a roll-out, and of a pack: both are names of files."""
+
+_SLUG = re.compile("[a-z0-9_-]{1,64}")
+_TICKET_BYTES = 8
 
 _WHO = Field(str, 1, 64)
 _NAME = Field(str, form=NAME)
@@ -40,6 +47,13 @@ _GIVEN = {
     STOP: {"rollout": _NAME},
     CONTINUE: {"rollout": _NAME},
     BACK: {"rollout": _NAME, "pack": _NAME},
+    PAIR: {
+        "site": Field(str, form=_SLUG),
+        "name": Field(str, form=re.compile("[a-z0-9_-]{0,64}")),
+        "tier": Field(int, 0, 255),
+        "days": Field(int, 1, DAYS_MAX),
+        "ticket": Field(str, form=re.compile("[0-9a-f]{16}")),
+    },
 }
 
 
@@ -88,7 +102,15 @@ class Order:
             return f"{self.given['act']} {self.given['value']}".strip() + f" for {whom}"
         if self.kind == ROLLOUT:
             return f"roll out {self.given['plan']['pack']}"
+        if self.kind == PAIR:
+            return f"a code for a new player at {self.given['site']}"
         return f"{self.kind} {self.given['rollout']}" + (f" to {self.given['pack']}" if self.kind == BACK else "")
+
+
+def pair_order(who: str, site: str, name: str = "", tier: int = 0, days: int = DAYS) -> Order:
+    """One for a code, with a ticket of its own. Raises `FleetError`."""
+    given = {"site": site, "name": name, "tier": tier, "days": days, "ticket": secrets.token_hex(_TICKET_BYTES)}
+    return Order(PAIR, who, given)
 
 
 def order_of(facts: Any) -> Order:

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from amos import crypto
@@ -23,7 +24,8 @@ from amos_tools.fleet.desk import Desk
 from amos_tools.fleet.direct import is_heard, members_of, publish, said, to_direct
 from amos_tools.fleet.errors import FleetError
 from amos_tools.fleet.orders.folder import DeskFolder, DeskFolderError, Offered
-from amos_tools.fleet.orders.order import BACK, CONTINUE, DIRECT, NAME, STOP, Order, changes_of
+from amos_tools.fleet.orders.order import BACK, CONTINUE, DIRECT, NAME, PAIR, STOP, Order, changes_of
+from amos_tools.fleet.pairing.book import Book
 from amos_tools.fleet.rollout.decide import go_on
 from amos_tools.fleet.rollout.pack_folder import pack_of
 from amos_tools.fleet.rollout.plan import plan_of
@@ -94,11 +96,18 @@ class Packs:
 
 
 class Worker:
-    """`turn` until told to `end`. `report(line)` is told what happens."""
+    """`turn` until told to `end`. `report(line)` is told what happens. Without a `book` it draws no codes."""
 
     def __init__(
-        self, folder: DeskFolder, packs: Packs, broker: Broker, seed: bytes, report: Callable[[str], None]
+        self,
+        folder: DeskFolder,
+        packs: Packs,
+        broker: Broker,
+        seed: bytes,
+        report: Callable[[str], None],
+        book: Book | None = None,
     ) -> None:
+        self._book = book
         self._folder, self._packs, self._broker, self._seed = folder, packs, broker, seed
         self._report = report
         self._ending = threading.Event()
@@ -174,9 +183,9 @@ class Worker:
 
     def _done(self, path: Path, who: str, what: str, told: str | Exception) -> None:
         if isinstance(told, Exception):
-            self._tell(who, what, "refused", f"{type(told).__name__}: {told}")
+            self.tell(who, what, "refused", f"{type(told).__name__}: {told}")
         else:
-            self._tell(who, what, "done", told)
+            self.tell(who, what, "done", told)
         path.unlink(missing_ok=True)
 
     def _do(self, order: Order) -> str:
@@ -189,6 +198,8 @@ class Worker:
             return self._go_on(given["rollout"])
         if order.kind == BACK:
             return self._back(given["rollout"], self._packs.named(given["pack"]))
+        if order.kind == PAIR:
+            return self._pair(order)
         return self._start(order)
 
     def _direct(self, targets: list[str], act: str, value: str) -> str:
@@ -243,6 +254,12 @@ class Worker:
             store.save(rollout)
         return f"{name} goes back to pack {earlier.serial}"
 
+    def _pair(self, order: Order) -> str:
+        if self._book is None:
+            raise FleetError("this desk pairs nobody: start amos fleet serve with --ledger or --ledger-key")
+        drawn = self._book.draw(**order.given, who=order.who)
+        return f"it is good until {datetime.fromtimestamp(drawn.until_unix_s, UTC):%Y-%m-%d %H:%M} UTC"
+
     def _begin(self, name: str) -> None:
         """Have a thread run it, where it is under way. One that is not is looked at again once its file has changed."""
         store = self._folder.store(name)
@@ -264,7 +281,7 @@ class Worker:
         try:
             with store.held(), self._desk() as desk:
                 rollout = store.load()
-                runner = Runner(desk, store, rollout, self._seed, lambda line: self._tell("", name, "told", line))
+                runner = Runner(desk, store, rollout, self._seed, lambda line: self.tell("", name, "told", line))
                 while rollout.under_way and not self._ending.is_set():
                     runner.run(RUN_S)
         except (FleetError, OSError) as error:
@@ -277,6 +294,7 @@ class Worker:
     def _desk(self) -> Desk:
         return Desk(self._broker, crypto.public_key(self._seed))
 
-    def _tell(self, who: str, what: str, outcome: str, sentence: str) -> None:
+    def tell(self, who: str, what: str, outcome: str, sentence: str) -> None:
+        """In the trail, and to who runs this. Raises OSError."""
         self._folder.tell(who, what, outcome, printable(sentence, 1000))
         self._report(printable(f"{who or 'desk'}: {what}: {outcome}: {sentence}", 1000))

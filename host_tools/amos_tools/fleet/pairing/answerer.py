@@ -1,0 +1,209 @@
+"""The desk's answers to venues that give a code: a thread of its own, at a line to the broker of its own.
+
+A request is believed as far as its player signed it and its code is good; who sent it is nobody's word.
+"""
+
+import hashlib
+import secrets
+import sqlite3
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+
+from amos import crypto
+from amos.protocol import topics
+from amos.protocol.errors import CborError, LocalError, MessageError, ProtocolError, SignatureError
+from amos.protocol.ledger_limits import PAIRING_BYTES_MAX
+from amos.protocol.pairing_host import (
+    FOREIGN,
+    LOCKED,
+    MALFORMED,
+    PAIRED,
+    REFUSED,
+    SENTENCES,
+    UNAVAILABLE,
+    UNPROVEN,
+    VERDICTS,
+    WRONG,
+    Pairing,
+    PairingAnswer,
+    check_proof,
+    nonce_of,
+    open_pairing,
+)
+from amos.protocol.printable_host import printable
+from amos_ledger.errors import LedgerError
+from amos_mqtt.broker import Broker
+from amos_mqtt.client import MqttClient
+from amos_mqtt.happenings import Arrival, Said, Up
+from amos_mqtt.settings import ClientSettings
+from amos_sync.message import Message
+from amos_sync.sealed_code import unseal
+from amos_tools.device.deliver import DeliveryError, EnrolmentRefusedError
+from amos_tools.device.place import PlaceError
+from amos_tools.device.records import RecordError
+from amos_tools.fleet.errors import FleetError
+from amos_tools.fleet.pairing.book import Book
+from amos_tools.fleet.pairing.codes import Code
+from amos_tools.fleet.pairing.enroller import Enroller
+
+TURN_S = 0.2
+ANSWERED_MAX = 256
+"""Requests whose answer is known: a venue sends the same one again until it hears it."""
+
+DETAIL_BYTES_MAX = 200
+SAID_AGAIN_S = 60.0
+"""Between two lines about what a site sends that is no request: anybody may send any number."""
+
+END_S_MAX = 15.0
+
+Tell = Callable[[str, str, str, str], None]
+"""Takes who, what, outcome and a sentence, for the trail."""
+
+
+class Answerer:
+    """`start`, then `end`. `tell` is told what became of each code."""
+
+    def __init__(
+        self, broker: Broker, book: Book, enroller: Enroller, tell: Tell, report: Callable[[str], None]
+    ) -> None:
+        self._book, self._enroller, self._tell, self._report = book, enroller, tell, report
+        self._woken, self._ending = threading.Event(), threading.Event()
+        settings = ClientSettings(f"amos-pairing-{secrets.token_hex(4)}", PAIRING_BYTES_MAX)
+        self._client: MqttClient[Message] = MqttClient(broker, settings, _read, self._woken.set)
+        self._answered: OrderedDict[bytes, bytes] = OrderedDict()
+        self._said_s: dict[tuple[str, int], float] = {}
+        self._thread = threading.Thread(target=self._run, name="pairing", daemon=True)
+
+    def start(self) -> None:
+        """Answer from here on."""
+        self._thread.start()
+
+    def end(self) -> None:
+        """No more."""
+        self._ending.set()
+        self._woken.set()
+        self._thread.join(END_S_MAX)
+
+    def _run(self) -> None:
+        self._client.start(_now_ms())
+        while not self._ending.is_set():
+            self._woken.wait(TURN_S)
+            self._woken.clear()
+            for happening in self._client.poll(_now_ms()):
+                if isinstance(happening, Up):
+                    self._client.subscribe([topics.ALL_PAIRINGS])
+                elif isinstance(happening, Said):
+                    self._report(happening.sentence)
+                elif isinstance(happening, Arrival):
+                    self._came(happening.message)
+        self._client.stop()
+
+    def _came(self, message: Message) -> None:
+        try:
+            site, device_id, _leaf = topics.parse_device_topic(message.topic)
+        except ProtocolError:
+            return
+        sha256 = hashlib.sha256(message.payload).digest()
+        data = self._answered.get(sha256)
+        if data is None:
+            answer = self.answer(site, device_id, message.payload)
+            data = answer.encode()
+            if answer.verdict != UNAVAILABLE:
+                self._answered[sha256] = data
+                while len(self._answered) > ANSWERED_MAX:
+                    self._answered.popitem(last=False)
+        self._client.publish(topics.device_topic(site, device_id, topics.PAIRED), data)
+
+    def answer(self, site: str, device_id: bytes, payload: bytes) -> PairingAnswer:
+        """To a request that came on that topic. What it says is durable."""
+        answer = partial(PairingAnswer, request_sha256=hashlib.sha256(payload).digest())
+        try:
+            request = open_pairing(payload, site, device_id)
+        except SignatureError as error:
+            return self._no_request(site, answer, UNPROVEN, error)
+        except (CborError, MessageError) as error:
+            return self._no_request(site, answer, MALFORMED, error)
+        try:
+            code, salt = unseal(request.sealed, self._enroller.seed)
+        except MessageError as error:
+            return self._no_request(site, answer, FOREIGN, error)
+        nonce = nonce_of(code, salt, site)
+        try:
+            check_proof(request, nonce, crypto.verify)
+        except SignatureError as error:
+            return self._no_request(site, answer, UNPROVEN, error)
+        try:
+            verdict, found, until_s = self._book.judge(site, code, device_id.hex())
+        except (FleetError, OSError) as error:
+            return self._unavailable(site, answer, error)
+        if found is None:
+            self._told_no(site, code, verdict)
+            return answer(verdict=verdict, until_unix_s=until_s if verdict == LOCKED else None)
+        return self._enrolled(found, request, nonce, answer)
+
+    def _enrolled(
+        self, code: Code, request: Pairing, nonce: bytes, answer: Callable[..., PairingAnswer]
+    ) -> PairingAnswer:
+        what = f"pair {request.device_id.hex()[:8]} at {code.site}"
+        try:
+            called = self._enroller.enrol(code, request, nonce, self._report)
+            self._book.put(replace(code, called=called))
+        except (PlaceError, EnrolmentRefusedError, LocalError) as error:
+            self._told(code.who, what, "refused", f"{type(error).__name__}: {error}")
+            try:
+                self._book.put(replace(code, device_id=""))  # nobody was paired by it
+            except OSError as failure:
+                self._report(printable(f"{what}: {failure}", 1000))
+            return answer(verdict=REFUSED, detail=_detail(error))
+        except (DeliveryError, RecordError, LedgerError, FleetError, OSError, sqlite3.Error) as error:
+            return self._unavailable(code.site, answer, error)
+        self._told(code.who, what, "done", f"it is {called} at {code.site}")
+        return answer(verdict=PAIRED, name=called)
+
+    def _no_request(
+        self, site: str, answer: Callable[..., PairingAnswer], verdict: int, error: Exception
+    ) -> PairingAnswer:
+        now_s = time.monotonic()
+        if now_s - self._said_s.get((site, verdict), -SAID_AGAIN_S) >= SAID_AGAIN_S:
+            if len(self._said_s) >= ANSWERED_MAX:
+                self._said_s.clear()
+            self._said_s[site, verdict] = now_s
+            self._report(printable(f"pairing at {site}: {VERDICTS[verdict]}: {error}", 1000))
+        return answer(verdict=verdict, detail=_detail(error))
+
+    def _unavailable(self, site: str, answer: Callable[..., PairingAnswer], error: Exception) -> PairingAnswer:
+        self._report(printable(f"pairing at {site}: {error}; it may be tried again", 1000))
+        return answer(verdict=UNAVAILABLE, detail=_detail(error))
+
+    def _told_no(self, site: str, code: str, verdict: int) -> None:
+        other = self._book.site_of(code) if verdict == WRONG else None
+        sentence = SENTENCES[verdict] if other is None else f"{SENTENCES[verdict]} It is a code of {other}."
+        now_s = time.monotonic()
+        if verdict == LOCKED and now_s - self._said_s.get((site, verdict), -SAID_AGAIN_S) < SAID_AGAIN_S:
+            return
+        self._said_s[site, verdict] = now_s
+        self._told("", f"pairing at {site}", VERDICTS[verdict], sentence)
+
+    def _told(self, who: str, what: str, outcome: str, sentence: str) -> None:
+        """A trail that cannot be written ends nobody's pairing."""
+        try:
+            self._tell(who, what, outcome, sentence)
+        except OSError as error:
+            self._report(printable(f"{what}: {outcome}: {sentence} (the trail has no line of it: {error})", 1000))
+
+
+def _read(topic: str, payload: bytes) -> Message | None:
+    return Message(topic, payload) if len(payload) <= PAIRING_BYTES_MAX else None
+
+
+def _detail(error: Exception) -> str:
+    text = " ".join(printable(str(error), DETAIL_BYTES_MAX).split()) or type(error).__name__
+    return text.encode()[:DETAIL_BYTES_MAX].decode(errors="ignore")
+
+
+def _now_ms() -> int:
+    return time.monotonic_ns() // 1_000_000

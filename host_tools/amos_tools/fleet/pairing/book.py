@@ -1,0 +1,125 @@
+"""The desk's file of codes (`pairing.json`): the desk writes it, pages read it."""
+
+import json
+import secrets
+import threading
+import time
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from amos.edges.durable_host import write_whole
+from amos.protocol.pairing_host import CODE_DIGITS
+from amos_tools.fleet.errors import FleetError
+from amos_tools.fleet.pairing.codes import CODES_MAX, DAY_S, SITES_MAX, Code, Codes, Wrong
+from amos_tools.fleet.rollout.plain import Field, PlainError, values_of
+
+NAME = "pairing.json"
+VERSION = 1
+BOOK_BYTES_MAX = 1 << 20
+_UNIX_S = Field(int, 0, 253_402_300_799)
+_TEXT = Field(str, 0, 64)
+_CODE = {
+    **dict.fromkeys(("code", "site", "name", "ticket", "who", "device_id", "called"), _TEXT),
+    **dict.fromkeys(("made_unix_s", "until_unix_s"), _UNIX_S),
+    "tier": Field(int, 0, 255),
+    "tries": Field(int, 0, 1 << 31),
+}
+_WRONG = {"count": Field(int, 0, 1 << 31), "until_unix_s": _UNIX_S}
+_BOOK = {
+    "version": Field(int, VERSION, VERSION),
+    "codes": Field(list, 0, CODES_MAX),
+    "wrong": Field(dict),
+}
+
+
+class BookError(FleetError):
+    """The file of codes is none."""
+
+
+def read_codes(folder: Path) -> Codes:
+    """Those of the desk in that folder; none where it drew none. Raises `BookError`, OSError."""
+    path = folder / NAME
+    try:
+        with path.open("rb") as file:
+            data = file.read(BOOK_BYTES_MAX + 1)
+    except FileNotFoundError:
+        return Codes()
+    try:
+        if len(data) > BOOK_BYTES_MAX:
+            raise ValueError
+        return _codes_of(json.loads(data))
+    except (ValueError, RecursionError, PlainError):
+        raise BookError(
+            f"{path}: expected what amos fleet serve writes there; move it away, and draw new codes"
+        ) from None
+
+
+def _codes_of(facts: Any) -> Codes:
+    found = values_of("book", _BOOK, facts)
+    codes = [Code(**values_of("code", _CODE, each)) for each in found["codes"]]
+    if len(found["wrong"]) > SITES_MAX:
+        raise PlainError("wrong: too many")
+    return Codes(codes, {site: Wrong(**values_of("wrong", _WRONG, each)) for site, each in found["wrong"].items()})
+
+
+class Book:
+    """Of one desk, for its threads: each change is durable when it returns. Raises `BookError`, OSError throughout;
+    what a full disk did not take holds as long as the desk works."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._codes = read_codes(folder)
+        self._lock = threading.Lock()
+
+    def draw(self, site: str, name: str, tier: int, days: int, ticket: str, who: str) -> Code:
+        """A code that is good for so many days; the same for the same ticket. Raises `FleetError`."""
+        with self._lock:
+            now_s = int(time.time())
+            drawn = self._codes.of_ticket(ticket)
+            if drawn is None:
+                taken = {code.code for code in self._codes.codes}
+                number = _number()
+                while number in taken:
+                    number = _number()
+                drawn = Code(number, site, name, tier, ticket, who, now_s, now_s + days * DAY_S)
+                self._codes.add(drawn, now_s)
+            self._save()
+            return drawn
+
+    def judge(self, site: str, given: str, device_id: str) -> tuple[int, Code | None, int | None]:
+        """The verdict on a code, the code that pairs the player, and until when the site is locked. That this player
+        took it is durable."""
+        with self._lock:
+            now_s = int(time.time())
+            was_locked = self._codes.locked_until(site, now_s)
+            verdict, code = self._codes.judge(site, given, device_id, now_s)
+            if code is not None and not code.device_id:
+                code = replace(code, device_id=device_id)
+                self._codes.put(code)
+            if was_locked is None:
+                self._save()
+            return verdict, code, self._codes.locked_until(site, now_s)
+
+    def site_of(self, given: str) -> str | None:
+        """Whose code it is, for the operator: somebody may take one venue for another."""
+        with self._lock:
+            return next((code.site for code in self._codes.codes if code.code == given), None)
+
+    def put(self, code: Code) -> None:
+        """What became of it."""
+        with self._lock:
+            self._codes.put(code)
+            self._save()
+
+    def _save(self) -> None:
+        facts = {
+            "version": VERSION,
+            "codes": [asdict(code) for code in self._codes.codes],
+            "wrong": {site: asdict(wrong) for site, wrong in self._codes.wrong.items()},
+        }
+        write_whole(self._folder / NAME, json.dumps(facts).encode(), 0o640)
+
+
+def _number() -> str:
+    return f"{secrets.randbelow(10**CODE_DIGITS):0{CODE_DIGITS}}"

@@ -1,0 +1,89 @@
+"""`amos fleet pair`: a code that lets one new player in at a site."""
+
+import getpass
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from amos_cli.numbers import finite
+from amos_cli.output import AsJson, print_json
+from amos_cli.paths import folder_argument
+from amos_cli.table import print_table
+from amos_tools.fleet.errors import FleetError, UnreachableError
+from amos_tools.fleet.options import fleet_refusals
+from amos_tools.fleet.orders.folder import DeskFolder
+from amos_tools.fleet.orders.order import Order, pair_order
+from amos_tools.fleet.pairing.book import read_codes
+from amos_tools.fleet.pairing.codes import DAYS, DAYS_MAX, Code
+from amos_tools.fleet.pairing.words import code_facts
+
+LOOK_S = 0.1
+
+
+def pair(
+    folder: Annotated[Path, folder_argument("FOLDER", help="That of amos fleet serve.")],
+    site: Annotated[
+        str | None, typer.Argument(help="Where the player is; without it, the codes that there are.")
+    ] = None,
+    name: Annotated[str, typer.Option(help="What it is to be called there; else a free name.")] = "",
+    tier: Annotated[int, typer.Option(min=0, max=255, help="User tier, reported with all its play.")] = 0,
+    days: Annotated[int, typer.Option(min=1, max=DAYS_MAX, help="How long the code is good.")] = DAYS,
+    wait_s: Annotated[float, typer.Option(min=0, callback=finite, help="Wait this long for the desk.")] = 10.0,
+    as_json: AsJson = False,
+) -> None:
+    """Have the desk draw a code of six digits, by which one new player is paired at the site's page."""
+    with fleet_refusals(as_json):
+        if site is None:
+            return _list(folder, as_json)
+        code = _drawn(DeskFolder(folder), pair_order(_user(), site, name, tier, days), wait_s)
+    facts = code_facts(read_codes(folder), code, time.time())
+    if as_json:
+        return print_json(facts)
+    until = datetime.fromtimestamp(code.until_unix_s, UTC)
+    print(f"{code.code} pairs one new player at {code.site}, until {until:%Y-%m-%d %H:%M} UTC")
+
+
+def _drawn(desk: DeskFolder, order: Order, wait_s: float) -> Code:
+    path, end_s, ticket = desk.put(order), time.monotonic() + wait_s, order.given["ticket"]
+    while True:
+        is_seen_to = not path.exists()
+        code = read_codes(desk.path).of_ticket(ticket)
+        if code is not None:
+            return code
+        if is_seen_to:
+            told = next(
+                (line for line in desk.trail(20) if (line["who"], line["what"]) == (order.who, order.told)), None
+            )
+            raise FleetError("the desk drew none" if told is None else told["sentence"])
+        if time.monotonic() >= end_s:
+            raise UnreachableError(f"{desk.path}: the order waits for the desk: does amos fleet serve run?")
+        time.sleep(LOOK_S)
+
+
+def _list(folder: Path, as_json: bool) -> None:
+    found, now_s = read_codes(folder), time.time()
+    facts = [code_facts(found, code, now_s) for code in reversed(found.codes)]
+    if as_json:
+        return print_json({"codes": facts})
+    table = Table("site", "code", "state", "until (UTC)", "player", "locked until (UTC)")
+    for each in facts:
+        until, locked = each["until_unix_s"], each["locked_until_unix_s"]
+        player = escape(each["called"] or each["name"]) + (f" {each['device_id'][:8]}" if each["device_id"] else "")
+        table.add_row(each["site"], each["code"], each["state"], _utc(until), player, _utc(locked))
+    print_table(table)
+
+
+def _utc(unix_s: int | None) -> str:
+    return "" if unix_s is None else f"{datetime.fromtimestamp(unix_s, UTC):%Y-%m-%d %H:%M}"
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()[:64] or "somebody"
+    except (KeyError, OSError):
+        return "somebody"
