@@ -1,4 +1,4 @@
-"""Command line of the courier: `run`, `status`, `check`, and the sticks of shops without a network."""
+"""Command line of the courier: `run`, `status`, `check`, `pair`, and the sticks of shops without a network."""
 
 import signal
 from datetime import datetime
@@ -21,6 +21,7 @@ from amos_cli.table import print_table
 from amos_metrics.errors import MetricsUnusable
 from amos_mqtt.broker import BrokerSettingError
 from amos_sync.check.command import check
+from amos_sync.cli_pair import pair
 from amos_sync.cli_stick import carry, export_, import_
 from amos_sync.clock import clock_ms
 from amos_sync.courier import Courier
@@ -46,6 +47,7 @@ app.command("export")(export_)
 app.command("import")(import_)
 app.command("carry")(carry)
 app.command()(token)
+app.command()(pair)
 
 
 @app.command()

@@ -40,6 +40,7 @@ from amos_sync.outbox import Outbox, Slot, final_refusals
 from amos_sync.own_status import OwnStatus
 from amos_sync.pack_cache import PackCache
 from amos_sync.pack_source import source_for
+from amos_sync.pairing import Attempt
 from amos_sync.players import Players
 from amos_sync.roster import Roster
 from amos_sync.sending import Sending
@@ -82,6 +83,7 @@ class Courier:
         self.devices: list[Device] = []
         self._meet(clock_ms())
         self._together = Together()
+        self.pairing: Attempt | None = None
         self._sending = Sending(settings.site, self.spool, self.outbox, self.mqtt, self._together)
         self._own_status = OwnStatus(self.mqtt, settings.site, self.spool)
         self._spool_retry_ms = 0
@@ -386,6 +388,8 @@ class Courier:
             self.ledger_words.answered(device_id, message, now_ms)
         elif leaf == topics.ANCHOR:
             self.ledger_words.anchor_came(device_id, message.payload, now_ms)
+        elif leaf == topics.PAIRED and self.pairing is not None:
+            self.pairing.came(device_id, message.payload)
         elif leaf == topics.DIRECTIVE and self.directives.came(device_id, message.payload):
             self._wake_device(device_id)
 

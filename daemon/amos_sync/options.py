@@ -1,8 +1,10 @@
-"""Options of `amos courier run`, as its parser read them, become the courier's settings: for `run`, and for `check`."""
+"""Options of `amos courier run`, as its parser read them, become the courier's settings, for all that need them."""
 
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+import typer
 
 from amos_cli.keys import public_key_of
 from amos_mqtt.broker import broker_of
@@ -31,6 +33,14 @@ def settings_of(options: Mapping[str, Any]) -> Settings:
         home_assistant=options["home_assistant"],
         operator_key=_key("--operator-key", options["operator_key"]),
     )
+
+
+def run_options(context: typer.Context, file: Path) -> dict[str, Any]:
+    """The options of `amos courier run --config FILE`, for a command beside it. Raises as its parser does."""
+    group: Any = context.parent.command if context.parent else None
+    run = group.get_command(context.parent, "run")
+    options: dict[str, Any] = run.make_context("run", ["--config", str(file)], parent=context.parent).params
+    return options
 
 
 def _path(text: str | Path | None) -> Path | None:

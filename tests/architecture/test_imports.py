@@ -246,6 +246,7 @@ RULES = (
     rule("amos_sync.venue.cli", "amos_sync.venue", "amos_web", "amos_cli"),
     rule("amos_web", "amos.edges.durable_host"),
     rule("amos_sync.cli_stick", "amos_sync", "amos_cli", "amos.protocol"),
+    rule("amos_sync.cli_pair", "amos_sync", "amos_cli", "amos_mqtt", "amos.protocol", "amos.crypto"),
     rule(
         "amos_sync.cli",
         *("amos_sync", "amos_cli", "amos_metrics", "amos_mqtt", "amos_web"),

@@ -6,23 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from at_the_page import sign_in, text_of
 from patience import wait_until
-from sealed_usage import sealed_usage
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from venue_world import VenueWorld
 from visitors import NoScript, as_wide_as_a_phone, audited, check_fetches_its_own, check_languages, prefer, speak
 
-from amos.score.inputs import (
-    INPUT_ANNOUNCE,
-    INPUT_BLOCK_MANY,
-    INPUT_CLOCK,
-    INPUT_DISLIKE,
-    INPUT_PAUSE,
-    INPUT_SKIP,
-    INPUT_SLIDER,
-    INPUT_VOLUME,
-)
 from amos_sync.venue import pages
 from amos_web.sessions import Sessions
 from amos_web.templates import Templates
@@ -35,82 +25,6 @@ SOURCES = Path(pages.__file__).parent
 def phone(chromium: tuple[Path, Path, dict[str, str]], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
     with as_wide_as_a_phone(chromium, tmp_path_factory.mktemp("profile")) as running:
         yield running
-
-
-def sign_in(browser: Chrome, venue: VenueWorld) -> None:
-    browser.get(f"{venue.url}/signin")
-    browser.find_element(By.ID, "token").send_keys(venue.token, "\n")
-    wait_until(lambda: browser.find_elements(By.CLASS_NAME, "live"), lambda: browser.page_source)
-
-
-def press(browser: Chrome, words: str) -> None:
-    """The first button of that name; what it does is told by the page that follows."""
-
-    def pressed() -> bool:
-        found = browser.execute_script(
-            "for (const b of document.querySelectorAll('button'))"
-            " if (b.textContent.trim() === arguments[0]) { b.click(); return true; } return false;",
-            words,
-        )
-        return bool(found)
-
-    browser.execute_script("document.body.dataset.before = 'yes'")
-    wait_until(pressed, lambda: (words, browser.page_source))
-    wait_until(
-        lambda: browser.execute_script("return document.readyState === 'complete' && !document.body.dataset.before"),
-        lambda: browser.page_source,
-    )
-    assert "The player took it." in browser.find_element(By.TAG_NAME, "main").text
-
-
-def put(browser: Chrome, label: str, value: str) -> None:
-    """Into the field with that label."""
-    (found,) = browser.find_elements(By.XPATH, f"//label[normalize-space()='{label}']")
-    field = browser.find_element(By.ID, found.get_attribute("for") or "")
-    field.clear()
-    field.send_keys(value)
-
-
-def text_of(browser: Chrome) -> str:
-    return str(browser.execute_script("return document.body.innerText"))
-
-
-def test_a_walk_on_a_phone_ends_in_the_signed_log(
-    phone: Chrome, tmp_path: Path, venue_pack: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    sealed = sealed_usage(monkeypatch)
-    venue = VenueWorld(tmp_path, venue_pack)
-    try:
-        venue.until(lambda player: player["stems"] and player["stems"][0]["title"])
-        sign_in(phone, venue)
-        assert "Ilse Maren" in text_of(phone) and re.search(r"playing · section (drift|bloom)", text_of(phone))
-        put(phone, "Volume in dB", "-9")
-        press(phone, "Set volume")
-        wait_until(lambda: "-9 dB" in text_of(phone), lambda: text_of(phone))
-        press(phone, "Ban")
-        press(phone, "Skip")
-        press(phone, "Announce closing time")
-        put(phone, "intensity", "0.75")
-        press(phone, "Set")
-        put(phone, "Minutes of silence", "10")
-        press(phone, "Pause")
-        wait_until(lambda: "Silent until" in text_of(phone), lambda: text_of(phone))
-        press(phone, "Go on")
-        wait_until(lambda: "playing" in text_of(phone), lambda: text_of(phone))
-    finally:
-        venue.stop()
-    inputs: list[tuple[int, int]] = []
-    for usage in sealed:
-        inputs += zip(usage.input_kinds, usage.input_values, strict=True)
-    given = [row for row in inputs if row[0] not in (INPUT_CLOCK, INPUT_BLOCK_MANY)]
-    assert given[0] == (INPUT_VOLUME, 11627) and given[1][0] == INPUT_DISLIKE and given[1][1] > 0
-    assert given[2:] == [
-        (INPUT_SKIP, 0),
-        (INPUT_ANNOUNCE, 0),
-        (INPUT_SLIDER, 24576),
-        (INPUT_PAUSE, 1),
-        (INPUT_PAUSE, 0),
-    ]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

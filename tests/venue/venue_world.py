@@ -12,8 +12,9 @@ from noise_pack import PUBLISHER, RATE_HZ
 from patience import wait_until
 
 from amos import crypto
+from amos.crypto.key_text import key_of_hex
 from amos.protocol.segment import TIER_RENDERER
-from amos_mqtt.broker import broker_at
+from amos_mqtt.broker import Broker, broker_at
 from amos_player import Player
 from amos_sync.courier import Courier
 from amos_sync.courier_settings import Settings
@@ -42,18 +43,22 @@ on dislike weight * 0.5 swap at bar
 
 
 class VenueWorld:
-    """`player` is embedded here, `courier` turns on a thread; `url` is where its pages are, `token` lets in."""
+    """`player` is embedded here, `courier` turns on a thread; `url` is where its pages are, `token` lets in.
+    `broker` is one where nobody answers unless another is told; the courier believes the operator of the player."""
 
-    def __init__(self, folder: Path, pack: Path, **settings: object):
+    def __init__(self, folder: Path, pack: Path, broker: Broker | None = None, **settings: object):
         self.folder, self.pack = folder, pack
         self.link = f"unix:{folder}/bar.sock"
         key = crypto.public_key(PUBLISHER)
         known = {"pack": str(pack), "publisher_key": key.hex(), "ledger_key": "aa" * 32, "link": self.link}
         known |= {"out": "null", "tier": TIER_RENDERER, "linger": "no", "block_frames": 1024}
-        self.player = Player(folder / "player", **(known | settings)).start()
+        known |= settings
+        self.player = Player(folder / "player", **known).start()
         self.spool = folder / "spool"
-        broker = broker_at("127.0.0.1:9")
-        self._settings = Settings("harbour-cafe", (self.link,), broker, self.spool, packs=pack, publisher_key=key)
+        operator_key = key_of_hex(str(known.get("operator_key", "")))
+        told = {"packs": pack, "publisher_key": key, "operator_key": operator_key}
+        at = broker or broker_at("127.0.0.1:9")
+        self._settings = Settings("harbour-cafe", (self.link,), at, self.spool, **told)  # type: ignore[arg-type]
         self._stopping = threading.Event()
         self.turning = threading.Event()
         self.turning.set()

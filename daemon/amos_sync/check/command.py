@@ -21,7 +21,7 @@ from amos_sync.check.players_here import check_player
 from amos_sync.check.sources import check_metrics, check_opt_outs, check_packs
 from amos_sync.courier_settings import Settings
 from amos_sync.errors import SyncError
-from amos_sync.options import settings_of
+from amos_sync.options import run_options, settings_of
 from amos_sync.roster import Roster
 from amos_sync.spool_file import spool_in_use
 
@@ -87,9 +87,7 @@ def _configuration(context: typer.Context, file: Path) -> _Read:
     try:
         with parser_errors():
             toml = read_toml(file)
-            group: Any = context.parent.command if context.parent else None
-            run = group.get_command(context.parent, "run")
-            options = run.make_context("run", ["--config", str(file)], parent=context.parent).params
+            options = run_options(context, file)
         settings = settings_of(options)
         _players_of(toml)
     except (UsageError, SyncError, BrokerSettingError) as error:

@@ -9,7 +9,7 @@ from starlette.routing import BaseRoute, Route
 
 from amos_sync.venue.door import Door
 from amos_sync.venue.openapi import DOCUMENT, PREFIX
-from amos_sync.venue.requests import body_of, input_wish, pause_wish
+from amos_sync.venue.requests import body_of, code_of, input_wish, pause_wish
 from amos_sync.venue.room import Room
 from amos_web.guard import Receive, Scope, Send
 
@@ -30,6 +30,7 @@ class Api:
             Route(f"{PREFIX}/events", _Events(self._room, self._door)),
             Route(f"{PREFIX}/players/{{device_id}}/inputs", self._input, methods=["POST"]),
             Route(f"{PREFIX}/players/{{device_id}}/pause", self._pause, methods=["POST"]),
+            Route(f"{PREFIX}/players/{{device_id}}/pair", self._pair, methods=["POST"]),
         ]
 
     async def _document(self, _request: Request) -> Response:
@@ -48,6 +49,12 @@ class Api:
         self._door.check_token(request)
         self._room.player(request.path_params["device_id"])
         return await self._given(request, pause_wish(body_of(await request.body())))
+
+    async def _pair(self, request: Request) -> Response:
+        self._door.check_token(request)
+        player = self._room.player(request.path_params["device_id"])
+        called = await self._room.pair(player.device_id or "", code_of(body_of(await request.body())))
+        return JSONResponse({"paired": {"site": self._room.desk.seen.site, "name": called}})
 
     async def _given(self, request: Request, wish: Any) -> Response:
         await self._room.give(request.path_params["device_id"], wish)

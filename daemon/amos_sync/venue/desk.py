@@ -16,8 +16,9 @@ from amos.protocol.link import STATE_PAUSED, STATE_PLAYING, Status
 from amos.score.inputs import INPUT_PAUSE
 from amos_sync.clock import clock_ms
 from amos_sync.courier import Courier
-from amos_sync.device import Device
+from amos_sync.pairing import Outcome
 from amos_sync.session import Session
+from amos_sync.venue.pairs import Pairs, device_of
 from amos_sync.venue.pauses import Pauses
 from amos_sync.venue.seen import Seen, seen
 from amos_sync.watched import Watched
@@ -54,6 +55,7 @@ class Desk:
         self._wall_s = wall_s
         self._pauses = Pauses(spool / "web-pauses.json")
         self._acts: queue.Queue[_Act] = queue.Queue(ACTS_MAX)
+        self._pairs = Pairs()
         self._wake: Callable[[], None] = lambda: None
         self._resting: set[str] = set()
         self._sessions: dict[str, Session] = {}
@@ -81,6 +83,12 @@ class Desk:
         self._wake()
         return done
 
+    def pair(self, device_id: str, code: str) -> "Future[Outcome]":
+        """Have the operator's desk pair this player by a code of six digits."""
+        done = self._pairs.ask(device_id, code)
+        self._wake()
+        return done
+
     def work(self, courier: Courier) -> None:
         """Once a turn."""
         self._turned_ms = now_ms = clock_ms()
@@ -89,13 +97,16 @@ class Desk:
         while not self._acts.empty():
             self._give(courier, self._acts.get_nowait())
         self._end_pauses(courier)
-        if now_ms - self._noted_ms >= NOTE_MS:
+        tell_paired = self._pairs.work(courier, now_ms)
+        if now_ms - self._noted_ms >= NOTE_MS or tell_paired is not None:
             self._noted_ms = now_ms
             since = {device: when for device, (_last, when) in self._receipted.items() if when is not None}
-            found = seen(courier, self._pauses.until_s, since)
+            found = seen(courier, self._pauses.until_s, since, self._pairs.called)
             if found != self.seen:
                 self.seen = found
                 self._told(found)
+        if tell_paired is not None:
+            tell_paired()
 
     def _look_on(self, courier: Courier) -> None:
         """Watch each session, and tell those who wait for one that is over."""
@@ -119,7 +130,7 @@ class Desk:
     def _give(self, courier: Courier, act: _Act) -> None:
         if not act.done.set_running_or_notify_cancel():
             return  # whoever asked waits no more
-        device = _device(courier, act.device_id)
+        device = device_of(courier, act.device_id)
         session = None if device is None else device.session
         if device is None or session is None or session.watched is None:
             act.done.set_result(AWAY)
@@ -141,7 +152,7 @@ class Desk:
 
     def _end_pauses(self, courier: Courier) -> None:
         for device_id, until_s in list(self._pauses.until_s.items()):
-            device = _device(courier, device_id)
+            device = device_of(courier, device_id)
             if device is None or device.session is None or device.session.watched is None:
                 continue
             if self._went_on(device_id, device.session.status):
@@ -168,11 +179,3 @@ class Desk:
     def _ended(self, device_id: str, refused: str | None) -> None:
         if refused is None:
             self._pauses.over(device_id)
-
-
-def _device(courier: Courier, device_id: str) -> Device | None:
-    for device in courier.devices:
-        status = None if device.session is None else device.session.status
-        if status is not None and status.device_id.hex() == device_id:
-            return device
-    return None

@@ -33,6 +33,7 @@ def _or_null(schema: dict[str, Any]) -> dict[str, Any]:
 SCHEMAS = {
     "Refusal": _object(refusal=_object(name=TEXT, sentence=TEXT, hint=_or_null(TEXT))),
     "Taken": _object(taken={"const": True}),
+    "Paired": _object(paired=_object(site=TEXT, name=TEXT)),
     "Stem": _object(
         number=WHOLE, stem_id=_or_null(TEXT), role=_or_null(TEXT), title=_or_null(TEXT), artist=_or_null(TEXT)
     ),
@@ -61,6 +62,8 @@ SCHEMAS = {
         waiting_segments=WHOLE,
         unsynced_minutes=WHOLE,
         lease_days=_or_null(WHOLE),
+        is_new=FLAG,
+        called=_or_null(TEXT),
         dayparts=_list({"$ref": "#/components/schemas/Daypart"}),
     ),
     "Status": _object(
@@ -89,6 +92,7 @@ SCHEMAS = {
         "required": ["kind"],
         "additionalProperties": False,
     },
+    "Code": _object(code={"type": "string", "pattern": "^[0-9]{6}$", "description": "as the operator said it"}),
     "Pause": _object(minutes={"type": "integer", "minimum": 1, "maximum": MINUTES_MAX}),
 }
 
@@ -109,19 +113,19 @@ REFUSALS = {
     "401": "No token, or a wrong one.",
     "404": "No such player is here.",
     "408": "The body did not come in time.",
-    "409": "The player refuses it, or is away; the sentence is its own.",
+    "409": "The player refuses it, or is away; the sentence is its own. A code: the desk refuses it, by name.",
     "413": f"The body has more than {BODY_BYTES_MAX} bytes.",
-    "429": "Too many wrong tokens.",
+    "429": "Too many wrong tokens, or wrong codes.",
     "503": "Too many event streams.",
-    "504": "The player did not answer.",
+    "504": "The player, or the operator's desk, did not answer.",
 }
 _DEVICE = {"name": "device_id", "in": "path", "required": True, "schema": {"type": "string"}}
 _POSTED = ("400", "404", "408", "409", "413", "504")
 
 
-def _post(name: str, summary: str, schema: str) -> dict[str, Any]:
+def _post(name: str, summary: str, schema: str, good: str = "Taken") -> dict[str, Any]:
     body = {"required": True, "content": _content(schema)}
-    posted = {"operationId": name, "summary": summary, "requestBody": body, "responses": _answers("Taken", *_POSTED)}
+    posted = {"operationId": name, "summary": summary, "requestBody": body, "responses": _answers(good, *_POSTED)}
     return {"parameters": [_DEVICE], "post": posted}
 
 
@@ -146,6 +150,7 @@ DOCUMENT: dict[str, Any] = {
         },
         "/players/{device_id}/inputs": _post("input", "Tell a player something, once.", "Input"),
         "/players/{device_id}/pause": _post("pause", "Pause a player for so many minutes.", "Pause"),
+        "/players/{device_id}/pair": _post("pair", "Pair a new player by the operator's code.", "Code", "Paired"),
     },
     "components": {"schemas": SCHEMAS, "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}}},
 }

@@ -10,8 +10,9 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from amos_sync.pairing import ANSWER_MS, clock_of
 from amos_sync.venue.door import Door
-from amos_sync.venue.requests import input_wish, number_of, pause_wish
+from amos_sync.venue.requests import code_of, input_wish, number_of, pause_wish
 from amos_sync.venue.room import Room
 from amos_web.answers import signed_in, signed_out, static_file
 from amos_web.errors import WebRefusal
@@ -44,6 +45,7 @@ class Pages:
             Route("/signin", self._sign_in, methods=["POST"]),
             Route("/signout", self._sign_out, methods=["POST"]),
             Route("/do", self._do, methods=["POST"]),
+            Route("/pair", self._pair, methods=["POST"]),
             Route("/live", _Live(self, self._room, self._door)),
             Route("/static/{name}", self._static),
         ]
@@ -84,6 +86,15 @@ class Pages:
             return self._page(request, cookie, refusal, refusal.status)
         return RedirectResponse("/?said=taken", 303)
 
+    async def _pair(self, request: Request) -> Response:
+        cookie, form = await self._checked_form(request)
+        code = "".join(form.get("code", "").split())
+        try:
+            await self._room.pair(self._room.player(form.get("device_id", "")).device_id or "", code_of({"code": code}))
+        except WebRefusal as refusal:
+            return self._page(request, cookie, refusal, refusal.status)
+        return RedirectResponse("/?said=paired", 303)
+
     async def _checked_form(self, request: Request) -> tuple[str, dict[str, str]]:
         """(cookie, fields) of who is signed in and sent a form of ours. Raises `WebRefusal`."""
         check_origin(request)
@@ -100,12 +111,15 @@ class Pages:
 
     def _page(self, request: Request, cookie: str, refusal: WebRefusal | None, code: int) -> Response:
         language = language_of(request)
+        said = request.query_params.get("said") if refusal is None else None
         values = {
             "status": self._room.status(),
             "parts": self.parts(language),
             "secret": self._door.sessions.secret_of(cookie),
             "refusal": refusal,
-            "taken": request.query_params.get("said") == "taken" and refusal is None,
+            "said": said,
+            "time_of": _time_of,
+            "answer_s": ANSWER_MS // 1000,
             "pause_minutes": PAUSE_MINUTES,
             "shape_of": _shape_of,
         }
@@ -165,12 +179,12 @@ class _Live:
 def _shape_of(player: Mapping[str, Any]) -> str:
     """What the forms of a player depend on: where it changes, the page has to be made anew."""
     known = [player["may"], [slider["name"] for slider in player["sliders"]]]
-    known += [player["volume_db_min"], player["volume_db_max"]]
+    known += [player["volume_db_min"], player["volume_db_max"], player["is_new"], player["called"]]
     return json.dumps(known)
 
 
 def _time_of(unix_s: int) -> str:
-    return datetime.fromtimestamp(unix_s).strftime("%Y-%m-%d %H:%M")
+    return clock_of(unix_s)
 
 
 def _words(form: Mapping[str, str]) -> dict[str, Any]:

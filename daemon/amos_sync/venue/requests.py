@@ -9,6 +9,7 @@ from amos.protocol.printable_host import printable
 from amos.score.inputs import INPUT_PAUSE, InputRefused
 from amos_inputs.vocabulary import Bounded
 from amos_inputs.words import GIVEN_KINDS, InputWordError, kind_value
+from amos_sync.sealed_code import is_code
 from amos_sync.venue.pauses import MINUTES_MAX
 from amos_sync.venue.seen import SeenPlayer
 from amos_web.errors import WebRefusal
@@ -78,6 +79,15 @@ def pause_wish(body: Mapping[str, Any]) -> Wish:
         found = printable(minutes, 40)
         raise WebRefusal(400, "InputWrong", f"minutes: expected a whole number from 1 to {MINUTES_MAX}, found {found}")
     return Wish(INPUT_PAUSE, 1, minutes)
+
+
+def code_of(body: Mapping[str, Any]) -> str:
+    """Of `{"code": "004821"}`. Raises `WebRefusal`."""
+    _only(body, ("code",))
+    code = body.get("code")
+    if not isinstance(code, str) or not is_code(code):
+        raise WebRefusal(400, "InputWrong", f"code: expected six digits, found {printable(code, 40)}")
+    return code
 
 
 def number_of(text: str) -> Decimal | int | str:

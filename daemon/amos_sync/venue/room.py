@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from amos_sync.pack_cache import CachedPack
+from amos_sync.pairing import ANSWER_MS, Outcome, local
 from amos_sync.venue.desk import Desk
 from amos_sync.venue.pack_facts import PackFacts, pack_facts
 from amos_sync.venue.requests import Wish
@@ -17,11 +18,23 @@ from amos_web.streams import Streams, event
 ANSWER_S = 8.0
 """A player on a slow line, in the middle of a segment, takes some seconds to come to an input."""
 
+PAIR_S = ANSWER_MS / 1000 + 2
+"""The courier's loop ends an attempt before; one that stands still does not."""
+
 PACKS_MAX = 16
 PACK_AGAIN_S = 600
 """A catalogue may come later than its pack."""
 
+STATUS_OF = {"PairingLocked": 429, "PairingBusy": 429, "DeskSilent": 504}
 STALE_LOOK_S = 2.0
+
+
+class PairingRefusal(WebRefusal):
+    """A code that pairs nobody, and why. `outcome` has the particulars."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        super().__init__(STATUS_OF.get(outcome.name, 409), outcome.name, outcome.sentence)
+        self.outcome = outcome
 
 
 class Room:
@@ -81,6 +94,17 @@ class Room:
             raise WebRefusal(504, "NoAnswer", f"the player has not answered within {ANSWER_S:.0f} s", hint) from None
         if refused is not None:
             raise WebRefusal(409, "Refused", refused)
+
+    async def pair(self, device_id: str, code: str) -> str:
+        """What the player is called from now on. Raises `PairingRefusal`."""
+        asked = asyncio.wrap_future(self.desk.pair(device_id, code))
+        try:
+            outcome = await asyncio.wait_for(asked, PAIR_S)
+        except TimeoutError:
+            raise PairingRefusal(local("DeskSilent")) from None
+        if outcome.called is None:
+            raise PairingRefusal(outcome)
+        return outcome.called
 
     def _changed(self, seen: Seen) -> None:
         for pack_id, cached in seen.packs.items():

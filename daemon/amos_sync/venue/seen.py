@@ -30,7 +30,8 @@ class Slider:
 class SeenPlayer:
     """One player. `unsynced_minutes` are not receipted; `sounds` is None where it does not tell what does.
 
-    `stems` are places in the pack; `acts` what may be done; `wrong` sentences that say what to do.
+    `stems` are places in the pack; `acts` what may be done; `wrong` sentences that say what to do. `is_new`: no
+    ledger has receipted anything of it yet; `called`: as what it was paired here.
     """
 
     address: str
@@ -53,6 +54,8 @@ class SeenPlayer:
     lease_days: int | None = None
     paused_until_s: int | None = None
     receipted_unix_s: int | None = None
+    is_new: bool = False
+    called: str | None = None
     wrong: tuple[str, ...] = ()
 
 
@@ -67,15 +70,15 @@ class Seen:
     packs: Mapping[bytes, Any] = field(default_factory=dict, compare=False)
 
 
-def seen(courier: Courier, paused: Mapping[str, int], receipted: Mapping[str, int]) -> Seen:
-    """`paused` and `receipted` are until when, and when last, in Unix seconds by device id."""
+def seen(courier: Courier, paused: Mapping[str, int], receipted: Mapping[str, int], called: Mapping[str, str]) -> Seen:
+    """`paused` and `receipted` are until when, and when last, in Unix seconds by device id; `called` are names."""
     faults = [*courier.mqtt.faults, *courier.notes.faults.present()]
     addresses = {device.address for device in courier.devices}
     packs = {}
     players = []
     for device in courier.devices:
         wrong = [printable(fault.sentence) for fault in faults if fault.subject == device.address]
-        players.append(_player(device, wrong, paused, receipted))
+        players.append(_player(device, wrong, paused, receipted, called))
         status = None if device.session is None else device.session.status
         cached = None if status is None else courier.players.pack(device.session)  # type: ignore[arg-type]
         if status is not None and cached is not None and cached.pack.pack_id == status.pack:
@@ -84,7 +87,13 @@ def seen(courier: Courier, paused: Mapping[str, int], receipted: Mapping[str, in
     return Seen(courier.settings.site, tuple(players), others, courier.mqtt.up, packs)
 
 
-def _player(device: Device, wrong: list[str], paused: Mapping[str, int], receipted: Mapping[str, int]) -> SeenPlayer:
+def _player(
+    device: Device,
+    wrong: list[str],
+    paused: Mapping[str, int],
+    receipted: Mapping[str, int],
+    called: Mapping[str, str],
+) -> SeenPlayer:
     session = device.session
     status = None if session is None else session.status
     if session is None or status is None:
@@ -104,6 +113,8 @@ def _player(device: Device, wrong: list[str], paused: Mapping[str, int], receipt
         "lease_days": None if status.lease_seconds_left is None else status.lease_seconds_left // 86_400,
         "paused_until_s": paused.get(device_id),
         "receipted_unix_s": receipted.get(device_id),
+        "is_new": not status.last_receipted,
+        "called": called.get(device_id),
         "wrong": tuple(wrong),
     }
     return SeenPlayer(device.address, **facts, **_sounding(device, status))

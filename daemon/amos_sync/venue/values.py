@@ -52,6 +52,8 @@ def _player(player: SeenPlayer, pack: PackFacts | None, now: datetime) -> dict[s
         "waiting_segments": player.waiting_segments,
         "unsynced_minutes": player.unsynced_minutes,
         "lease_days": player.lease_days,
+        "is_new": player.is_new,
+        "called": player.called,
         "dayparts": [] if pack is None else [_daypart(part) for part in pack.dayparts if _is_today(part, now)],
     }
 

@@ -26,6 +26,9 @@
     }
   };
 
+  // What a form is answered with comes as a page of its own, and is not sent again.
+  let sending = false;
+  document.addEventListener("submit", () => { sending = true; });
   document.addEventListener("focusout", () => setTimeout(() => waiting.forEach((html, id) => put(id, html)), 0));
 
   const source = new EventSource("/live");
@@ -33,8 +36,8 @@
   source.addEventListener("parts", (event) => {
     heardMs = Date.now();
     const parts = JSON.parse(event.data);
-    if (!fits(parts)) location.reload();
-    else Object.entries(parts).forEach(([id, html]) => put(id, html));
+    if (fits(parts)) Object.entries(parts).forEach(([id, html]) => put(id, html));
+    else if (!sending) location.pathname === "/" ? location.reload() : location.replace("/");
   });
 
   setInterval(() => {
