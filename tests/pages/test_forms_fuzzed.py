@@ -47,12 +47,15 @@ def document(secret: str, device_id: str) -> dict[str, Any]:
     rings = choice("a: 5 %\nb: 100 %", "a: cafe", "a", "", "a: cafe/0\na: 1 %")
     length = choice("1s", "2h", "", "9999999999d", "h")
     start = form(secret, pack=choice("cafe-8", "..", ""), rings=rings, soak=length, take=length, percent=TEXT)
+    numbers = choice("0", "7", "255", "256", "-1", "", "x")
+    draw = form(secret, site=choice("cafe", "../x", ""), name=choice("", "bar", "B"), tier=numbers, days=numbers)
     paths = {
         "/fleet": {"get": fleet, "post": direct},
         "/fleet/{id}": {"parameters": [device], "get": asked()},
         "/waiting": {"get": asked(), "post": form(secret, key=TEXT, hours=choice("1", "24", "7"))},
         "/rollouts": {"get": asked(), "post": start},
         "/rollouts/{name}": {"parameters": [names], "get": asked(), "post": act},
+        "/pairing": {"get": asked(site=TEXT), "post": draw},
         "/weeks/{name}": {"parameters": [names], "get": asked()},
         "/played": {"get": asked(period=TEXT)},
         "/played.csv": {"get": asked(period=TEXT)},

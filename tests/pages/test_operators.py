@@ -40,6 +40,7 @@ ADDRESSES = {
     "played": "/played?period=2026-11",
     "people": "/people",
     "rollouts": "/rollouts",
+    "pairing": "/pairing",
 }
 
 

@@ -15,6 +15,7 @@ from amos_tools.pages.door import Door, pages_of
 from amos_tools.pages.frame import PACKAGE, Frame
 from amos_tools.pages.looking import Looking
 from amos_tools.pages.operators import Operators
+from amos_tools.pages.pairing_pages import PairingPages
 from amos_tools.pages.payees import Payees
 from amos_tools.pages.rollouts import Rollouts
 from amos_web.answers import signed_in, signed_out, static_file
@@ -39,6 +40,7 @@ def application(
         Route("/static/{name}", _static),
         *Operators(frame, looking, rollouts, report).routes(),
         *rollouts.routes(),
+        *PairingPages(frame, looking, rollouts).routes(),
         *Payees(frame, folder).routes(),
         *CasePages(frame, folder.path, report).routes(),
     ]

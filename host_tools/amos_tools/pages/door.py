@@ -12,6 +12,7 @@ MAY = {
     "fleet": (PLAYER, MUSIC, FLEET, ADMIN),
     "waiting": (FLEET, ADMIN),
     "rollouts": (FLEET, ADMIN),
+    "pairing": (FLEET, ADMIN),
     "played": (MUSIC, FLEET, ADMIN),
     "people": (ADMIN,),
     "payee": (PAYEE,),

@@ -35,12 +35,12 @@ class Rollouts:
 
     def __init__(self, frame: Frame, desk: Path | None, report: Callable[[str], None]) -> None:
         self._frame, self._report = frame, report
-        self._desk = None if desk is None else DeskFolder(desk)
+        self.desk = None if desk is None else DeskFolder(desk)
 
     @property
     def known(self) -> bool:
         """Whether there is a desk to order from."""
-        return self._desk is not None
+        return self.desk is not None
 
     def routes(self) -> list[BaseRoute]:
         """For the application."""
@@ -54,7 +54,7 @@ class Rollouts:
 
     async def order(self, order: Callable[[], Order]) -> WebRefusal | None:
         """Leave it with the desk; why not, where that cannot be."""
-        desk = self._desk
+        desk = self.desk
         try:
             with _refusing(400):
                 if desk is None:
@@ -72,8 +72,8 @@ class Rollouts:
 
     async def _week(self, request: Request) -> Response:
         self._frame.entered(request, "rollouts")
-        desk, name = self._desk, request.path_params["name"]
-        picture = "" if desk is None else await self._frame.on_a_thread(lambda: _read(lambda: desk.week(name)))
+        desk, name = self.desk, request.path_params["name"]
+        picture = "" if desk is None else await self._frame.on_a_thread(lambda: read_desk(lambda: desk.week(name)))
         if not picture:
             raise WebRefusal(
                 404, "WeekUnknown", "the desk has no calendar of this pack", "the page of packs lists them"
@@ -88,8 +88,8 @@ class Rollouts:
         return await self._shown(request, fields, refusal)
 
     async def _shown(self, request: Request, fields: dict[str, str], refusal: WebRefusal | None) -> Response:
-        desk = self._desk
-        found = None if desk is None else await self._frame.on_a_thread(lambda: _read(lambda: _facts(desk)))
+        desk = self.desk
+        found = None if desk is None else await self._frame.on_a_thread(lambda: read_desk(lambda: _facts(desk)))
         values = {"found": found, "given": FORM | fields, "refusal": refusal, "facts_of": rollout_facts}
         return self._frame.page(request, "rollouts", values, 200 if refusal is None else refusal.status)
 
@@ -110,11 +110,11 @@ class Rollouts:
         return await self._shown_one(request, refusal)
 
     async def _shown_one(self, request: Request, refusal: WebRefusal | None) -> Response:
-        desk, name = self._desk, request.path_params["name"]
+        desk, name = self.desk, request.path_params["name"]
         if desk is None:
             raise _unknown()
-        rollout = await self._frame.on_a_thread(lambda: _read(lambda: _loaded(desk, name)))
-        offered = await self._frame.on_a_thread(lambda: _read(desk.offered))
+        rollout = await self._frame.on_a_thread(lambda: read_desk(lambda: _loaded(desk, name)))
+        offered = await self._frame.on_a_thread(lambda: read_desk(desk.offered))
         values = {"name": name, "rollout": rollout_facts(rollout), "offered": offered}
         values |= {"stale": offered.is_stale(time.time()), "waiting": len(desk.waiting())}
         code = 200 if refusal is None else refusal.status
@@ -193,8 +193,8 @@ def _unknown() -> WebRefusal:
     return WebRefusal(404, "RolloutUnknown", "there is no roll-out of this name", "the page of packs lists them")
 
 
-def _read(read: Callable[[], Found]) -> Found:
-    """Raises `WebRefusal`."""
+def read_desk(read: Callable[[], Found]) -> Found:
+    """What it finds in a desk's folder. Raises `WebRefusal`."""
     with _refusing(503):
         return read()
 

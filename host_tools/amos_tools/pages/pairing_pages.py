@@ -1,0 +1,72 @@
+"""The operators' page of codes, by which new players are paired at venues; the desk draws them, and answers."""
+
+import time
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from amos_tools.fleet.orders.folder import DeskFolder
+from amos_tools.fleet.orders.order import Order, pair_order
+from amos_tools.fleet.pairing.book import read_codes
+from amos_tools.fleet.pairing.codes import DAYS, DAYS_MAX
+from amos_tools.fleet.pairing.words import code_facts
+from amos_tools.pages.frame import Frame
+from amos_tools.pages.looking import Looking
+from amos_tools.pages.rollouts import Rollouts, read_desk
+from amos_web.errors import WebRefusal
+
+CODES_SHOWN = 100
+SITES_OFFERED = 500
+NUMBER_DIGITS_MAX = 3
+
+
+class PairingPages:
+    """Their routes. `orders` has the desk, and takes what is wanted of it."""
+
+    def __init__(self, frame: Frame, looking: Looking, orders: Rollouts) -> None:
+        self._frame, self._looking, self._orders = frame, looking, orders
+
+    def routes(self) -> list[BaseRoute]:
+        """For the application."""
+        return [Route("/pairing", self._all), Route("/pairing", self._draw, methods=["POST"])]
+
+    async def _all(self, request: Request) -> Response:
+        self._frame.entered(request, "pairing")
+        return await self._shown(request, {"site": request.query_params.get("site", "")[:64]}, None)
+
+    async def _draw(self, request: Request) -> Response:
+        person, fields = await self._frame.form(request, "pairing")
+        refusal = await self._orders.order(lambda: _order_of(person.name, fields))
+        if refusal is None:
+            return RedirectResponse("/pairing", 303)
+        return await self._shown(request, fields, refusal)
+
+    async def _shown(self, request: Request, fields: dict[str, str], refusal: WebRefusal | None) -> Response:
+        desk = self._orders.desk
+        found = None if desk is None else await self._frame.on_a_thread(lambda: read_desk(lambda: _facts(desk)))
+        sites = sorted({row.site for row in self._looking.looked.rows})[:SITES_OFFERED]
+        values = {"found": found, "refusal": refusal, "sites": sites, "days_max": DAYS_MAX}
+        values |= {"given": {"site": "", "name": "", "tier": "0", "days": str(DAYS)} | fields}
+        return self._frame.page(request, "pairing", values, 200 if refusal is None else refusal.status)
+
+
+def _order_of(who: str, fields: dict[str, str]) -> Order:
+    numbers = {name: _number(name, fields.get(name, "").strip()) for name in ("tier", "days")}
+    return pair_order(who, fields.get("site", "").strip(), fields.get("name", "").strip(), **numbers)
+
+
+def _number(name: str, text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) <= NUMBER_DIGITS_MAX):
+        raise WebRefusal(400, "OrderWrong", f"{name}: expected a whole number, found {text[:40]!r}")
+    return int(text)
+
+
+def _facts(desk: DeskFolder) -> dict[str, Any]:
+    offered, now_s, codes = desk.offered(), time.time(), read_codes(desk.path)
+    return {
+        "stale": offered.is_stale(now_s),
+        "waiting": len(desk.waiting()),
+        "codes": [code_facts(codes, code, now_s) for code in reversed(codes.codes)][:CODES_SHOWN],
+    }
