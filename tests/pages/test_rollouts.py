@@ -349,6 +349,32 @@ def test_an_order_whose_trail_cannot_be_written_is_seen_to_again(
     assert not full and desk.waiting() == [] and desk.trail(1)[0]["outcome"] == "refused"
 
 
+@pytest.mark.parametrize("order", [Order("stop", "Flo", {"rollout": "away"}), None], ids=["stop", "none"])
+def test_a_full_disk_ends_no_desk(
+    desk: DeskFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, order: Order | None
+) -> None:
+    """What the desk does itself, not on a thread that may wait: stops, what is no order, and that it works."""
+
+    def full(*_facts: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    said: list[str] = []
+    worker = Worker(desk, Packs(tmp_path, None), broker_at("127.0.0.1:9"), OPERATOR, said.append)
+    if order is None:
+        (desk.path / "orders" / "9.json").write_bytes(b"{}")
+    else:
+        desk.put(order)
+    monkeypatch.setattr("amos_tools.fleet.orders.work.AGAIN_S", 0.01)
+    with monkeypatch.context() as patch:
+        patch.setattr(DeskFolder, "tell", full)
+        patch.setattr(DeskFolder, "offer", full)
+        worker.turn()
+        assert len(desk.waiting()) == 1 and len(said) == 2
+        assert all("No space left on device; it is tried again" in line for line in said)
+    seen_to(worker)
+    assert desk.waiting() == [] and desk.trail(1)[0]["outcome"] == "refused"
+
+
 def test_a_pack_that_the_desk_does_not_offer_is_refused_before_anybody_is_asked(
     desk: DeskFolder, tmp_path: Path
 ) -> None:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from amos import crypto
@@ -120,18 +121,26 @@ class Worker:
         self._offered_s = float("-inf")
 
     def turn(self) -> None:
-        """See to what waits, and to what goes on. Raises OSError, `FleetError` where the folder cannot be used."""
+        """See to what waits, and to what goes on. Raises OSError, `FleetError` where the folder cannot be read."""
         now_s = time.monotonic()
         if now_s - self._offered_s >= OFFER_S:
-            self._offer()
             self._offered_s = now_s
+            self._or_later("desk.json", self._offer)
         for path in self._folder.waiting():
-            self._take(path)
+            if now_s >= self._not_before_s.get(path.name, 0.0):
+                self._or_later(path.name, partial(self._take, path))
         for name in self._folder.names():
             thread = self._running.get(name)
             if (thread is None or not thread.is_alive()) and now_s >= self._not_before_s.get(name, 0.0):
                 self._begin(name)
         self._ending.wait(TURN_S)
+
+    def _or_later(self, name: str, act: Callable[[], None]) -> None:
+        """A full disk ends no desk: what could not be written down is tried again after a while."""
+        try:
+            act()
+        except OSError as error:
+            self._later(name, error)
 
     def end(self) -> None:
         """What goes on is kept as it is, and goes on when the desk works again."""
