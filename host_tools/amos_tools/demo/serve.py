@@ -95,6 +95,7 @@ def serving_demo(work: Workdir, payees: list[str], keys_file: Path) -> Iterator[
         processes.start("courier", [*courier, f"--web=127.0.0.1:{ports[0]}", f"--web-host={VENUE}"])
         desk = work.root / "desk"
         words = ["fleet", "serve", str(desk), address, f"--packs={work.root}", f"--operator-key-file={work.key(KEY)}"]
+        words += [f"--ledger-key={keys['ledger']}", f"--records={work.root / 'enrolments'}"]
         processes.start("desk", amos_command(*words))
         wait_until((desk / "desk.json").exists, f"a desk that works (see {work.logs})", START_S)
         hosts = [f"--web-host={name}" for name in (OPERATOR, PAYEE)]
