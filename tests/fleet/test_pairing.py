@@ -161,7 +161,7 @@ def test_a_request_that_is_heard_again_pairs_its_own_player_alone(world: DeskWor
     world.desk._client.publish = lambda *_: True  # type: ignore[method-assign]
     topic = f"amos/1/{CAFE}/{ONE.device_id.hex()}/pairing"
     for _each in range(WRONG_MAX + 5):
-        world.desk._came(answerer.Message(topic, wrong))
+        world.desk._came(answerer.Asked(topic, wrong))
     assert read_codes(world.folder).wrong[CAFE].count == 1, "the same bytes count once"
 
 
@@ -169,10 +169,11 @@ def test_a_place_that_somebody_has_is_not_taken_and_the_code_stays_good(world: D
     assert world.give(ONE, world.draw(name="bar").code).verdict == PAIRED
     code = world.draw(name="bar")
     answer = world.give(TWO, code.code)
-    assert answer.verdict == REFUSED and answer.detail is not None and "bar at harbour-cafe is device" in answer.detail
+    assert answer.verdict == REFUSED and answer.detail is not None and "is another player's" in answer.detail
+    assert "bar at harbour-cafe is device" in world.told[-1][3]
     assert [kept.device_id for kept in read_codes(world.folder).codes if kept.ticket == code.ticket] == [""]
     answer = world.give(ONE, world.draw(BAR).code, BAR)
-    assert answer.verdict == REFUSED and f"is bar at {CAFE}" in (answer.detail or "")
+    assert answer.verdict == REFUSED and CAFE not in (answer.detail or "") and f"is bar at {CAFE}" in world.told[-1][3]
 
 
 def test_a_ledger_that_does_not_answer_costs_nobody_the_code(tmp_path: Path, monkeypatch: Any) -> None:
@@ -199,7 +200,8 @@ def test_a_full_disk_pairs_nobody_and_ends_nothing(world: DeskWorld, monkeypatch
     with monkeypatch.context() as patch:
         patch.setattr(book, "write_whole", full)
         answer = world.give(ONE, code)
-        assert answer.verdict == UNAVAILABLE and "No space left" in (answer.detail or "")
+        assert answer.verdict == UNAVAILABLE and "No space left" in world.said[-1]
+        assert "desk cannot read or write" in (answer.detail or "")
         assert world.give(ONE, other_than(code)).verdict == UNAVAILABLE
     assert world.place_of(ONE) is None
     assert world.give(ONE, code).verdict == PAIRED
@@ -301,6 +303,7 @@ def test_the_command_has_the_desk_draw_one_and_lists_them(tmp_path: Path) -> Non
     assert done.exit_code == 1 and "this desk pairs nobody: start amos fleet serve with --ledger" in done.output
     done = CliRunner().invoke(app, [*words, CAFE, "--wait-s", "0"])
     assert done.exit_code == 3 and "does amos fleet serve run?" in done.output
+    assert desk.waiting() == [], "no code is drawn of which nobody hears"
 
 
 def test_who_is_nobody_by_name_may_ask_too(monkeypatch: Any) -> None:

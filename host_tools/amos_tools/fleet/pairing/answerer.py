@@ -10,7 +10,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from amos import crypto
@@ -40,7 +40,6 @@ from amos_mqtt.broker import Broker
 from amos_mqtt.client import MqttClient
 from amos_mqtt.happenings import Arrival, Said, Up
 from amos_mqtt.settings import ClientSettings
-from amos_sync.message import Message
 from amos_sync.sealed_code import unseal
 from amos_tools.device.deliver import DeliveryError, EnrolmentRefusedError
 from amos_tools.device.place import PlaceError
@@ -51,17 +50,32 @@ from amos_tools.fleet.pairing.codes import Code
 from amos_tools.fleet.pairing.enroller import Enroller
 
 TURN_S = 0.2
+WAITED_S_MAX = 15.0
+"""A request that waited longer is left: the venue gave up."""
+
+AGAIN_S = 10.0
+"""Between two tries to bring the same player's enrolment to a ledger that does not answer: others wait meanwhile."""
+
 ANSWERED_MAX = 256
 """Requests whose answer is known: a venue sends the same one again until it hears it."""
 
 DETAIL_BYTES_MAX = 200
 SAID_AGAIN_S = 60.0
-"""Between two lines about what a site sends that is no request: anybody may send any number."""
+"""Between two lines about the same that a site sends: anybody may send any number."""
 
 END_S_MAX = 15.0
 
 Tell = Callable[[str, str, str, str], None]
 """Takes who, what, outcome and a sentence, for the trail."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Something came on a topic, at that moment (monotonic)."""
+
+    topic: str
+    payload: bytes
+    came_s: float = field(default_factory=lambda: _now_s())
 
 
 class Answerer:
@@ -73,9 +87,10 @@ class Answerer:
         self._book, self._enroller, self._tell, self._report = book, enroller, tell, report
         self._woken, self._ending = threading.Event(), threading.Event()
         settings = ClientSettings(f"amos-pairing-{secrets.token_hex(4)}", PAIRING_BYTES_MAX)
-        self._client: MqttClient[Message] = MqttClient(broker, settings, _read, self._woken.set)
-        self._answered: OrderedDict[bytes, bytes] = OrderedDict()
-        self._said_s: dict[tuple[str, int], float] = {}
+        self._client: MqttClient[Asked] = MqttClient(broker, settings, _read, self._woken.set)
+        self._answered: OrderedDict[tuple[str, bytes], bytes] = OrderedDict()
+        self._said_s: dict[tuple[str, int, str], float] = {}
+        self._unable: dict[tuple[str, bytes], tuple[float, str]] = {}
         self._thread = threading.Thread(target=self._run, name="pairing", daemon=True)
 
     def start(self) -> None:
@@ -102,18 +117,20 @@ class Answerer:
                     self._came(happening.message)
         self._client.stop()
 
-    def _came(self, message: Message) -> None:
+    def _came(self, asked: Asked) -> None:
+        if _now_s() - asked.came_s > WAITED_S_MAX:
+            return
         try:
-            site, device_id, _leaf = topics.parse_device_topic(message.topic)
+            site, device_id, _leaf = topics.parse_device_topic(asked.topic)
         except ProtocolError:
             return
-        sha256 = hashlib.sha256(message.payload).digest()
-        data = self._answered.get(sha256)
+        key = asked.topic, hashlib.sha256(asked.payload).digest()
+        data = self._answered.get(key)
         if data is None:
-            answer = self.answer(site, device_id, message.payload)
+            answer = self.answer(site, device_id, asked.payload)
             data = answer.encode()
             if answer.verdict != UNAVAILABLE:
-                self._answered[sha256] = data
+                self._answered[key] = data
                 while len(self._answered) > ANSWERED_MAX:
                     self._answered.popitem(last=False)
         self._client.publish(topics.device_topic(site, device_id, topics.PAIRED), data)
@@ -143,23 +160,33 @@ class Answerer:
         if found is None:
             self._told_no(site, code, verdict)
             return answer(verdict=verdict, until_unix_s=until_s if verdict == LOCKED else None)
+        if found.called:
+            return answer(verdict=PAIRED, name=found.called)  # whatever the operator did since stays
         return self._enrolled(found, request, nonce, answer)
 
     def _enrolled(
         self, code: Code, request: Pairing, nonce: bytes, answer: Callable[..., PairingAnswer]
     ) -> PairingAnswer:
         what = f"pair {request.device_id.hex()[:8]} at {code.site}"
+        player = code.site, request.device_id
+        until_s, detail = self._unable.get(player, (0.0, ""))
+        if _now_s() < until_s:
+            return answer(verdict=UNAVAILABLE, detail=detail)
         try:
             called = self._enroller.enrol(code, request, nonce, self._report)
             self._book.put(replace(code, called=called))
         except (PlaceError, EnrolmentRefusedError, LocalError) as error:
-            self._told(code.who, what, "refused", f"{type(error).__name__}: {error}")
+            if self._is_news(code.site, REFUSED, code.ticket):
+                self._told(code.who, what, "refused", f"{type(error).__name__}: {error}")
             try:
                 self._book.put(replace(code, device_id=""))  # nobody was paired by it
             except OSError as failure:
                 self._report(printable(f"{what}: {failure}", 1000))
-            return answer(verdict=REFUSED, detail=_detail(error))
+            return answer(verdict=REFUSED, detail=_for_venue(error))
         except (DeliveryError, RecordError, LedgerError, FleetError, OSError, sqlite3.Error) as error:
+            if len(self._unable) >= ANSWERED_MAX:
+                self._unable.clear()
+            self._unable[player] = _now_s() + AGAIN_S, _for_venue(error)
             return self._unavailable(code.site, answer, error)
         self._told(code.who, what, "done", f"it is {called} at {code.site}")
         return answer(verdict=PAIRED, name=called)
@@ -167,25 +194,29 @@ class Answerer:
     def _no_request(
         self, site: str, answer: Callable[..., PairingAnswer], verdict: int, error: Exception
     ) -> PairingAnswer:
-        now_s = time.monotonic()
-        if now_s - self._said_s.get((site, verdict), -SAID_AGAIN_S) >= SAID_AGAIN_S:
-            if len(self._said_s) >= ANSWERED_MAX:
-                self._said_s.clear()
-            self._said_s[site, verdict] = now_s
+        if self._is_news(site, verdict):
             self._report(printable(f"pairing at {site}: {VERDICTS[verdict]}: {error}", 1000))
         return answer(verdict=verdict, detail=_detail(error))
 
     def _unavailable(self, site: str, answer: Callable[..., PairingAnswer], error: Exception) -> PairingAnswer:
         self._report(printable(f"pairing at {site}: {error}; it may be tried again", 1000))
-        return answer(verdict=UNAVAILABLE, detail=_detail(error))
+        return answer(verdict=UNAVAILABLE, detail=_for_venue(error))
+
+    def _is_news(self, site: str, verdict: int, ticket: str = "") -> bool:
+        """Whether nothing was said of this verdict there, on that code, for a while; it is now."""
+        now_s, key = _now_s(), (site, verdict, ticket)
+        if now_s - self._said_s.get(key, -SAID_AGAIN_S) < SAID_AGAIN_S:
+            return False
+        if len(self._said_s) >= ANSWERED_MAX:
+            self._said_s.clear()
+        self._said_s[key] = now_s
+        return True
 
     def _told_no(self, site: str, code: str, verdict: int) -> None:
+        if verdict != WRONG and not self._is_news(site, verdict):
+            return
         other = self._book.site_of(code) if verdict == WRONG else None
         sentence = SENTENCES[verdict] if other is None else f"{SENTENCES[verdict]} It is a code of {other}."
-        now_s = time.monotonic()
-        if verdict == LOCKED and now_s - self._said_s.get((site, verdict), -SAID_AGAIN_S) < SAID_AGAIN_S:
-            return
-        self._said_s[site, verdict] = now_s
         self._told("", f"pairing at {site}", VERDICTS[verdict], sentence)
 
     def _told(self, who: str, what: str, outcome: str, sentence: str) -> None:
@@ -196,13 +227,30 @@ class Answerer:
             self._report(printable(f"{what}: {outcome}: {sentence} (the trail has no line of it: {error})", 1000))
 
 
-def _read(topic: str, payload: bytes) -> Message | None:
-    return Message(topic, payload) if len(payload) <= PAIRING_BYTES_MAX else None
+def _read(topic: str, payload: bytes) -> Asked | None:
+    return Asked(topic, payload) if len(payload) <= PAIRING_BYTES_MAX else None
 
 
 def _detail(error: Exception) -> str:
     text = " ".join(printable(str(error), DETAIL_BYTES_MAX).split()) or type(error).__name__
     return text.encode()[:DETAIL_BYTES_MAX].decode(errors="ignore")
+
+
+def _for_venue(error: Exception) -> str:
+    """Without the names of other sites, of files and of servers, which the trail and the desk's log have."""
+    if isinstance(error, PlaceError):
+        return "the name here is another player's, or this player has its place already"
+    if isinstance(error, EnrolmentRefusedError):
+        return "the ledger refuses this enrolment"
+    if isinstance(error, LocalError):
+        return "the player says of itself what no player is"
+    if isinstance(error, DeliveryError):
+        return "the ledger does not answer"
+    return "the desk cannot read or write what it keeps"
+
+
+def _now_s() -> float:
+    return time.monotonic()
 
 
 def _now_ms() -> int:

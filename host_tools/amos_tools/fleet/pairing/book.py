@@ -65,18 +65,21 @@ def _codes_of(facts: Any) -> Codes:
 
 class Book:
     """Of one desk, for its threads: each change is durable when it returns. Raises `BookError`, OSError throughout;
-    what a full disk did not take holds as long as the desk works."""
+    what codes came to holds as long as the desk works, although a full disk did not take it; a code that it did not
+    take is none."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._codes = read_codes(folder)
         self._lock = threading.Lock()
+        self._written = b""
 
     def draw(self, site: str, name: str, tier: int, days: int, ticket: str, who: str) -> Code:
         """A code that is good for so many days; the same for the same ticket. Raises `FleetError`."""
         with self._lock:
             now_s = int(time.time())
             drawn = self._codes.of_ticket(ticket)
+            before = list(self._codes.codes), dict(self._codes.wrong)
             if drawn is None:
                 taken = {code.code for code in self._codes.codes}
                 number = _number()
@@ -84,7 +87,11 @@ class Book:
                     number = _number()
                 drawn = Code(number, site, name, tier, ticket, who, now_s, now_s + days * DAY_S)
                 self._codes.add(drawn, now_s)
-            self._save()
+            try:
+                self._save()
+            except OSError:
+                self._codes.codes, self._codes.wrong = before
+                raise
             return drawn
 
     def judge(self, site: str, given: str, device_id: str) -> tuple[int, Code | None, int | None]:
@@ -113,12 +120,16 @@ class Book:
             self._save()
 
     def _save(self) -> None:
+        """Where anything changed."""
         facts = {
             "version": VERSION,
             "codes": [asdict(code) for code in self._codes.codes],
             "wrong": {site: asdict(wrong) for site, wrong in self._codes.wrong.items()},
         }
-        write_whole(self._folder / NAME, json.dumps(facts).encode(), 0o640)
+        data = json.dumps(facts).encode()
+        if data != self._written:
+            write_whole(self._folder / NAME, data, 0o640)
+            self._written = data
 
 
 def _number() -> str:

@@ -61,7 +61,8 @@ def _drawn(desk: DeskFolder, order: Order, wait_s: float) -> Code:
             )
             raise FleetError("the desk drew none" if told is None else told["sentence"])
         if time.monotonic() >= end_s:
-            raise UnreachableError(f"{desk.path}: the order waits for the desk: does amos fleet serve run?")
+            path.unlink(missing_ok=True)  # nobody hears of what it would draw
+            raise UnreachableError(f"{desk.path}: no desk drew a code, and none will: does amos fleet serve run?")
         time.sleep(LOOK_S)
 
 

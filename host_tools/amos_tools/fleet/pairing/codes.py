@@ -47,11 +47,13 @@ class Code:
 
     def state(self, now_s: float) -> str:
         """One of `STATES`."""
+        if self.called:
+            return TAKEN
+        if now_s >= self.until_unix_s:
+            return PAST
         if self.device_id:
             return TAKEN
-        if self.tries >= TRIES_MAX:
-            return ENDED
-        return PAST if now_s >= self.until_unix_s else OPEN
+        return ENDED if self.tries >= TRIES_MAX else OPEN
 
 
 @dataclass(frozen=True)
@@ -98,12 +100,13 @@ class Codes:
             return USED, None
         if state in (PAST, ENDED):
             return EXPIRED, None
-        self.wrong.pop(site, None)
         return PAIRED, found
 
     def put(self, code: Code) -> None:
-        """In the place of what was kept of it."""
+        """In the place of what was kept of it. Once it has paired somebody, its site's count begins anew."""
         self.codes = [code if kept.ticket == code.ticket else kept for kept in self.codes]
+        if code.called:
+            self.wrong.pop(code.site, None)
 
     def _count(self, site: str, now_s: int) -> int:
         self.codes = [

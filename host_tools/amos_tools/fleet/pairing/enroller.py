@@ -7,7 +7,7 @@ from amos.protocol.link import OK, Response
 from amos.protocol.link_courier_proof import Proof
 from amos.protocol.pairing_host import Pairing
 from amos_tools.device.enrolling import Ledger, Say, enrol
-from amos_tools.device.place import Place
+from amos_tools.device.place import Place, check
 from amos_tools.device.records import Records
 from amos_tools.fleet.pairing.codes import Code
 
@@ -40,6 +40,7 @@ class Enroller:
         )
         name = code.name or self._free_name(records, code.site, request.device_id)
         place = Place(code.site, name, code.tier)
+        check(place, None, request.device_id, records.of_ledger(self.ledger.folder, request.device_id))
         enrol(place, Proof(response, nonce), self.seed, records, self.ledger, LEDGER_S, say)
         return name
 
