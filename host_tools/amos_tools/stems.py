@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-ROLES = ("beats", "bass", "harmony", "pads", "tops", "melody", "fx")
-"""AMOS's seven groups, in the order of their role number (daemon/DESIGN.md section 4)."""
+ROLES = ("beats", "bass", "harmony", "pads", "tops", "melody", "fx", "vocals")
+"""AMOS's groups, in the order of their role number (daemon/DESIGN.md section 4)."""
 
 PPM = 1_000_000
 

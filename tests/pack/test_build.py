@@ -47,6 +47,18 @@ def check_whole(folder: Path) -> PackFolder:
     return pack
 
 
+def test_only_a_pack_with_vocals_has_a_manifest_of_version_2(build: Build, vault: Vault, script: str) -> None:
+    assert check_whole(build().path).manifest.version == 1
+    sung = replace(facts_of(vault.stems()[0]), title="Oohs", role="vocals")
+    vault.import_samples(np.random.RandomState(1).randint(-9000, 9000, (31_500, 2)).astype(np.int16), sung)
+    script = script.replace("mix ", "pool sung = stems where role vocals\nmix ")
+    text = script.replace("  next only", "  play vocals from sung gain -3 dB\n  next only")
+    manifest = check_whole(build(compile_script(text, vault.stems()), serial=2).path).manifest
+    assert manifest.version == 2 and [ROLES[stem.role] for stem in manifest.stems].count("vocals") == 1
+    manifest.version = 1
+    assert manifest.fault() == "version: expected 2, found 1"
+
+
 def test_a_pack_says_what_vault_and_script_say(build: Build, vault: Vault, compiled: Compiled) -> None:
     summary = build()
     pack = check_whole(summary.path)

@@ -21,7 +21,7 @@ from amos.protocol.errors import (
 )
 from amos.protocol.limits import SEGMENT_BYTES_MAX, SEGMENT_INPUTS_MAX, SEGMENT_ROWS_MAX
 from amos.protocol.link import IDENTIFY_CONTEXT, Status, decode_request, decode_response, decode_status
-from amos.protocol.manifest import open_manifest
+from amos.protocol.manifest import Manifest, open_manifest
 from amos.protocol.merkle import leaf_hash, root_from_path
 from amos.protocol.opt_outs import OptOuts, open_opt_outs
 from amos.protocol.receipt import parse_receipt
@@ -128,6 +128,26 @@ def test_a_directive_that_contradicts_itself_is_refused():
         {"pack_place": "x" * 257},
     ):
         assert refused(MessageError, Directive.decode, directive_with(**changes)), changes
+
+
+def test_a_manifest_is_of_version_2_where_it_has_vocals_and_only_there():
+    for version, roles, found in (
+        (1, (3, 0), None),
+        (2, (3, 7), None),
+        (2, (7, 7), None),
+        (1, (3, 7), "manifest: version: expected 2, found 1"),
+        (2, (6, 0), "manifest: version: expected 1, found 2"),
+        (3, (7, 0), "manifest: version: expected 2, found 3"),
+        (2, (7, 8), "stem.role (7): expected an integer from 0 to 7, found 8"),
+    ):
+        fields = EXAMPLES.records["manifest"].to_map()
+        fields[1] = version
+        for stem, role in zip(fields[10], roles):
+            stem[7] = role
+        try:
+            assert [stem.role for stem in Manifest.decode(dumps(fields)).stems] == list(roles) and found is None
+        except MessageError as error:
+            assert str(error) == found, (version, roles)
 
 
 def test_a_directive_is_the_operators_alone():

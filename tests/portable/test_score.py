@@ -154,6 +154,9 @@ def test_refuses_by_name():
     shapes = [[section("a", 5, 7, [layer(1, 0, shape=indexes(*shape))], [])] for shape in (
         (32768, 32768, 32768, 32768), (32767, 0, 32768, 32768, 1), (8191, 32768, 32768, 32768, 1),
         (32768, 0, 32767, 0, 1), (32768, 0, 32768, 32769, 1), (32768, 0, 32768, 0, 32768))]  # fmt: skip
+    sung = [section("a", 5, 7, [layer(1, 0, role=7)], [])]
+    waits = [section("a", 5, 7, [layer(1, 0, when=words(0, 39, 1, 39, 9))], [])]
+    waits_not = [section("a", 5, 7, [layer(1, 0, when=words(0, 1, 0, 39, 9))], [])]
     cases = (
         ({"version": 0}, "version: expected 1 to 3, found 0"),
         ({"version": 4}, "version: expected 1 to 3, found 4"),
@@ -167,6 +170,11 @@ def test_refuses_by_name():
         ({"version": 3, "sections": shapes[3]}, "section a: shape: expected the greater of middle and side"),
         ({"version": 3, "sections": shapes[4]}, "section a: shape: expected the greater of middle and side"),
         ({"version": 3, "sections": shapes[5]}, "section a: shape: expected the greater of middle and side"),
+        ({"sections": sung}, "version: expected 3 with these fields, found 1"),
+        ({"version": 2, "exclusive": [0b10000010]}, "version: expected 3 with these fields, found 2"),
+        ({"version": 2, "sections": waits}, "version: expected 3 with these fields, found 2"),
+        ({"version": 3, "sections": waits_not}, "version: expected 2 with these fields, found 3"),
+        ({"version": 3, "sections": [section("a", 5, 7, [layer(1, 0, role=8)], [])]}, "role"),
         ({"version": 3, "seams": True}, "seams: expected with beats of stems"),
         ({"version": 2}, "version: expected 1 with these fields, found 2"),
         ({"version": 2, "beats": indexes(1)}, "beats: expected 7, found 1"),

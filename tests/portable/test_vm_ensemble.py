@@ -187,14 +187,14 @@ def test_refuses_by_name():
         return dict({"version": 2, "sections": [section("a", 2, 2, [item], [])]}, **changes)
 
     cases = (
-        (one(layer(1, 0, when=words(SLIDER, 39))), "when: unknown slider"),
+        (one(layer(1, 0, when=words(SLIDER, 40))), "when: unknown slider"),
         (one(layer(1, 0, when=words(SLIDER, 31))), "when: unknown slider"),
         (one(layer(1, 0, when=words(NOT))), "when: value missing"),
         (one(layer(1, 0, chance=words(SLIDER, 32))), "chance: unknown slider"),
         (one(layer(1, 0), exclusive=[]), "exclusive: expected at least one"),
         (one(layer(1, 0), exclusive=[1 << TOPS]), "exclusive: expected two roles or more"),
         (one(layer(1, 0), exclusive=[0]), "exclusive: expected two roles or more"),
-        (one(layer(1, 0), exclusive=[1 << 7 | 1]), "exclusive"),
+        (one(layer(1, 0), exclusive=[1 << 8 | 1]), "exclusive"),
         (one(layer(1, 0), exclusive=[BOTH] * 17), "exclusive"),
         (
             {"version": 2, "sections": [section("a", 2, 2, [], [], exclusive=[1])]},

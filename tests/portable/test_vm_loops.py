@@ -246,8 +246,8 @@ def test_what_is_no_loop_begins_at_the_skip():
 
 
 def test_a_dislike_without_a_stem_is_of_the_newest_in_front():
-    """Pads change last, but a melody stands in front; without one, it is what began last."""
-    for melody, disliked in ((5, {3, 4, 5}), (1, {0, 1, 2})):
+    """Pads change last, but a melody or vocals stand in front; without one, it is what began last."""
+    for melody, disliked in ((5, {3, 4, 5}), (7, {3, 4, 5}), (1, {0, 1, 2})):
         pads, tune = layer(1, 0, fade=BEAT), layer(2, 1, grid=16, fade=BEAT)
         tune[1] = melody
         vm = vm_of(
@@ -255,7 +255,7 @@ def test_a_dislike_without_a_stem_is_of_the_newest_in_front():
             stem_frames=[2 * BAR] * 3 + [4 * BAR] * 3,
             stems=6,
             pools=[{1: indexes(0, 1, 2)}, {1: indexes(3, 4, 5)}],
-            version=2,
+            version=3 if melody == 7 else 2,
             beats=indexes(*[8] * 3 + [16] * 3),
             reactions=[{1: 1, 2: 128, 3: 2}],
         )

@@ -250,6 +250,15 @@ def directives(draw: st.DrawFn) -> Directive:
     return Directive(**made)
 
 
+@st.composite
+def manifests(draw: st.DrawFn) -> Manifest:
+    """A manifest of the version that its stems ask for."""
+    stems = draw(st.lists(pack_stems(), min_size=1, max_size=3))
+    version = 2 if any(stem.role == 7 for stem in stems) else 1
+    fixed = {"version": st.just(version), "stems": st.just(stems), "rate_hz": st.integers(8000, 192000)}
+    return Manifest(**draw(fields(Manifest, voices=st.integers(1, 32), **fixed)))
+
+
 def hours() -> st.SearchStrategy[Hours]:
     """Hours of two different minutes, or of weekdays."""
     minutes = st.integers(0, 1439)
@@ -309,6 +318,7 @@ def record_examples(name: str) -> st.SearchStrategy[Any]:
         "opt-outs": opt_out_lists,
         "directive": directives,
         "hours": hours,
+        "manifest": manifests,
         "closing": closings,
         "ruling": rulings,
         "licence-pool": licence_pools,
@@ -319,10 +329,6 @@ def record_examples(name: str) -> st.SearchStrategy[Any]:
         made: st.SearchStrategy[Any] = strategies[name]()
         return made
     fixed: dict[str, st.SearchStrategy[Any]] = {}
-    if name == "manifest":
-        stems = st.lists(pack_stems(), min_size=1, max_size=3)
-        rate = st.integers(8000, 192000)
-        fixed = {"version": version, "stems": stems, "rate_hz": rate, "voices": st.integers(1, 32)}
     if name == "handover":
         fixed = {"first_sequence": st.integers(1, U63)}
     if name == "bundle-item":  # what a kind needs is there

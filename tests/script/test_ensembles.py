@@ -44,6 +44,20 @@ def bits(*roles: str) -> int:
     return sum(1 << ROLES.index(role) for role in roles)
 
 
+def test_vocals_are_a_role_of_version_3() -> None:
+    head = "clock 44100 tempo 84\npool all = stems where role vocals or role pads\nsection a 8 bars\n"
+    for lines, version in (
+        ("  play vocals from all\n", 3),
+        ("  play pads from all when not vocals sounds\n", 3),
+        ("  play pads from all when not fx sounds\n", 2),
+        ("  play pads from all\nexclusive fx, vocals\n", 3),
+    ):
+        score = decode_score(compile_script(head + lines, VAULT).score)
+        assert score.version == version, lines
+    layers = decode_score(compile_script(f"{head}  play pads from all\n  play vocals from all\n", VAULT).score).sections
+    assert [layer.role for layer in layers[0].layers] == [3, 7]
+
+
 def test_what_the_score_says() -> None:
     score = decode_score(compile_script(SCRIPT, VAULT).score)
     assert score.version == 2 and score.exclusive == [bits("melody", "harmony")]

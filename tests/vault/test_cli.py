@@ -107,7 +107,7 @@ def test_a_folder_of_real_recordings(sonic_pi_samples: Path, tmp_path: Path) -> 
     assert result.exit_code == 0 and result.output.startswith("165 imported, 0 refused")
     with Vault(tmp_path / "vault") as vault:
         stems = vault.stems()
-        assert {stem.role for stem in stems} == set(ROLES)
+        assert {stem.role for stem in stems} == set(ROLES) - {"vocals"}
         heard = {stem.title: vault.audio(stem) for stem in stems}
     for path in files:
         header = soundfile.info(path)

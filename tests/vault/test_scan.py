@@ -50,6 +50,8 @@ def acid(kind: int, beats: int, tempo: float) -> tuple[bytes, bytes]:
         ("Warm Pad - 120 BPM - F# major.wav", {"tempo": "120", "key": "F# major", "role": "pads"}),
         ("bpm84.5 Bbmin 16 beats bass.wav", {"tempo": "84.5", "key": "Bb minor", "beats": "16", "role": "bass"}),
         ("8A - 124bpm - sub.wav", {"tempo": "124", "key": "A minor", "role": "bass"}),
+        ("Lead Vox 84bpm.wav", {"tempo": "84"}),
+        ("vox_oohs_Am.wav", {"key": "A minor", "role": "vocals"}),
         ("pad_D_dorian.wav", {"key": "D dorian", "role": "pads"}),
         ("13B 8AM.wav", {}),
         ("take 3.wav", {}),

@@ -6,14 +6,15 @@ from amos.protocol.limits import MANIFEST_BYTES_MAX, SCORE_BYTES_MAX, SMALL_TEXT
 from amos.protocol.record import U8, U32, U63, UNIX_S_MAX, Record
 
 VERSION = 1
+"""Of a manifest without vocals; with them it is one more."""
 
 CODEC_PCM16 = 0
 CODEC_QOA = 1
 CODECS = ("pcm16", "qoa")
 
-ROLES = ("beats", "bass", "harmony", "pads", "tops", "melody", "fx")
-"""AMOS's seven groups; a stem's `role` is an index into this."""
-
+ROLES = ("beats", "bass", "harmony", "pads", "tops", "melody", "fx", "vocals")
+"""AMOS's groups; a stem's `role` is an index into this."""
+_VOCALS = const(7)
 
 _LEASE_END_UNIX_S_MAX = const(1 << 40)
 """Further off than the calendar goes: 0.1.0 took such ends, and packs that say so stay packs."""
@@ -90,8 +91,9 @@ class Manifest(Record):
     issued_unix_s: "int | None"
 
     def fault(self) -> "str | None":
-        if self.version != VERSION:
-            return "version: expected %d, found %d" % (VERSION, self.version)
+        needed = VERSION + int(_VOCALS in [stem.role for stem in self.stems])
+        if self.version != needed:
+            return "version: expected %d, found %d" % (needed, self.version)
         if not self.stems or not self.voices or self.rate_hz < 8000:
             return "stems, voices and rate: expected at least 1, 1 and 8000"
         return None

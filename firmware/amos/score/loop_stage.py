@@ -9,8 +9,8 @@ from amos.score.slots import Slot
 from amos.score.stage import Stage
 from amos.sound.events import LINEAR_IN, LINEAR_OUT, Stop
 
-_FOREGROUND = (5, 6)
-"""Roles that stand in front: melody and fx."""
+_FOREGROUND = (5, 6, 7)
+"""Roles that stand in front: melody, fx and vocals."""
 
 
 class LoopStage(Stage):
@@ -171,7 +171,7 @@ class LoopStage(Stage):
             slot.fading_end = self._stop(slot.fading_voice, slot.fading_end, frame, fade, False)
 
     def offender(self, frame: int) -> int:
-        """The stem that somebody most likely dislikes who names none: the newest melody or effect, else the newest."""
+        """The stem that somebody most likely dislikes who names none: the newest in front, else the newest."""
         found, most = NONE, (-1, -1)
         for run in self.runs:
             for slot in run.slots:

@@ -207,7 +207,7 @@ class Score(Record):
             fault_text = self._section_fault(section)
             if fault_text:
                 return "section %s: %s" % (section.name, fault_text)
-        return self._version_fault() or self._rules_fault() or self._step_fault()
+        return self._version_fault() or self._step_fault()
 
     def _section_fault(self, section: ScoreSection):
         for layer in section.layers:
@@ -226,28 +226,15 @@ class Score(Record):
                 return "next: " + reason
         return None
 
-    def version_needed(self) -> int:
-        """The version that the fields in use are of: the latest with which one of them came."""
-        records: list[Record] = [self]
-        records.extend(self.announcements or ())
-        records.extend(self.pools)
-        for section in self.sections:
-            records.append(section)
-            records.extend(section.layers)
-            records.extend(section.nexts)
-        needed = VERSION_1
-        for record in records:
-            for key, name, _kind, _bound in record.FIELDS:
-                if key > record.KEYS_OF_1 and getattr(record, name) is not None:
-                    needed = max(needed, VERSION if key > record.KEYS_OF_2 else VERSION_2)
-        return needed
-
     def _version_fault(self):
-        needed = self.version_needed()
+        from amos.score.versions import rules_fault, version_needed
+
+        needed = version_needed(self)
         if self.version != needed:
             return "version: expected %d with these fields, found %d" % (needed, self.version)
-        if needed == VERSION_1:
-            return None
+        reason = rules_fault(self)
+        if reason or needed == VERSION_1:
+            return reason
         from amos.score.version_2 import version_2_fault
 
         reason = version_2_fault(self)
@@ -256,31 +243,6 @@ class Score(Record):
         from amos.score.version_3 import version_3_fault
 
         return version_3_fault(self)
-
-    def _rules_fault(self):
-        if self.artists is not None and len(self.artists) != self.stems:
-            return "artists: expected %d, found %d" % (self.stems, len(self.artists))
-        if self.artists is None and self.artist_plays:
-            return "artists: expected with artist_plays"
-        if self.history_depth() * len(self.pools) > HISTORY_MAX:
-            return "history: expected at most %d plays over all pools" % HISTORY_MAX
-        order = self.relax or ()
-        if len(set(order)) != len(order):
-            return "relax: expected each rule once"
-        reactions = self.reactions or ()
-        if len({item.kind for item in reactions}) != len(reactions):
-            return "reactions: expected each kind once"
-        for item in self.dayparts or ():
-            if item.slider >= len(self.sliders):
-                return "dayparts: expected a slider below %d, found %d" % (len(self.sliders), item.slider)
-        for item in self.announcements or ():
-            if item.stem is not None and item.stem >= self.stems:
-                return "announcements: expected a stem below %d, found %d" % (self.stems, item.stem)
-        for plan in self.renders or ():
-            for hit in plan.hits:
-                if hit.section >= len(self.sections):
-                    return "renders: expected a section below %d, found %d" % (len(self.sections), hit.section)
-        return None
 
     def _step_fault(self):
         """Fades end within the section they lead into, so at most two sections sound at once; both fit the voices."""

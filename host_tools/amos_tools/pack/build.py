@@ -112,7 +112,7 @@ def build_pack(
         working, prepared = _prepared(stems, compiled, workshop)
         records = [_record(stem, codec, lease_end_unix_s) for stem in prepared]
         manifest = Manifest(
-            version=VERSION,
+            version=VERSION + any(stem.stem.role == "vocals" for stem in prepared),
             serial=serial,
             name=score.name,
             rate_hz=score.rate_hz,

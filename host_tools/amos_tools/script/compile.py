@@ -20,6 +20,7 @@ from amos.score.score import (
     StemSet,
     decode_score,
 )
+from amos.score.versions import version_needed
 from amos_tools.pack.conform import Target
 from amos_tools.script.announcements import announcements
 from amos_tools.script.avoidance import AvoidFacts, avoidance, warn_idle_rules, warn_small_pools
@@ -278,7 +279,7 @@ def _score(checked: _Checked, spoken: list[Announcement]) -> Score:
         day_volumes=checked.day_volumes,
         seams=True if beats is not None and _seams(checked.sections, pools, table, beats) else None,
     )
-    score.version = score.version_needed()
+    score.version = version_needed(score)
     return score
 
 

@@ -105,7 +105,7 @@ class Conditions:
 
 
 def role_exists(role: tree.Text, problems: Problems) -> bool:
-    """Whether `role` is one of the seven; notes an error if not."""
+    """Whether `role` is one of `ROLES`; notes an error if not."""
     if role.value in ROLES:
         return True
     problems.error(

@@ -19,7 +19,11 @@ ROLE_ALIASES = {
     "textures": "fx",
     "ambience": "fx",
     "lead": "melody",
-    "vocals": "melody",
+    "vocal": "vocals",
+    "vox": "vocals",
+    "voice": "vocals",
+    "voices": "vocals",
+    "singing": "vocals",
     "sub": "bass",
 }
 """Names of instruments and groups, and the role that most often plays them."""

@@ -14,7 +14,7 @@ LEFT, RIGHT, TOP = 190, 24, 62
 WIDTH = 1200
 """Pixels of what is shown."""
 GAP, STRIP, CURVE, LOUDNESS = 8, 16, 40, 72
-ROLE_COLOURS = ("#c2410c", "#7c3aed", "#0f766e", "#1d4ed8", "#b45309", "#be185d", "#4b5563")
+ROLE_COLOURS = ("#c2410c", "#7c3aed", "#0f766e", "#1d4ed8", "#b45309", "#be185d", "#4b5563", "#15803d")
 SECTION_COLOURS = ("#264653", "#2a9d8f", "#e9c46a", "#f4a261", "#e76f51", "#8ab17d", "#6d6875", "#b5838d", "#577590")
 DAYPART_COLOUR, ANNOUNCED_COLOUR, INPUT_COLOUR = "#64748b", "#a16207", "#b91c1c"
 LETTER = 5.8

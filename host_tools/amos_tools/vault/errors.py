@@ -162,7 +162,7 @@ class TooManySplits(VaultError):
 
 
 class UnknownRole(VaultError):
-    """A role that is none of the seven groups."""
+    """A role that is none of the eight groups."""
 
 
 class UnknownKey(VaultError):

@@ -29,6 +29,7 @@ _ROLE_WORDS = {
     "tops": ("top", "tops", "hat", "hats", "hihat", "shaker", "perc", "percussion", "tambourine", "conga", "ride"),
     "melody": ("lead", "melody", "flute", "bell", "bells", "arp", "pluck", "solo", "sax", "violin", "marimba"),
     "fx": ("fx", "sfx", "riser", "impact", "sweep", "room", "noise", "rain", "hit", "one-shot", "oneshot", "vinyl"),
+    "vocals": ("vocal", "vocals", "vox", "voice", "voices", "acapella", "singing", "sung"),
 }
 
 
