@@ -27,7 +27,7 @@ gains = array("H", [32767] * len(frames))
 gc.collect()
 before = gc.mem_alloc()
 vm = Vm(decode_score(data), frames, gains, bytes(32))
-forget("amos.score.versions", "amos.score.version_2", "amos.score.version_3")
+forget("amos.score.checks", "amos.score.version_2", "amos.score.version_3")
 shape = [layer.shape for section in vm.score.sections for layer in section.layers if layer.shape]
 if shape:
     from amos.edges.stem_memory import MemoryStem

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 from script_samples import make_vm, stem
 
+from amos.score.checks import steps
 from amos.score.draw import numbered_seed
 from amos.score.score import Score, decode_score
 from amos.sound.events import Section, Start, Stop
@@ -104,15 +105,15 @@ def test_lengths_in_a_section_are_of_its_beats_and_a_fade_is_of_the_section_it_l
     tail = "transition any -> any fade 2 bars\ntransition s1 -> any fade 1 s\n"
     score = score_of(compiled("", "tempo 90", tail=tail))
     assert [section.layers[0].fade_frames for section in score.sections] == [4 * BEAT, 4 * FAST_BEAT]
-    fades = {step[:2]: step[2].fade_out_frames for step in score.steps()}
+    fades = {step[:2]: step[2].fade_out_frames for step in steps(score)}
     assert fades == {(0, 1): 8 * FAST_BEAT, (1, 0): 44_100}
-    unsaid = {step[:2]: step[2].fade_out_frames for step in score_of(compiled("", "tempo 90")).steps()}
+    unsaid = {step[:2]: step[2].fade_out_frames for step in steps(score_of(compiled("", "tempo 90")))}
     assert unsaid == {(0, 1): 4 * FAST_BEAT, (1, 0): 4 * BEAT}
 
 
 def test_the_fade_over_a_bridge_is_of_the_bridge() -> None:
     score = score_of(compiled("", "tempo 90", "", tail="transition s0 -> s1 fade 1 bar via s2\n"))
-    fades = {step[:2]: step[2].fade_out_frames for step in score.steps()}
+    fades = {step[:2]: step[2].fade_out_frames for step in steps(score)}
     assert (fades[0, 2], fades[2, 1]) == (4 * BEAT, 4 * FAST_BEAT)
 
 

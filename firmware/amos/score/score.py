@@ -10,7 +10,6 @@ from amos.compat import const
 from amos.protocol.cbor import loads
 from amos.protocol.limits import SCORE_BYTES_MAX, SMALL_TEXT_BYTES_MAX, STEMS_MAX
 from amos.protocol.record import U8, U64, Record
-from amos.score.expression import fault
 from amos.score.parts import (
     ANY,
     AT_BAR,
@@ -187,114 +186,9 @@ class Score(Record):
     sha256: bytes
 
     def fault(self) -> "str | None":
-        if self.rate_hz not in RATES_HZ:
-            return "rate_hz: expected 48000, 44100 or 22050, found %d" % self.rate_hz
-        if self.tempo_mbpm < TEMPO_MBPM_MIN or not self.beats_per_bar or not self.voices:
-            return "tempo, beats and voices: expected at least 20000, 1 and 1"
-        if not self.sections or not self.transitions:
-            return "sections and transitions: expected at least one of each"
-        last = self.transitions[-1]
-        if last.before != ANY or last.after != ANY:
-            return "transitions: expected the last to cover any step"
-        for pool in self.pools:
-            if pool.highest() >= self.stems:
-                return "pools: expected stems below %d, found %d" % (self.stems, pool.highest())
-        count = len(self.sections)
-        for rule in self.transitions:
-            if rule.before > count or rule.after > count or (rule.via or 0) > count:
-                return "transitions: expected sections that exist"
-        for section in self.sections:
-            fault_text = self._section_fault(section)
-            if fault_text:
-                return "section %s: %s" % (section.name, fault_text)
-        return self._version_fault() or self._step_fault()
+        from amos.score.checks import score_fault
 
-    def _section_fault(self, section: ScoreSection):
-        for layer in section.layers:
-            if layer.pool >= len(self.pools):
-                return "pool: expected below %d, found %d" % (len(self.pools), layer.pool)
-            reason = layer.chance is not None and fault(layer.chance, len(self.sliders))
-            if reason:
-                return "chance: " + reason
-        for item in section.nexts:
-            if item.section >= len(self.sections):
-                return "next: expected a section below %d, found %d" % (len(self.sections), item.section)
-            reason = fault(item.weight, len(self.sliders))
-            if not reason and item.when is not None:
-                reason = fault(item.when, len(self.sliders))
-            if reason:
-                return "next: " + reason
-        return None
-
-    def _version_fault(self):
-        from amos.score.versions import rules_fault, version_needed
-
-        needed = version_needed(self)
-        if self.version != needed:
-            return "version: expected %d with these fields, found %d" % (needed, self.version)
-        reason = rules_fault(self)
-        if reason or needed == VERSION_1:
-            return reason
-        from amos.score.version_2 import version_2_fault
-
-        reason = version_2_fault(self)
-        if reason or needed == VERSION_2:
-            return reason
-        from amos.score.version_3 import version_3_fault
-
-        return version_3_fault(self)
-
-    def _step_fault(self):
-        """Fades end within the section they lead into, so at most two sections sound at once; both fit the voices."""
-        voices = self.music_voices()
-        for section in self.sections:
-            needed = self._voices_of(section)
-            if needed > voices:
-                return "section %s: expected at most %d voices, found %d" % (section.name, voices, needed)
-        for before, after, rule in self.steps():
-            leaving, following = self.sections[before], self.sections[after]
-            if rule.fade_out_frames > self.frames_min(following):
-                return "section %s: expected to outlast the fade into it" % following.name
-            together = self._voices_of(following)
-            if after != before:
-                together += self._voices_of(leaving)
-            elif leaving.themes:
-                from amos.score.version_2 import themed_voices
-
-                together += themed_voices(leaving)
-            if together > voices:
-                return "sections %s and %s: expected at most %d voices together, found %d" % (
-                    leaving.name,
-                    following.name,
-                    voices,
-                    together,
-                )
-        return None
-
-    def _voices_of(self, section: ScoreSection) -> int:
-        if self.exclusive is None and section.exclusive is None:
-            return section.voices()
-        from amos.score.version_2 import shared_voices
-
-        return shared_voices(section, self.exclusive)
-
-    def steps(self) -> "list[tuple[int, int, Transition]]":
-        """Every step between two sections that may happen, with the rule whose fades it takes."""
-        found = []
-        for before, section in enumerate(self.sections):
-            afters = {item.section for item in section.nexts} or {before}
-            if self.day_sections is not None:
-                afters.add(0)
-                afters.update([self.day_sections[at] for at in range(3, len(self.day_sections), DAY_SECTION_FIELDS)])
-            for after in afters:
-                rule = self.transition(before, after)
-                bridge = rule.bridge(before, after)
-                if bridge < 0:
-                    found.append((before, after, rule))
-                else:
-                    found.append((before, bridge, rule))
-                    found.append((bridge, after, self.transition(bridge, after)))
-        return found
+        return score_fault(self)
 
     def music_voices(self) -> int:
         """Voices for the layers: announcements have the last one to themselves."""

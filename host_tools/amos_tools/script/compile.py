@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from amos.protocol.record import U16
+from amos.score.checks import version_needed
 from amos.score.score import (
     DAY_SECTION_FIELDS,
     HISTORY_MAX,
@@ -20,7 +21,6 @@ from amos.score.score import (
     StemSet,
     decode_score,
 )
-from amos.score.versions import version_needed
 from amos_tools.pack.conform import Target
 from amos_tools.script.announcements import announcements
 from amos_tools.script.avoidance import AvoidFacts, avoidance, warn_idle_rules, warn_small_pools

@@ -4,6 +4,7 @@ Instructions a stereo frame, viper on 32-bit ARM (`sound/SPEC.md`, "Cost"): a vo
 154, a pan or width 74.
 """
 
+from amos.score.checks import steps
 from amos.score.score import Layer, Score, ScoreSection
 from amos.score.version_2 import shared_voices, themed_voices
 from amos_tools.boards import Board
@@ -20,7 +21,7 @@ def work_percent(score: Score) -> int:
         return 0
     alone = [100 * shared_voices(section, score.exclusive) for section in score.sections]
     most = max(alone[number] + shaped[number] for number in shaped)
-    for before, after, _rule in score.steps():
+    for before, after, _rule in steps(score):
         leaving = alone[before] + shaped[before] if before != after else _themed(score.sections[before])
         most = max(most, leaving + alone[after] + shaped[after])
     return most + 100 * (score.voices - score.music_voices())
