@@ -22,6 +22,7 @@ from amos_ledger.cli_serve import serve
 from amos_ledger.cli_status import status
 from amos_ledger.cli_trust import cosign, prove
 from amos_ledger.cli_watch import alerts, snooze, watch
+from amos_ledger.cli_withdraw import delegation, opt_out_key, withdraw
 from amos_ledger.cli_work import Database, checked_database, work
 from amos_ledger.command import LedgerFolder, Unasked, one_line_errors, utc
 from amos_ledger.errors import AuditUnusable
@@ -158,6 +159,9 @@ def optouts(
     typer.echo(f"opt-outs {opt_outs.serial} {state}: {len(opt_outs)} stems")
 
 
+app.command("opt-out-key")(opt_out_key)
+app.command()(delegation)
+app.command()(withdraw)
 app.command()(serve)
 app.command()(status)
 app.command()(played)

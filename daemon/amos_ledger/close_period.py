@@ -252,7 +252,7 @@ def _terms(
     """Terms of a closing whose readings are of the first `size` entries; `money` is currency, income and what is
     carried in."""
     first_batch = store.period_usage.first_batch()
-    catalogues, opt_outs = store.documents.catalogues(size), store.opt_out_lists(size)
+    catalogues, opt_outs = store.documents.catalogues(size), store.opt_outs.all(size)
     first_batch_s = 0 if first_batch is None else first_batch[1]
     revoked = store.revocations()
     named = catalogues, opt_outs, revoked

@@ -17,7 +17,7 @@ def work_out_listed(store: Store, closing: Closing, closed: Mapping[str, int], i
         closing.previous,
         closed,
         store.documents.bytes_of("catalogues", closing.catalogue_sha256),
-        store.opt_out_lists(index),
+        store.opt_outs.all(index),
         closing.version,
         store.revocations(),
     )

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from amos.crypto import verify
 from amos.protocol import topics
+from amos.protocol.delegated import stem_ids_of
 from amos.protocol.errors import ProtocolError
 from amos.protocol.limits import OPT_OUTS_BYTES_MAX
 from amos.protocol.opt_outs import OptOuts, open_opt_outs
@@ -18,10 +19,13 @@ from amos_ledger.folder import Folder
 from amos_ledger.heads import checked_store
 from amos_ledger.public import Public
 from amos_ledger.registry import read_capped
+from amos_ledger.settlement.standing import decode_opt_outs
 from amos_ledger.store.failures import DATABASE_ERRORS
 from amos_ledger.store.store import Store
 
 NAME = "opt-outs.cose"
+DELEGATED = "delegated-opt-outs.cose"
+"""Where the list of a delegated key is published (`delegated.py`)."""
 
 
 def add_opt_outs(folder: Folder, data: bytes) -> tuple[OptOuts, bool]:
@@ -30,12 +34,12 @@ def add_opt_outs(folder: Folder, data: bytes) -> tuple[OptOuts, bool]:
     try:
         with folder.publishing(), checked_store(folder) as store:
             present = published(folder)
-            logged = store.opt_out_lists(store.size())[-1:]  # the file may be gone
-            for known in (*logged, *([] if present is None else [present])):
-                if known != data:
+            for known in (store.opt_outs.publishers(store.size()), present):  # the file may be gone
+                if known is not None and known != data:
                     _check_later(opt_outs, _opened(folder, known))
             # Logged first: a list that players obey and no settlement knows would be paid against.
-            store.append_opt_outs(opt_outs.serial, data)
+            with store.transaction():
+                store.opt_outs.append(opt_outs.serial, data)
             if present == data:
                 return opt_outs, False
             Public(folder).write(NAME, data)
@@ -48,7 +52,8 @@ def log_published(folder: Folder, store: Store) -> None:
     """Put the list in force into the log, if an earlier version of the ledger published it without."""
     data = published(folder)
     if data is not None:
-        store.append_opt_outs(_opened(folder, data).serial, data)
+        with store.transaction():
+            store.opt_outs.append(_opened(folder, data).serial, data)
 
 
 def _check_later(opt_outs: OptOuts, present: OptOuts) -> None:
@@ -67,14 +72,20 @@ def read_opt_outs(path: Path) -> bytes:
     return read_capped(path, OPT_OUTS_BYTES_MAX, OptOutsRefused)
 
 
-def published(folder: Folder) -> bytes | None:
+def published(folder: Folder, name: str = NAME) -> bytes | None:
     """The signed list in force, or None. Raises `OptOutsRefused` when it cannot be read."""
-    path = folder.public / NAME
+    path = folder.public / name
     try:
         there = path.exists()
     except OSError as error:
         raise OptOutsRefused(f"{path}: {error.strerror}") from None
     return read_opt_outs(path) if there else None
+
+
+def listed_by_publisher(store: Store) -> frozenset[bytes]:
+    """The stems of the publisher's list in force, as the log has it."""
+    data = store.opt_outs.publishers(store.size())
+    return frozenset() if data is None else frozenset(stem_ids_of(decode_opt_outs(data)))
 
 
 def _opened(folder: Folder, data: bytes) -> OptOuts:
@@ -85,8 +96,12 @@ def _opened(folder: Folder, data: bytes) -> OptOuts:
     return opened
 
 
+PUBLISHED = {topics.OPT_OUTS: NAME, topics.DELEGATED_OPT_OUTS: DELEGATED}
+"""Topic → the file in the public folder that is retained there."""
+
+
 class OptOutPublisher:
-    """Retains the list in force at the broker: on each connection, and whenever there is a newer one.
+    """Retains the lists in force at the broker: on each connection, and whenever there is a newer one.
 
     `publish(topic, payload, retain)` gives it to the broker, and says whether that went.
     """
@@ -94,16 +109,17 @@ class OptOutPublisher:
     def __init__(self, folder: Folder, publish: Callable[[str, bytes, bool], bool]) -> None:
         self._folder = folder
         self._publish = publish
-        self._told: tuple[int, bytes] | None = None
+        self._told: dict[str, tuple[int, bytes]] = {}
 
     def tell(self, connection: int) -> None:
         """`connection` counts the connections so far. A file that cannot be read waits for the next time."""
-        try:
-            data = published(self._folder)
-        except LedgerError:
-            return
-        if data is None:
-            return
-        telling = connection, hashlib.sha256(data).digest()
-        if telling != self._told and self._publish(topics.OPT_OUTS, data, True):
-            self._told = telling
+        for topic, name in PUBLISHED.items():
+            try:
+                data = published(self._folder, name)
+            except LedgerError:
+                continue
+            if data is None:
+                continue
+            telling = connection, hashlib.sha256(data).digest()
+            if telling != self._told.get(topic) and self._publish(topic, data, True):
+                self._told[topic] = telling

@@ -4,7 +4,7 @@ It proves that the log only grows and that an entry is in it, and has no entry: 
 
 Contract: a file appears whole and durable under its name or not at all. Files come in this order: documents, tiles,
 checkpoint; so the tiles of a checkpoint are there before it. What stands under a name never changes, but for the
-checkpoints and the opt-out list; so after a crash, writing what is missing is recovery enough. The checkpoint alone is
+checkpoints and the opt-out lists; so after a crash, writing what is missing is recovery enough. The checkpoint alone is
 not waited for: a power cut may leave an earlier one, and what it lacks is in the database. Raises `OSError` when
 the disk refuses. One process at a time calls it (`Folder.publishing`).
 """
@@ -23,7 +23,7 @@ from amos_ledger.errors import RolledBack
 from amos_ledger.folder import Folder
 from amos_ledger.log import tree
 from amos_ledger.log.tiles import tiles_between
-from amos_ledger.published_beside import write_missing
+from amos_ledger.published_beside import write_missing, write_opt_outs
 from amos_ledger.store.store import Store
 from amos_ledger.tile_files import TileFiles, publish_documents
 from amos_places.errors import NotThere
@@ -46,6 +46,7 @@ class Public:
         self._place = FolderPlace(self.root)
         self._tiles = TileFiles(self._place)
         self._begun = False
+        self._listed: tuple[int | None, int | None] | None = None
         self._known: tuple[Checkpoint, bytes] | None = None
         self._contained: Checkpoint | None = None
 
@@ -66,6 +67,10 @@ class Public:
             publish_documents(store, self._place)
             write_missing(store, self._place, size)
             self._begun = True
+        listed = store.opt_outs.last_leaves(size)
+        if listed != self._listed:
+            write_opt_outs(store, self._place, size)
+            self._listed = listed
         self._tiles.publish(store, (tile for tile in tiles_between(begun, size) if tile.level is not None), read)
         at("tiles written")
         if old != head:

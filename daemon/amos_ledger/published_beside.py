@@ -18,6 +18,7 @@ from amos_ledger.store.store import Store
 from amos_places.place import Place
 
 OPT_OUTS = "opt-outs.cose"
+DELEGATED_OPT_OUTS = "delegated-opt-outs.cose"
 
 Wrong = tuple[str, str]
 """A file's name, and what is wrong with it."""
@@ -35,12 +36,17 @@ def closing_names(closing: Closing) -> tuple[str, ...]:
     return tuple(f"closings/{title}.cose" for title in dict.fromkeys((closing.title(), closing.earlier_title())))
 
 
+def write_opt_outs(store: Store, place: Place, size: int) -> None:
+    """Write the opt-out lists in force among the first entries where they are not there, or others are: the log is the
+    truth, and whoever put one into it may have been killed before its file was written. Raises `OSError`."""
+    for name, data in _opt_outs_in_force(store, size):
+        if _read(place, name, OPT_OUTS_BYTES_MAX) != data:
+            place.write(name, data)
+
+
 def write_missing(store: Store, place: Place, size: int) -> None:
-    """Write the opt-out list in force among the first entries and the closings where they are not there: whoever wrote
-    them first may have been killed before, or the disk lost them. Raises `OSError`."""
-    lists = store.opt_out_lists(size)
-    if lists and not place.has(OPT_OUTS):
-        place.write(OPT_OUTS, lists[-1])
+    """Write the closings among the first entries where they are not there: whoever wrote them first may have been
+    killed before, or the disk lost them. Raises `OSError`."""
     for item in store.closings():
         name = f"closings/{item.title}.cose"
         if item.leaf_index < size and not place.has(name):
@@ -48,10 +54,14 @@ def write_missing(store: Store, place: Place, size: int) -> None:
 
 
 def wrong_opt_outs(store: Store, place: Place) -> Iterator[Wrong]:
-    """Whether the published list is not the one in force by the log, if that has one."""
-    lists = store.opt_out_lists(store.size())
-    if lists:
-        yield from _wrong_file(place, (OPT_OUTS,), lists[-1], OPT_OUTS_BYTES_MAX)
+    """The published lists that are not those in force by the log, if that has such."""
+    for name, data in _opt_outs_in_force(store, store.size()):
+        yield from _wrong_file(place, (name,), data, OPT_OUTS_BYTES_MAX)
+
+
+def _opt_outs_in_force(store: Store, size: int) -> Iterator[tuple[str, bytes]]:
+    lists = {OPT_OUTS: store.opt_outs.publishers(size), DELEGATED_OPT_OUTS: store.opt_outs.delegated(size)}
+    return ((name, data) for name, data in lists.items() if data is not None)
 
 
 def wrong_closings(store: Store, place: Place, size: int) -> Iterator[Wrong]:

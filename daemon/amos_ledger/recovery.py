@@ -31,7 +31,7 @@ from amos.protocol.key_line_host import KeyLine, LinesOfLog
 from amos.protocol.ledger_limits import CATALOGUE_BYTES_MAX, CHECKPOINT_BYTES_MAX
 from amos.protocol.limits import APPOINTMENT_BYTES_MAX, MANIFEST_BYTES_MAX
 from amos.protocol.rotation import LEDGER, open_appointment, read_rotation, split_appointment
-from amos_ledger import opt_outs, rotating
+from amos_ledger import rotating
 from amos_ledger.audit import follow_now
 from amos_ledger.errors import RecoveryFailed
 from amos_ledger.folder import ROTATION_NAME, Folder
@@ -264,9 +264,6 @@ def _publish(folder: Folder, store: Store, mirrors: Sequence[Mirror]) -> None:
         )
     rotations_to_tell(folder, store)
     follow_now(folder, store)
-    lists = store.opt_out_lists(store.size())
-    if lists:
-        public.write(opt_outs.NAME, lists[-1])
 
 
 def _fetch_appointment(public: Public, name: str, mirrors: Sequence[Mirror], sound: Callable[[bytes], bool]) -> None:

@@ -15,6 +15,7 @@ from amos.protocol.batch import batch_unix_s
 from amos.protocol.catalogue import Catalogue, open_catalogue
 from amos.protocol.closing import TYP_STATEMENT, Closing, open_closing
 from amos.protocol.cose import HEADER_TYP, TYP_OPT_OUTS, TYP_ROTATION, parse
+from amos.protocol.delegated import TYP_DELEGATED_OPT_OUTS, DelegatedOptOuts, open_delegated
 from amos.protocol.document import CATALOGUE, MANIFEST, read_document
 from amos.protocol.enrolment import TYP_ENROLMENT, Enrolment, open_enrolment
 from amos.protocol.errors import ProtocolError
@@ -30,6 +31,7 @@ from amos.protocol.rotation import LEDGER, OPERATOR, Rotation, read_rotation
 from amos.protocol.segment import Usage
 from amos.protocol.transfer import TYP_TRANSFER, Transfer, open_transfer
 from amos_batches.runner import InProcess, Runner
+from amos_ledger.delegated_order import earliest_issue_s
 from amos_ledger.entry_batches import Opened, OpenedUsage, Unopened, entry_batches, open_batch
 from amos_ledger.errors import NotRebuilt
 from amos_ledger.intake.placements import sounding_after
@@ -111,6 +113,8 @@ class _Replay:
         self._document_of = document_of
         self._manifest = lru_cache(MANIFESTS_KEPT)(self._open_manifest)
         self._received: int | None = None
+        self._last_delegated: DelegatedOptOuts | None = None
+        self._newest_batch_s = 0  # since the first list of that delegation
         # Usage from before the first batch entry, when receptions were in no entry: its leaf → the month by the
         # player's clock. The closing says where it accrued.
         self._undated: dict[int, str | None] = {}
@@ -142,6 +146,7 @@ class _Replay:
         if received is not None:
             self._store.note_batch(index, received)
             self._received = received
+            self._newest_batch_s = max(self._newest_batch_s, received)
         elif document is not None:
             self._take_document(index, *document)
         elif quarantine is not None:
@@ -158,7 +163,10 @@ class _Replay:
             self._take_rotation(index, entry)
         elif typ == TYP_OPT_OUTS:
             opt_outs: OptOuts = open_opt_outs(entry, keys.publisher, verify)
-            store.note_opt_outs(opt_outs.serial, index)
+            store.opt_outs.note(opt_outs.serial, index)
+        elif typ == TYP_DELEGATED_OPT_OUTS:
+            opened = open_delegated(entry, keys.publisher, verify, self._lines[LEDGER].keys)
+            self._take_delegated(index, opened)
         elif typ == TYP_TRANSFER:
             moved: Transfer = self._lines[LEDGER].open_at(index, entry, open_transfer, verify)
             store.transfers.note(moved.number, index)
@@ -166,6 +174,18 @@ class _Replay:
             self._take_closing(index, self._lines[LEDGER].open_at(index, entry, open_closing, verify))
         else:
             raise LookupError(f"typ: expected one that this version knows, found {typ}")
+
+    def _take_delegated(self, index: int, opt_outs: DelegatedOptOuts) -> None:
+        last, lists = self._last_delegated, self._store.opt_outs
+        if last is not None and opt_outs.rank <= last.rank:
+            raise LookupError(f"opt-outs.serial: expected above {last.rank}, found {opt_outs.rank}")
+        if last is None or last.delegation_serial != opt_outs.delegation_serial:
+            self._newest_batch_s = 0
+        earliest_s = earliest_issue_s(last, opt_outs.delegation_serial, self._newest_batch_s)
+        if opt_outs.issued_unix_s < earliest_s:
+            raise LookupError(f"opt-outs.issued_unix_s: expected from {earliest_s}, found {opt_outs.issued_unix_s}")
+        self._last_delegated = opt_outs
+        lists.note_delegated(index, opt_outs)
 
     def _take_document(self, index: int, kind: str, serial: int, sha256: bytes, unix_s: int | None) -> None:
         data = self._document(kind, sha256)

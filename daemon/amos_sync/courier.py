@@ -339,7 +339,7 @@ class Courier:
             }
             names = [name for device_id in known if device_id for name in self.players.topics_of(device_id)]
             names += self.inbox.all_topics()
-            self.mqtt.subscribe([topics.OPT_OUTS, topics.ROTATIONS, topics.CHECKPOINT, topics.FORGONE, *names])
+            self.mqtt.subscribe([*topics.ALL_OPT_OUTS, topics.ROTATIONS, topics.CHECKPOINT, topics.FORGONE, *names])
         elif isinstance(happening, Said):
             is_wrong = any(happening.sentence.startswith(fault.sentence) for fault in self.mqtt.faults)
             self.notes.tell(happening.sentence, "broker", is_wrong)
@@ -359,8 +359,8 @@ class Courier:
         if self.home is not None and self.home.came(message, self.devices):
             return
         self.inbox.came_for_all(message.topic, message.payload)
-        if message.topic == topics.OPT_OUTS:
-            self.players.opt_out_lists.came(message.payload)
+        if message.topic in topics.ALL_OPT_OUTS:
+            self.players.opt_out_lists.came(message.topic, message.payload)
             self._wake_device(None)
             return
         if message.topic == topics.CHECKPOINT:

@@ -40,7 +40,7 @@ FOLDER_NAME = "inbox"
 SUFFIX = ".bundle"
 READ_BYTES = 1 << 16
 
-FOR_EVERYBODY = (topics.OPT_OUTS, topics.FORGONE)
+FOR_EVERYBODY = (*topics.ALL_OPT_OUTS, topics.FORGONE)
 FOR_ONE = (topics.DIRECTIVE, topics.ANCHOR)
 """What is carried to a player beside its receipts, by the last part of its topic."""
 
@@ -281,8 +281,8 @@ class Inbox:
                     )
 
     def _take(self, message: Message) -> None:
-        if message.topic == topics.OPT_OUTS:
-            self._players.opt_out_lists.brought(message.payload)
+        if message.topic in topics.ALL_OPT_OUTS:
+            self._players.opt_out_lists.brought(message.topic, message.payload)
             self._wake(None)
         elif message.topic.endswith("/" + topics.ANCHOR):
             device_id = topics.parse_device_topic(message.topic)[1]

@@ -20,7 +20,8 @@ class Message:
 
 def read_message(topic: str, payload: bytes) -> Message | None:
     """The message, or None: forged bytes may be of any size, and only what can be for us is worth a place."""
-    bytes_max = OPT_OUTS_BYTES_MAX if topic == topics.OPT_OUTS or topics.is_rotation(topic) else ANSWER_BYTES_MAX
+    is_large = topic in topics.ALL_OPT_OUTS or topics.is_rotation(topic)
+    bytes_max = OPT_OUTS_BYTES_MAX if is_large else ANSWER_BYTES_MAX
     if _is_several(topic, payload):
         bytes_max = SEVERAL_BYTES_MAX
     return Message(topic, payload) if len(payload) <= bytes_max else None

@@ -1,5 +1,5 @@
-"""Opt-out lists on their way to players: one from a file, one from the broker, one from a stick. The courier cannot
-tell which is true.
+"""Opt-out lists on their way to players: one from a file, and from the broker and a stick the publisher's and the
+delegated key's. The courier cannot tell which is true.
 
 It offers each player each list once a connection, and players decide: a forged one is refused, and the true one comes
 all the same, whichever came first or says to be newer.
@@ -24,23 +24,30 @@ class OptOutLists:
         self._clock_ms = clock_ms
         self._looked_ms = -FILE_LOOK_MS
         self._from_file: bytes | None = None
-        self._from_broker: bytes | None = None
-        self._from_stick: bytes | None = None
+        self._from_broker: dict[str, bytes] = {}
+        self._from_stick: dict[str, bytes] = {}
 
-    def came(self, payload: bytes) -> None:
+    def came(self, topic: str, payload: bytes) -> None:
         """The broker retains this one."""
-        self._from_broker = payload if 1 <= len(payload) <= OPT_OUTS_BYTES_MAX else None
+        _put(self._from_broker, topic, payload)
 
-    def brought(self, payload: bytes) -> None:
+    def brought(self, topic: str, payload: bytes) -> None:
         """A stick brought this one."""
-        self._from_stick = payload if 1 <= len(payload) <= OPT_OUTS_BYTES_MAX else None
+        _put(self._from_stick, topic, payload)
 
     def lists(self) -> list[bytes]:
         """What there is to offer at the moment."""
         if self._path is not None and self._clock_ms() - self._looked_ms >= FILE_LOOK_MS:
             self._looked_ms = self._clock_ms()
             self._from_file = _read(self._path)
-        return [data for data in (self._from_file, self._from_broker, self._from_stick) if data is not None]
+        others = [*self._from_broker.values(), *self._from_stick.values()]
+        return others if self._from_file is None else [self._from_file, *others]
+
+
+def _put(lists: dict[str, bytes], topic: str, payload: bytes) -> None:
+    lists.pop(topic, None)
+    if 1 <= len(payload) <= OPT_OUTS_BYTES_MAX:
+        lists[topic] = payload
 
 
 def _read(path: Path) -> bytes | None:

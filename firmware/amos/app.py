@@ -71,6 +71,7 @@ class Player:
         store = open_store(config.journal, config.directory, config.journal_bytes)
         self._keeper = keeper = JournalKeeper(store, reserved, device_id, RESERVED_BLOCK, os.urandom, self._say)
         worker, clock = open_worker(config.pace == "free"), self._clock
+        ledger_keys = LedgerKeys(config.ledger_key, TwoSlotFile(config.directory + "/ledger-key", KEPT_BYTES_MAX))
         # Before the boot is counted in the journal: a cut in between must not look as if the time had been lost.
         rights = open_rights(
             config.directory,
@@ -80,11 +81,11 @@ class Player:
             worker,
             device_id=device_id,
             ran_before=keeper.ran_before,
+            ledger_keys=ledger_keys,
         )
         if rights.opt_outs.note:
             self._say(rights.opt_outs.note)
         keeper.journal.begin_boot()
-        ledger_keys = LedgerKeys(config.ledger_key, TwoSlotFile(config.directory + "/ledger-key", KEPT_BYTES_MAX))
         directives = staff = None
         if config.operator_key:  # a board holds no code that it does not need
             from amos.directives import open_directives

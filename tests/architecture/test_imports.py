@@ -88,6 +88,7 @@ COMMANDS_OF_THE_LEDGER = {
     "cli_quarantine": (),
     "cli_trust": (),
     "cli_rotate": (),
+    "cli_withdraw": (),
 }
 
 # What intake and store of the ledger both speak of.

@@ -20,6 +20,7 @@ MADE_OR_AWAITED = {
     ("script simulate", "--week"),
     ("pack build", "--out"),
     ("pack optouts", "--out"),
+    ("pack delegate", "--out"),
     ("render", "--out"),
     ("report society", "--out"),
     ("report playlog", "--out"),

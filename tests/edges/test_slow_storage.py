@@ -83,9 +83,9 @@ class Scene:
         )
         identity = Identity(SEED, config)
         life = {"device_id": identity.device_id, "ran_before": False}
-        rights = open_rights(str(folder), config.publisher_key, crypto.verify, clock, worker, **life)
-        state = PlayerState(opened.pack_id, TierKept(TwoSlotMemory(), config.tier))
         key = LedgerKeys(config.ledger_key)
+        rights = open_rights(str(folder), config.publisher_key, crypto.verify, clock, worker, ledger_keys=key, **life)
+        state = PlayerState(opened.pack_id, TierKept(TwoSlotMemory(), config.tier))
         self.device = Device(identity, state, rights, self.journal, clock, key, worker=worker)
         self.session = Session(self.device, opened, config, clock)
         state.begin_session(self.session, opened.pack_id)

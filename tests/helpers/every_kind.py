@@ -9,6 +9,7 @@ from typing import Any
 from settled_world import showing
 
 from amos.protocol.answer import ACCEPTED
+from amos.protocol.delegated import Delegation
 from amos.protocol.forgone import Forgone, sign_forgone
 from amos.protocol.licence_pool import OPEN
 from amos.protocol.loss import Loss, sign_loss
@@ -16,11 +17,12 @@ from amos.protocol.opt_outs import OptOuts
 from amos.protocol.revocation import Revocation, sign_revocation
 from amos.protocol.rotation import OPERATOR
 from amos.protocol.segment import CLOCK_INFORMATIVE, CLOCK_SYNCHRONISED
-from amos.protocol.signing import sign_opt_outs
+from amos.protocol.signing import sign_delegation, sign_opt_outs
 from amos.protocol.topics import TIME
 from amos.protocol.transfer import CORRECTION, INCOME, POOL, REFUND
 from amos_ledger import registry, rotating
 from amos_ledger.audit import follow_now
+from amos_ledger.delegated import made_key, take_delegation, withdraw
 from amos_ledger.forgoing import forgo
 from amos_ledger.intake.reading import Message
 from amos_ledger.losing import declare_loss
@@ -35,6 +37,7 @@ from amos_ledger.transferring import Order, transfer
 from amos_tools.device.rotate_operator import signed_rotation
 
 NOON = 1_793_534_400
+STEM_1 = sha256(b"stem 1").digest()[:16]
 LATER = NOON + 40 * 86_400
 
 
@@ -71,6 +74,15 @@ def signed_opt_outs(world: Any, serial: int, issued_unix_s: int) -> bytes:
     return bytes(sign_opt_outs(opt_outs, world.publisher.id, world.publisher.sign))
 
 
+def delegate(world: Any) -> None:
+    """A delegated key withdraws another stem."""
+    ids = [STEM_1]
+    keys = {"key": made_key(world.folder), "ledger": world.folder.public_key}
+    made = Delegation(version=1, serial=1, ids=ids[0], since_unix_s=0, until_unix_s=LATER * 2, **keys)
+    take_delegation(world.folder, sign_delegation(made, world.publisher.id, world.publisher.sign), NOON - 98)
+    withdraw(world.folder, "ada", ids, NOON - 97)
+
+
 def dated(device: Any, unix_s: int) -> bytes:
     return bytes(device.seal(clock=CLOCK_INFORMATIVE, anchor_unix_ms=unix_s * 1000, anchor_ms=0))
 
@@ -104,8 +116,8 @@ def move(world: Any, kind: str, between: tuple[str, str], period: str | None) ->
 
 def with_every_kind(world: Any) -> Any:
     """Enrolments, a rotation of the operator's key, a replacement, a revocation, batches, segments of all standings, a
-    loss, another pack and catalogue, an opt-out list, quarantines with rulings, held segments, evidence, a head given
-    up, a closing, a pool of its own, and transfers."""
+    loss, another pack and catalogue, opt-out lists of both kinds, quarantines with rulings, held segments, evidence, a
+    head given up, a closing, a pool of its own, and transfers."""
     plain, forked, lost, early, sounding = (world.device(number) for number in range(1, 6))
     world.take(plain, *(plain.seal() for _ in range(3)), dated(plain, NOON - 900), dated(plain, NOON + 10**8))
     anchor_ms = (NOON - 700) * 1000
@@ -124,8 +136,11 @@ def with_every_kind(world: Any) -> Any:
         lost.seal()
     world.take(lost, lost.seal(lost_first=1, lost_last=2, lost_reason=1), dated(lost, NOON + 5))
     add_opt_outs(world.folder, signed_opt_outs(world, 1, NOON - 99))
+    delegate(world)
     world.publish(type(world.pack).make(world.publisher, number=2, stems=5, serial=2))
     settle_period(world.folder, "2026-11", 10**9, "EUR")
+    withdraw(world.folder, "ada", [STEM_1], NOON - 96, back=True)
+    withdraw(world.folder, "ben", [STEM_1], NOON - 95)
     move(world, INCOME, ("income/sync", POOL), "2026-12")
     place(
         world.folder,

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from delegating import STEM, delegation
 from typer.testing import CliRunner
 
 from amos.protocol.signing import list_opt_outs, sign_opt_outs
@@ -25,6 +26,8 @@ COMMANDS = [
     ("ledger", "revoke", "DIR", "FILE"),
     ("ledger", "publish", "DIR", "PACK"),
     ("ledger", "optouts", "DIR", "OPTOUTS"),
+    ("ledger", "delegation", "DIR", "DELEGATION"),
+    ("ledger", "withdraw", "DIR", "STEM", "--payee", "ada"),
     ("ledger", "lost", "DIR", "FILE"),
     ("ledger", "forgo", "DIR", "FILE"),
     ("ledger", "rotate-operator", "DIR", "FILE"),
@@ -52,7 +55,7 @@ def kind() -> str:
 @pytest.fixture
 def given(world: Any, tmp_path: Path) -> dict[str, str]:
     """Files of no use beyond being read, but for an opt-out list, which is looked at first; and the words for them."""
-    paths = {name: tmp_path / name.lower() for name in ("FILE", "KEY", "PACK", "OPTOUTS")}
+    paths = {name: tmp_path / name.lower() for name in ("FILE", "KEY", "PACK", "OPTOUTS", "DELEGATION")}
     paths["FILE"].write_bytes(b"none")
     paths["KEY"].write_bytes(bytes(32))
     os.chmod(paths["KEY"], 0o600)
@@ -61,7 +64,9 @@ def given(world: Any, tmp_path: Path) -> dict[str, str]:
         (paths["PACK"] / name).write_bytes(b"none")
     listed = list_opt_outs(1, 5, [bytes(16)])
     paths["OPTOUTS"].write_bytes(sign_opt_outs(listed, world.publisher.id, world.publisher.sign))
-    return {name: str(path) for name, path in paths.items()} | {"DIR": str(world.path)}
+    paths["DELEGATION"].write_bytes(delegation(world))
+    stem = {"STEM": STEM[0].hex()}
+    return {name: str(path) for name, path in paths.items()} | stem | {"DIR": str(world.path)}
 
 
 def run(given: dict[str, str], words: tuple[str, ...], *more: str) -> Any:

@@ -18,6 +18,7 @@ pytestmark = pytest.mark.parametrize("kind", ["sqlite"], indirect=True)
 
 NOON, MINUTE_MS = 1_793_534_400, 60_000
 CONSTANT = {"ledger", "log_head", "closing", "manifest", "catalogue", "opt_out_list", "forgone", "rotation", "tally"}
+CONSTANT |= {"delegated_opt_out_list"}
 CONSTANT |= {"sqlite_master", "wanted", "asked"}
 """Tables of a few rows, however much was played, and what a statement brings itself (`store/foresight.py`)."""
 

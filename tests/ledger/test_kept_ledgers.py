@@ -46,11 +46,11 @@ from amos_tools.verify.published import Published
 KEPT = Path(__file__).parent / "kept"
 OPERATOR, PUBLISHER = b"o" * 32, b"p" * 32
 SEGMENTS = 6
-LOG_SIZES = {2: 13, 3: 14, 4: 14, 5: 14, 6: 14, 7: 14, 8: 14, 9: 14}
+LOG_SIZES = {2: 13, 3: 14, 4: 14, 5: 14, 6: 14, 7: 14, 8: 14, 9: 14, 10: 14}
 """The genesis, two enrolments, the segments, the closing, documents; since version 3 a batch entry."""
 
 
-@pytest.fixture(params=[2, 3, 4, 5, 6, 7, 8, 9])
+@pytest.fixture(params=[2, 3, 4, 5, 6, 7, 8, 9, 10])
 def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Folder:
     shutil.unpack_archive(KEPT / f"schema_{request.param}.tar.gz", tmp_path)
     return Folder(tmp_path / "ledger")

@@ -91,7 +91,7 @@ def test_the_log_knows_which_list_is_in_force_where_the_file_is_gone(world: Any)
     add_opt_outs(world.folder, newer)
     assert (world.folder.public / NAME).read_bytes() == newer
     with world.folder.open_store() as store:
-        assert store.opt_out_lists(store.size()) == (newer,)
+        assert store.opt_outs.all(store.size()) == (newer,)
 
 
 def test_the_publisher_tells_each_connection_and_each_list_once(world: Any) -> None:

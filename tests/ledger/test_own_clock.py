@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from delegating import STEM, delegation
 from every_kind import signed_opt_outs
 from typer.testing import CliRunner
 
@@ -73,6 +74,7 @@ def test_no_command_dates_or_decides_by_a_wrong_clock(world: Any, tmp_path: Path
     (tmp_path / "manifest.cose").write_bytes(world.pack.manifest)
     (tmp_path / "catalogue.cose").write_bytes(world.pack.catalogue)
     (tmp_path / "opt-outs").write_bytes(signed_opt_outs(world, 1, NOON))
+    (tmp_path / "delegation").write_bytes(delegation(world))
     by, device_id = ["--operator-key-file", key, "--reason", "x"], device.key.id.hex()
     settled = ["--currency", "EUR", "--ledger", folder, "--unasked"]
     commands: list[list[Any]] = [
@@ -83,6 +85,8 @@ def test_no_command_dates_or_decides_by_a_wrong_clock(world: Any, tmp_path: Path
         ["ledger", "enrol", folder, file],
         ["ledger", "publish", folder, tmp_path],
         ["ledger", "optouts", folder, tmp_path / "opt-outs"],
+        ["ledger", "delegation", folder, tmp_path / "delegation"],
+        ["ledger", "withdraw", folder, STEM[0].hex(), "--payee", "ada"],
         ["ledger", "revoke", folder, file],
         ["ledger", "lost", folder, file],
         ["ledger", "quarantine", "lift", folder, device_id, *by],

@@ -9,10 +9,18 @@ from typing import Any
 import pytest
 from every_kind import with_every_kind
 
-from amos.crypto import verify
-from amos.protocol.batch import batch_unix_s
+from amos.crypto import key_id, public_key, verify
+from amos.crypto import sign as ed25519_sign
+from amos.protocol.batch import batch_entry, batch_unix_s
 from amos.protocol.closing import TYP_STATEMENT, open_closing
 from amos.protocol.cose import HEADER_TYP, TYP_OPT_OUTS, TYP_ROTATION, TYP_USAGE, parse, sign
+from amos.protocol.delegated import (
+    DELEGATED_OPT_OUTS_BYTES_MAX,
+    TYP_DELEGATED_OPT_OUTS,
+    DelegatedOptOuts,
+    Delegation,
+    open_delegated,
+)
 from amos.protocol.document import read_document
 from amos.protocol.enrolment import TYP_ENROLMENT
 from amos.protocol.errors import ProtocolError
@@ -31,7 +39,9 @@ from amos.protocol.limits import OPT_OUTS_BYTES_MAX, ROTATION_BYTES_MAX, SEGMENT
 from amos.protocol.loss import TYP_LOSS
 from amos.protocol.quarantine import TYP_RULING, read_quarantine
 from amos.protocol.revocation import TYP_REVOCATION
+from amos.protocol.signing import list_delegated, sign_delegated, sign_delegation
 from amos_batches.runner import InProcess
+from amos_ledger.delegated import KEY_NAME, made_key
 from amos_ledger.errors import NotRebuilt
 from amos_ledger.log.tiles import ENTRY_BYTES_MAX
 from amos_ledger.published_log import PublishedLog
@@ -54,6 +64,7 @@ CAPS = {
     TYP_RULING: ("operator", RULING_BYTES_MAX),
     TYP_ROTATION: ("operator", ROTATION_BYTES_MAX),
     TYP_OPT_OUTS: ("publisher", OPT_OUTS_BYTES_MAX),
+    TYP_DELEGATED_OPT_OUTS: ("desk", DELEGATED_OPT_OUTS_BYTES_MAX),
     TYP_STATEMENT: ("ledger", CLOSING_BYTES_MAX),
     "amos-something+cose": ("operator", 512),
 }
@@ -78,12 +89,23 @@ def whole(make_world: Any, made_once: Path, tmp_path_factory: Any) -> Any:
         "device": device.key,
         "operator": world.operator,
         "publisher": world.publisher,
+        "desk": _desk(world),
         "ledger": SimpleNamespace(id=world.folder.key_id, sign=world.folder.sign),
     }
     keys = Keys(world.folder.line.keys[0], world.publisher.public, first_operator.public)
     return SimpleNamespace(
-        entries=entries, documents=documents, signers=signers, keys=keys, origin=world.folder.trust.origin
+        entries=entries,
+        documents=documents,
+        signers=signers,
+        keys=keys,
+        origin=world.folder.trust.origin,
+        desk_key=made_key(world.folder),
     )
+
+
+def _desk(world: Any) -> SimpleNamespace:
+    seed = (world.path / KEY_NAME).read_bytes()
+    return SimpleNamespace(id=key_id(public_key(seed)), sign=lambda message: ed25519_sign(seed, message))
 
 
 def refused_by_rebuild(whole: Any, entries: list[bytes], path: Path) -> bool:
@@ -167,3 +189,43 @@ def test_every_kind_once_more_or_changed(whole: Any, tmp_path: Path) -> None:
             assert not by_rebuild or refused_by_verify(whole, entries), f"{kind}, change {number}"
             tried += 1
     assert tried > 40
+
+
+def test_a_delegated_list_is_dated_back_by_a_day_at_most_until_another_delegation(whole: Any, tmp_path: Path) -> None:
+    """Each case: what stands behind the log, and whether both readers take it."""
+    desk, publisher = whole.signers["desk"], whole.signers["publisher"]
+    data = [entry for entry in whole.entries if kind_of(entry) == TYP_DELEGATED_OPT_OUTS][-1]
+    last: DelegatedOptOuts = open_delegated(data, whole.keys.publisher, verify, [whole.keys.ledger])
+    newest_s = max(batch_unix_s(entry) or 0 for entry in whole.entries)
+    day_s, later_s = 86_400, newest_s + 40 * 86_400
+
+    def listed(issued_s: int, more: int = 1, delegation: bytes | None = last.delegation) -> bytes:
+        made = list_delegated(last.serial + more, issued_s, [], delegation, "ada")
+        return bytes(sign_delegated(made, desk.id, desk.sign))
+
+    def delegated(serial: int, **changes: Any) -> bytes:
+        facts = {"key": whole.desk_key, "ledger": whole.keys.ledger, "since_unix_s": 7, "until_unix_s": 1 << 37}
+        made = Delegation(version=1, serial=serial, ids=None, **(facts | changes))
+        return bytes(sign_delegation(made, publisher.id, publisher.sign))
+
+    received, before, second = batch_entry(later_s), batch_entry(later_s - 30 * day_s), delegated(2)
+    for behind, taken in (
+        ([listed(newest_s - day_s)], True),
+        ([listed(newest_s - day_s - 1)], False),
+        ([listed(newest_s, 0)], False),
+        ([received, listed(later_s - day_s)], True),
+        ([received, listed(later_s - day_s - 1)], False),
+        ([received, before, listed(later_s - day_s - 1)], False),
+        ([received, listed(later_s), listed(later_s - 1, 2)], False),
+        ([received, listed(later_s), listed(8, 2, second)], True),
+        ([received, listed(6, 1, second)], False),
+        ([received, listed(8, 1, second), before, listed(later_s - 31 * day_s, 2, second)], True),
+        ([received, listed(8, 1, second), before, listed(later_s - 31 * day_s - 1, 2, second)], False),
+        ([listed(8, 9, second), listed(later_s, 99)], False),
+        ([listed(later_s, 1, delegated(2, ledger=whole.keys.publisher))], False),
+        ([listed(later_s, 1, delegated(2, until_unix_s=later_s - 1))], False),
+    ):
+        entries = [*whole.entries, *behind]
+        (tmp_path / "a.sqlite").unlink(missing_ok=True)
+        assert refused_by_rebuild(whole, entries, tmp_path / "a.sqlite") is not taken, behind
+        assert refused_by_verify(whole, entries) is not taken, behind

@@ -5,8 +5,7 @@ from typing import Any
 
 import pytest
 import requests
-import schemathesis
-from hypothesis import HealthCheck, given, settings
+from form_fuzz import TEXT, answers_to, asked, choice, documented, form
 from pages_world import BAR, PagesWorld
 from rollout_examples import a_rollout
 
@@ -14,26 +13,6 @@ from amos_tools.fleet.orders.folder import DeskFolder
 from amos_tools.fleet.orders.order import ACTS, KINDS
 from amos_tools.pages.fleet_query import SORTS
 from amos_tools.pages.fleet_rows import ALL_STATES
-
-TEXT = {"type": "string", "maxLength": 80}
-EXPECTED = {200, 400, 403, 404, 405, 409, 421}
-"""405 and 421: of another method or name than the document's."""
-
-
-def choice(*values: str) -> dict[str, Any]:
-    return {"type": "string", "enum": list(values)}
-
-
-def asked(**parameters: dict[str, Any]) -> dict[str, Any]:
-    found = [{"name": name, "in": "query", "schema": schema} for name, schema in parameters.items()]
-    return {"parameters": found, "responses": {"200": {"description": "a page"}}}
-
-
-def form(secret: str, **fields: dict[str, Any]) -> dict[str, Any]:
-    known = {"secret": choice(secret), **fields}
-    schema = {"type": "object", "properties": known, "required": list(known), "additionalProperties": False}
-    body = {"required": True, "content": {"application/x-www-form-urlencoded": {"schema": schema}}}
-    return {"requestBody": body, "responses": {"200": {"description": "a page"}}}
 
 
 def document(secret: str, device_id: str) -> dict[str, Any]:
@@ -60,7 +39,7 @@ def document(secret: str, device_id: str) -> dict[str, Any]:
         "/played": {"get": asked(period=TEXT)},
         "/played.csv": {"get": asked(period=TEXT)},
     }
-    return {"openapi": "3.1.0", "info": {"title": "pages", "version": "1"}, "paths": paths}
+    return documented(**paths)
 
 
 @pytest.mark.parametrize("role", ["admin", "player"])
@@ -68,23 +47,9 @@ def test_whatever_is_asked_is_answered_by_a_page(tmp_path: Path, role: str) -> N
     desk = DeskFolder(tmp_path / "desk")
     desk.make()
     desk.store("r-1").save(a_rollout(1, 2))
-    answered = set()
     with PagesWorld(tmp_path / "world", desk.path) as pages, requests.Session() as browser:
         page = browser.post(f"{pages.url}/signin", data={"code": pages.code(role)}, timeout=30).text
         secret = page.partition('name="secret" value="')[2][:64]
-        schema = schemathesis.openapi.from_dict(document(secret, pages.device_id(BAR)))
-        schema.config.update(base_url=pages.url)
-        for found in schema.get_all_operations():
-            operation = found.ok()
-            good, wrong = (operation.as_strategy(generation_mode=mode) for mode in schemathesis.GenerationMode)
-
-            @settings(max_examples=8, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
-            @given(good | wrong)
-            def one(case: Any) -> None:
-                answer = case.call(session=browser, timeout=30)
-                assert answer.status_code in EXPECTED, (answer.status_code, answer.text)
-                answered.add(answer.status_code)
-
-            one()
+        answered = answers_to(document(secret, pages.device_id(BAR)), pages.url, browser)
     assert {200, 403} <= answered if role == "player" else {200, 400, 404} <= answered
     assert role == "admin" or desk.waiting() == [], "whoever may not order has ordered nothing"

@@ -18,6 +18,7 @@ from amos.protocol.catalogue import Catalogue, Composer, Share, Work, sign_catal
 from amos.protocol.cbor import Tag, dumps
 from amos.protocol.closing import COMMUNAL, Closing, settled_of, sign_closing
 from amos.protocol.cose import ALG_ED25519, HEADER_ALG, HEADER_KID, HEADER_TYP, TYP_DIRECTIVE, sign, signature_input
+from amos.protocol.delegated import Delegation
 from amos.protocol.directive import Directive, Hours, Position
 from amos.protocol.enrolment import Enrolment, sign_enrolment
 from amos.protocol.forgone import Forgone, sign_forgone
@@ -86,12 +87,21 @@ from amos.protocol.segment import (
     Usage,
     input_columns,
 )
-from amos.protocol.signing import list_opt_outs, sign_anchor, sign_manifest, sign_opt_outs, sign_receipt
+from amos.protocol.signing import (
+    list_delegated,
+    list_opt_outs,
+    sign_anchor,
+    sign_delegated,
+    sign_delegation,
+    sign_manifest,
+    sign_opt_outs,
+    sign_receipt,
+)
 from amos.protocol.transfer import Transfer, sign_transfer
 from amos.protocol.usage_reader import OUTPUT_KIND_ALSA, PACE_CLOCKED
 from signed_usage import columns, sign_usage
 
-NAMES_OF_SEEDS = {1: "device", 2: "operator", 3: "publisher", 4: "ledger"}
+NAMES_OF_SEEDS = {1: "device", 2: "operator", 3: "publisher", 4: "ledger", 6: "desk"}
 SPEC = __file__.rsplit("/", 1)[0] + "/../../firmware/amos/protocol/SPEC.md"
 
 
@@ -290,7 +300,8 @@ class Examples:
     """`messages` by name, in the order of SPEC.md; `records` the facts in them; the parties who signed."""
 
     def __init__(self):
-        self.device, self.operator, self.publisher, self.ledger = [Party(seed) for seed in sorted(NAMES_OF_SEEDS)]
+        parties = [Party(seed) for seed in sorted(NAMES_OF_SEEDS)]
+        self.device, self.operator, self.publisher, self.ledger, self.desk = parties
         self.messages: dict = {}
         self.records: dict = {}
         self._published()
@@ -512,6 +523,16 @@ class Examples:
         publisher = self.publisher
         self.records["opt-outs"] = list_opt_outs(3, 1767222000, [id_of("beats"), id_of("choir")])
         self.messages["opt-outs"] = sign_opt_outs(self.records["opt-outs"], publisher.id, publisher.sign)
+        ids = self.records["opt-outs"].ids
+        times = {"since_unix_s": 1767222000, "until_unix_s": 1798758000}
+        keys = {"key": self.desk.public_key, "ledger": self.ledger.public_key}
+        made = Delegation(version=1, serial=2, ids=ids, **keys, **times)
+        self.records["delegation"] = made
+        delegation = self.messages["delegation"] = sign_delegation(made, publisher.id, publisher.sign)
+        listed = self.records["delegated-opt-outs"] = list_delegated(
+            1767225600, 1767225600, [id_of("choir")], delegation, "ilse-maren"
+        )
+        self.messages["delegated-opt-outs"] = sign_delegated(listed, self.desk.id, self.desk.sign)
 
     def _dated(self) -> None:
         ledger = self.ledger

@@ -4,8 +4,11 @@ from amos import crypto
 from amos.anchored_clock import AnchoredClock, AnchorRefused
 from amos.edges import two_slot_file
 from amos.edges.two_slot_memory import TwoSlotMemory
+from amos.ledger_keys import LedgerKeys
 from amos.player_state import PlayerState
 from amos.protocol.anchor import Anchor
+from amos.protocol.cose import CoseError
+from amos.protocol.delegated import Delegation, DelegationRefused
 from amos.protocol.errors import ProtocolError, SignatureError
 from amos.protocol.segment import (
     CLOCK_INFORMATIVE,
@@ -14,7 +17,8 @@ from amos.protocol.segment import (
     CLOCK_UNKNOWN,
     TIER_RENDERER,
 )
-from amos.protocol.signing import list_opt_outs, sign_opt_outs
+from amos.protocol.signing import list_delegated, list_opt_outs, sign_delegated, sign_delegation, sign_opt_outs
+from amos.rights.delegated_list import open_delegated_list
 from amos.rights.lease_clock import LeaseClock, TimeKept
 from amos.rights.licence import Licence
 from amos.rights.opt_out_list import OptOutList, OptOutsRefused
@@ -321,6 +325,13 @@ def opt_out_list(store):
     return OptOutList(store, PUBLISHER.public_key, crypto.verify)
 
 
+LEDGER_KEYS = LedgerKeys(Party(7).public_key)
+
+
+def delegated(store):
+    return open_delegated_list(opt_out_list(TwoSlotMemory()), (store, LEDGER_KEYS))
+
+
 def test_an_opt_out_list_is_verified_kept_and_never_older():
     store = TwoSlotMemory()
     held = opt_out_list(store)
@@ -349,6 +360,100 @@ def test_a_list_that_cannot_be_stored_is_in_force_and_asked_for_again():
     store.fails = False
     assert held.take(signed(1, "pads")) is True
     assert held.take(signed(1, "pads")) is False
+
+
+DESK = Party(5)
+
+
+def delegation(serial=1, names=("pads", "choir"), key=DESK, party=PUBLISHER, since=10, until=20, ledger=None):
+    ids = b"".join(sorted([id_of(name) for name in names])) or None
+    keys = {"key": key.public_key, "ledger": ledger or LEDGER_KEYS.pinned}
+    made = Delegation(version=1, serial=serial, since_unix_s=since, until_unix_s=until, ids=ids, **keys)
+    return sign_delegation(made, party.id, party.sign)
+
+
+def delegated_opt_outs(serial, *names, by=None, issued_unix_s=15, party=DESK):
+    made = list_delegated(serial, issued_unix_s, [id_of(name) for name in names], by or delegation())
+    return sign_delegated(made, party.id, party.sign)
+
+
+def test_a_delegated_key_silences_the_stems_of_its_delegation_and_no_others():
+    store = TwoSlotMemory()
+    held = delegated(store)
+    refused(SignatureError, held.take, delegated_opt_outs(1, "pads", party=Party(4)))
+    for name, data in (
+        ("by key", delegated_opt_outs(1, "pads", by=delegation(party=DESK))),
+        ("expected only stems that it names", delegated_opt_outs(1, "pads", "beats")),
+        ("from 10 to 20, found 21", delegated_opt_outs(1, "pads", issued_unix_s=21)),
+        ("from 10 to 20, found 9", delegated_opt_outs(1, "pads", issued_unix_s=9)),
+        ("typ", delegated_opt_outs(1, "pads", by=signed(1, "pads"))),
+        ("only stems that it names", delegated_opt_outs(1, "pads", by=delegation(names=()))),
+        ("ledger: expected %s" % LEDGER_KEYS.pinned.hex(), delegated_opt_outs(1, by=delegation(ledger=bytes(32)))),
+    ):
+        assert name in refused(DelegationRefused, held.take, data)
+    assert held.current is None and store.writes == 0
+    first = delegated_opt_outs(1, "pads")
+    assert held.take(first) is True and store.content == first
+    assert held.take(delegated_opt_outs(2)) is True and len(held.current) == 0, "it brings back what it silenced"
+    assert "(1, 2) or more, found (1, 1)" in refused(OptOutsRefused, held.take, first)
+    assert "above (1, 2)" in refused(OptOutsRefused, held.take, delegated_opt_outs(2, "choir"))
+    again = delegated_opt_outs(2, by=delegation(until=21))
+    assert held.take(again) is True and delegated(store).current.serial == (1, 2)
+
+
+def test_a_stolen_delegated_key_is_over_with_the_next_delegation_whatever_serial_it_took():
+    held = delegated(TwoSlotMemory())
+    assert held.take(delegated_opt_outs((1 << 63) - 1, "pads")) is True
+    other = Party(6)
+    newer = delegation(serial=2, key=other)
+    assert held.take(delegated_opt_outs(1, "choir", by=newer, party=other)) is True
+    assert id_of("pads") not in held.current and id_of("choir") in held.current
+    for stolen in (delegated_opt_outs(9, "pads"), delegated_opt_outs((1 << 63) - 1)):
+        assert "(2, 1) or more" in refused(OptOutsRefused, held.take, stolen)
+    refused(SignatureError, held.take, delegated_opt_outs(9, "pads", by=newer))
+    ended = delegated_opt_outs(1, by=delegation(serial=3, names=()))
+    assert held.take(ended) is True and len(held.current) == 0, "a delegation of no stems ends it"
+
+
+def test_a_player_takes_the_delegated_list_of_its_own_ledger_alone_by_the_key_in_its_settings_or_the_next():
+    keys = LedgerKeys(LEDGER_KEYS.pinned)
+    rights = Rights(opt_out_list(TwoSlotMemory()), lease_clock(), None, (TwoSlotMemory(), keys))
+    other = delegation(serial=9, ledger=Party(8).public_key)
+    assert "delegation.ledger" in refused(DelegationRefused, rights.take_opt_outs, delegated_opt_outs(1, by=other))
+    rights.take_opt_outs(delegated_opt_outs(1, "pads"))
+    keys.key = Party(8).public_key
+    rights.take_opt_outs(delegated_opt_outs(2, "pads"))
+    rights.take_opt_outs(delegated_opt_outs(1, "choir", by=other))
+    assert id_of("choir") in rights.delegated.current
+    assert "kept list refused" in delegated(TwoSlotMemory(delegated_opt_outs(1, "choir", by=other))).note
+
+
+def test_what_does_not_say_to_be_a_delegated_list_brings_no_code_for_it():
+    rights = Rights(opt_out_list(TwoSlotMemory()), lease_clock(), None, (TwoSlotMemory(), LEDGER_KEYS))
+    for data in (b"", b"\x80", bytes(96), signed(1, "pads")[:40], delegation(), b"x" * 97 + delegated_opt_outs(1)):
+        try:
+            rights.take_opt_outs(data)
+            raise AssertionError(data)
+        except ProtocolError:
+            assert rights.delegated is None and rights.opt_outs.current is None
+
+
+def test_both_lists_hold_and_neither_brings_back_what_the_other_names():
+    manifest = a_manifest()
+    clock = lease_clock(manifest.lease_end_unix_s * 1000 - DAY_MS)
+    rights = Rights(opt_out_list(TwoSlotMemory()), clock, None, (TwoSlotMemory(), LEDGER_KEYS))
+    licence, before_ms = rights.grant(manifest), clock.unix_ms
+    assert licence.withdraw() == []
+    late = delegation(until=1 << 37)
+    rights.take_opt_outs(delegated_opt_outs(1, "pads", by=late, issued_unix_s=1 << 37))
+    assert (licence.withdraw(), licence.withdraw(), clock.unix_ms) == ([0], [], before_ms), "no lease ends by it"
+    rights.take_opt_outs(signed(1, "pads"))
+    rights.take_opt_outs(delegated_opt_outs(2))
+    assert rights.grant(manifest).withdraw() == [0]
+    rights.take_opt_outs(signed(2))
+    assert rights.grant(manifest).withdraw() == [], "back from the next session on"
+    assert "opt-outs+cose" in refused(CoseError, rights.take_opt_outs, delegation())
+    refused(CoseError, Rights(opt_out_list(TwoSlotMemory()), clock).take_opt_outs, delegated_opt_outs(3))
 
 
 def test_a_kept_list_of_somebody_else_is_not_believed():
@@ -456,7 +561,7 @@ def test_what_is_left_of_a_lease_in_every_case():
     for case in CASES:
         kind, ran_before, wall_ms, issued, anchor_ms, left_ms = case
         clock = LeaseClock(files(kind), 0, wall_ms, DEVICE, ran_before)
-        rights = Rights(opt_out_list(TwoSlotMemory()), clock)
+        rights = Rights(opt_out_list(TwoSlotMemory()), clock, None, (TwoSlotMemory(), LEDGER_KEYS))
         licence = rights.grant(case_manifest(issued))
         if anchor_ms is not None:
             clock.set(anchor_ms)
@@ -473,13 +578,13 @@ def test_after_each_case_restarts_never_lengthen_what_is_left():
         kind, ran_before, wall_ms, issued, anchor_ms, left_ms = case
         store = files(kind)
         clock = LeaseClock(store, 0, wall_ms, DEVICE, ran_before)
-        rights = Rights(opt_out_list(TwoSlotMemory()), clock)
+        rights = Rights(opt_out_list(TwoSlotMemory()), clock, None, (TwoSlotMemory(), LEDGER_KEYS))
         rights.grant(case_manifest(issued))
         if anchor_ms is not None:
             clock.set(anchor_ms)
         for _boot in range(3):
             clock = LeaseClock(store, 0, None, DEVICE, True)
-            rights = Rights(opt_out_list(TwoSlotMemory()), clock)
+            rights = Rights(opt_out_list(TwoSlotMemory()), clock, None, (TwoSlotMemory(), LEDGER_KEYS))
             rights.grant(case_manifest(issued))
             left = rights.lease_seconds_left()
             assert left <= (left_ms or 0) // 1000 and clock.lost == (left_ms is None), case
@@ -498,7 +603,7 @@ def test_a_lease_of_two_hours_ends_under_restarts_each_second():
         played_s = 0
         while True:
             clock = LeaseClock(store, 0, None, DEVICE, True)
-            licence = Licence(manifest, opt_out_list(TwoSlotMemory()), clock)
+            licence = Licence(manifest, Rights(opt_out_list(TwoSlotMemory()), clock))
             if licence.over():
                 break
             clock.tick(1000, None)
@@ -541,7 +646,7 @@ def test_the_lease_clock_is_never_behind_an_anchor_of_this_boot():
     clock = LeaseClock(TwoSlotMemory(), 0, None, DEVICE)
     ticks, trusted = anchored()
     trusted.take(answer(trusted.challenge()), DEVICE)
-    rights = Rights(opt_out_list(TwoSlotMemory()), clock)
+    rights = Rights(opt_out_list(TwoSlotMemory()), clock, None, (TwoSlotMemory(), LEDGER_KEYS))
     clock.set(NOON_MS)
     clock.tick(5000000, None)  # time of samples that were rendered faster than they last
     clock.set(NOON_MS)
@@ -556,7 +661,7 @@ def test_a_licence_tells_once_of_each_stem_withdrawn():
     end_ms = manifest.lease_end_unix_s * 1000
     manifest.stems[1].lease_end_unix_s -= 100
     clock = lease_clock(end_ms - 300 * 1000)
-    rights = Rights(opt_out_list(TwoSlotMemory()), clock)
+    rights = Rights(opt_out_list(TwoSlotMemory()), clock, None, (TwoSlotMemory(), LEDGER_KEYS))
     assert rights.lease_seconds_left() is None
     clock.set(end_ms - 101 * 1000)
     licence = rights.grant(manifest)
@@ -578,7 +683,7 @@ def test_the_end_of_the_packs_lease_withdraws_all():
     manifest.stems[0].lease_end_unix_s += 1000
     clock = lease_clock(manifest.lease_end_unix_s * 1000 - 1)
     clock.set(manifest.lease_end_unix_s * 1000 - 1)
-    licence = Licence(manifest, opt_out_list(TwoSlotMemory()), clock)
+    licence = Licence(manifest, Rights(opt_out_list(TwoSlotMemory()), clock))
     assert (licence.seconds_left(), licence.withdraw(), licence.over()) == (1, [], None)
     clock.tick(1, None)
     assert (licence.seconds_left(), licence.withdraw()) == (0, [0, 1])
@@ -589,7 +694,7 @@ def test_what_is_signed_is_of_its_time():
     manifest = a_manifest()
     manifest.issued_unix_s = 1790000000
     clock = lease_clock()
-    rights = Rights(opt_out_list(TwoSlotMemory()), clock)
+    rights = Rights(opt_out_list(TwoSlotMemory()), clock, None, (TwoSlotMemory(), LEDGER_KEYS))
     rights.grant(manifest)
     assert clock.unix_ms == 1790000000000
     rights.take_opt_outs(signed(1, issued_unix_s=1790000005))
@@ -597,4 +702,5 @@ def test_what_is_signed_is_of_its_time():
     rights.take_opt_outs(signed(2, issued_unix_s=3))
     assert clock.unix_ms == 1790000005000
     store = TwoSlotMemory(signed(3, issued_unix_s=1790000009))
-    assert Rights(opt_out_list(store), lease_clock()).lease_clock.unix_ms == 1790000009000
+    rights = Rights(opt_out_list(store), lease_clock())
+    assert rights.lease_clock.unix_ms == 1790000009000

@@ -12,6 +12,7 @@ from amos.protocol.bundle_host import BundleHeader, BundleItem
 from amos.protocol.catalogue import Catalogue, Composer, Share, Work
 from amos.protocol.cbor import Tag
 from amos.protocol.closing import COMMUNAL, METERED, Closing, runs, settled_of
+from amos.protocol.delegated import DelegatedOptOuts, Delegation
 from amos.protocol.directive import Directive, Hours, Position
 from amos.protocol.enrolment import Enrolment
 from amos.protocol.forgone import Forgone
@@ -32,7 +33,7 @@ from amos.protocol.record import U32, U63, UNIX_MS_MAX, UNIX_S_MAX, Record
 from amos.protocol.revocation import Revocation
 from amos.protocol.rotation import LEDGER, OPERATOR, Rotation
 from amos.protocol.segment import FLAGS_ALL, Usage
-from amos.protocol.signing import list_opt_outs
+from amos.protocol.signing import list_delegated, list_opt_outs
 from amos.protocol.transfer import SOURCES, VERSION_COMMUNAL, Transfer, pools_of, version_between
 
 RECORDS: dict[str, type[Record]] = {
@@ -40,7 +41,7 @@ RECORDS: dict[str, type[Record]] = {
     for record in (
         Usage, Manifest, PackStem, Catalogue, Work, Composer, Share, Enrolment, Request, Response, Entry, Name, Status,
         Answer, OptOuts, Anchor, Closing, Revocation, Ruling, Handover, KeyHistory, Forgone, Loss, Rotation,
-        LicencePool, PlacedSite, Sounding,
+        LicencePool, PlacedSite, Sounding, Delegation, DelegatedOptOuts,
         Part, Cell, DeviceRow, StemRow, Transfer, BundleHeader, BundleItem, Directive, Position, Hours,
         Pairing, PairingAnswer,
     )
@@ -273,6 +274,29 @@ def opt_out_lists() -> st.SearchStrategy[OptOuts]:
     return st.builds(list_opt_outs, st.integers(0, U63), st.integers(0, UNIX_S_MAX), ids)
 
 
+def delegations() -> st.SearchStrategy[Delegation]:
+    """Of any key and stems."""
+    ids = st.lists(st.binary(min_size=16, max_size=16), max_size=LENGTH).map(lambda ids: sorted(set(ids)))
+    return st.builds(
+        Delegation,
+        version=st.just(1),
+        serial=st.integers(0, U63),
+        key=st.binary(min_size=32, max_size=32),
+        since_unix_s=st.integers(0, 1 << 20),
+        until_unix_s=st.integers(1 << 20, UNIX_S_MAX),
+        ids=ids.map(lambda ids: b"".join(ids) or None),
+        ledger=st.binary(min_size=32, max_size=32),
+    )
+
+
+def delegated_lists() -> st.SearchStrategy[DelegatedOptOuts]:
+    """Lists of any stems, with bytes in place of a delegation."""
+    ids = st.lists(st.binary(min_size=16, max_size=16), max_size=LENGTH)
+    times = st.integers(0, U63), st.integers(0, UNIX_S_MAX)
+    payees = st.none() | a_field("slug", 64)
+    return st.builds(list_delegated, *times, ids, st.binary(min_size=1, max_size=64), payees)
+
+
 @st.composite
 def closings(draw: st.DrawFn) -> Closing:
     """A closing that keeps the rules between its fields."""
@@ -316,6 +340,8 @@ def record_examples(name: str) -> st.SearchStrategy[Any]:
         "answer": answers,
         "paired": pairing_answers,
         "opt-outs": opt_out_lists,
+        "delegation": delegations,
+        "delegated-opt-outs": delegated_lists,
         "directive": directives,
         "hours": hours,
         "manifest": manifests,

@@ -57,7 +57,7 @@ def test_it_has_the_topics_of_the_code(found: dict[str, Any]) -> None:
     leaves = ("USAGE", "RECEIPT", "STATUS", "TIME", "ANCHOR", "RECEIPTED", "ENROLMENT", "ENROLLED")
     leaves += ("PAIRING", "PAIRED")
     code = {f"{topics.PREFIX}/{{site}}/{{device}}/{getattr(topics, leaf)}" for leaf in leaves}
-    code |= {topics.OPT_OUTS, topics.CHECKPOINT, topics.FORGONE, topics.ROTATIONS.replace("+", "{number}")}
+    code |= {*topics.ALL_OPT_OUTS, topics.CHECKPOINT, topics.FORGONE, topics.ROTATIONS.replace("+", "{number}")}
     code |= {topics.courier_status_topic("{site}"), topics.courier_checkpoint_topic("{site}")}
     assert code <= addresses
     assert addresses - code <= {f"{topics.PREFIX}/{{site}}/{{device}}/directive"}, "SPEC reserves it"

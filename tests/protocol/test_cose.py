@@ -129,6 +129,8 @@ def test_cwt_verifies_our_messages_and_refuses_changed_ones(cwt: list[str]) -> N
             ("catalogue", EXAMPLES.publisher, b""),
             ("enrolment", EXAMPLES.operator, b""),
             ("opt-outs", EXAMPLES.publisher, b""),
+            ("delegation", EXAMPLES.publisher, b""),
+            ("delegated-opt-outs", EXAMPLES.desk, b""),
             ("anchor", EXAMPLES.ledger, b""),
             ("closing", EXAMPLES.ledger, b""),
             ("receipt", EXAMPLES.ledger, EXAMPLES.root),

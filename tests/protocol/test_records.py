@@ -14,6 +14,7 @@ from amos.protocol.anchor import open_anchor
 from amos.protocol.answer import decode_answer
 from amos.protocol.catalogue import open_catalogue
 from amos.protocol.closing import open_closing
+from amos.protocol.delegated import open_delegated, open_delegation
 from amos.protocol.directive import open_directive
 from amos.protocol.enrolment import open_enrolment
 from amos.protocol.errors import LocalError, ProtocolError
@@ -81,6 +82,10 @@ def test_record_comes_back_as_it_went(name: str) -> None:
 Verify = Callable[[bytes, bytes, bytes], bool]
 
 
+def open_for_this_ledger(data: bytes, public_key: bytes, verify: Verify) -> object:
+    return open_delegated(data, public_key, verify, (EXAMPLES.ledger.public_key,))
+
+
 def opener(name: str) -> Callable[[bytes, Verify], object]:
     """What takes this signed message from outside."""
     if name == "key-history":
@@ -94,6 +99,8 @@ def opener(name: str) -> Callable[[bytes, Verify], object]:
         "enrolment": (open_enrolment, EXAMPLES.operator),
         "enrolment-rotated": (open_enrolment, EXAMPLES.operator),
         "opt-outs": (open_opt_outs, EXAMPLES.publisher),
+        "delegation": (open_delegation, EXAMPLES.publisher),
+        "delegated-opt-outs": (open_for_this_ledger, EXAMPLES.publisher),
         "anchor": (open_anchor, EXAMPLES.ledger),
         "closing": (open_closing, EXAMPLES.ledger),
         "revocation": (open_revocation, EXAMPLES.operator),
@@ -112,6 +119,7 @@ def opener(name: str) -> Callable[[bytes, Verify], object]:
 
 SIGNED = (
     "usage", "manifest", "catalogue", "enrolment", "enrolment-rotated", "key-history", "opt-outs", "anchor", "closing",
+    "delegation", "delegated-opt-outs",
     "revocation", "ruling", "licence-pool", "forgone", "loss", "receipt", "rotation", "transfer",
     "directive", "directive-weekly",
 )  # fmt: skip

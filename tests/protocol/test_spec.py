@@ -14,13 +14,14 @@ import pytest
 
 sys.path.append(str(Path(__file__).parents[1] / "portable"))
 
-from amos.protocol import ledger_limits, limits, link, segment
+from amos.protocol import delegated, ledger_limits, limits, link, segment
 from amos.protocol.anchor import Anchor
 from amos.protocol.answer import RECEIPTED, RETRY, SENTENCES, VERDICTS, Answer
 from amos.protocol.bundle_host import KINDS as BUNDLE_KINDS
 from amos.protocol.bundle_host import BundleHeader, BundleItem
 from amos.protocol.catalogue import Catalogue, Composer, Share, Work
 from amos.protocol.closing import Closing
+from amos.protocol.delegated import DelegatedOptOuts, Delegation
 from amos.protocol.directive import Directive, Hours, Position
 from amos.protocol.enrolment import Enrolment
 from amos.protocol.envelope_host import unwrap
@@ -74,6 +75,8 @@ RECORDS: dict[str, tuple[type[Record], str]] = {
     "status": (Status, "status"),
     "answer": (Answer, "answer-accepted"),
     "opt-outs": (OptOuts, "opt-outs"),
+    "delegation": (Delegation, "delegation"),
+    "delegated-opt-outs": (DelegatedOptOuts, "delegated-opt-outs"),
     "anchor": (Anchor, "anchor"),
     "bundle": (BundleHeader, "bundle"),
     "bundle-item": (BundleItem, "bundle-item"),
@@ -195,7 +198,7 @@ def party_rows() -> Iterator[Row]:
 
 
 def size_rows() -> Iterator[Row]:
-    sizes = vars(limits) | vars(ledger_limits)
+    sizes = vars(limits) | vars(ledger_limits) | vars(delegated)
     for name in sorted(sizes):
         if name.endswith("_BYTES_MAX") and "TEXT" not in name and "TITLE" not in name and "NONCE" not in name:
             yield name.removesuffix("_BYTES_MAX").lower().replace("_", " "), f"{sizes[name]:,}"

@@ -51,12 +51,14 @@ def test_lists_come_from_the_file_as_it_is_and_from_the_broker(tmp_path: Path) -
         path.write_bytes(content)
         now[0] += FILE_LOOK_MS
         assert lists.lists() == expected
-    lists.came(b"three")
+    lists.came(topics.OPT_OUTS, b"three")
     path.unlink()
     assert lists.lists() == [b"two", b"three"], "not looked for again so soon"
     now[0] += FILE_LOOK_MS
-    lists.came(bytes(OPT_OUTS_BYTES_MAX + 1))
-    assert lists.lists() == []
+    lists.came(topics.DELEGATED_OPT_OUTS, b"four")
+    lists.came(topics.OPT_OUTS, bytes(OPT_OUTS_BYTES_MAX + 1))
+    lists.brought(topics.DELEGATED_OPT_OUTS, b"five")
+    assert lists.lists() == [b"four", b"five"], "each kind takes the place of its own"
 
 
 def test_each_list_is_offered_once_and_a_refused_one_later_again() -> None:

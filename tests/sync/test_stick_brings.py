@@ -105,11 +105,13 @@ def test_pack_time_and_lists_come_home(two: Two) -> None:
     two.run(lambda: two.waits("shop", "time") and two.shop.spool.open_entries == 3)
     two.run(lambda: two.hub.mqtt.up and two.waits("hub", "pack"))
     two.ledger.publish(topics.OPT_OUTS, b"good opt-outs")
+    two.ledger.publish(topics.DELEGATED_OPT_OUTS, b"good ones of payees")
     two.ledger.publish(topics.operator_rotation_topic(1), ROTATION)
     two.put("shop")
     two.carry("hub")
     directive = topics.device_topic("hub", player.device_id, topics.DIRECTIVE)
     two.run(lambda: len(two.ledger.segments) == 3 and two.waits("hub", "anchor") and two.waits("hub", "opt-outs"))
+    two.run(lambda: two.waits("hub", "delegated-opt-outs"))
     two.ledger.publish(directive, b"signed by the operator")
     two.run(lambda: two.waits("hub", "directive"))
     two.run(lambda: not two.hub.outbox.carrying)
@@ -117,13 +119,15 @@ def test_pack_time_and_lists_come_home(two: Two) -> None:
 
     facts = two.carry("shop")
     assert facts["import"]["pack"] == "pack 5 (test)"  # type: ignore[index]
-    two.run(lambda: not player.segments and player.opt_outs == [b"good opt-outs"])
+    lists = [b"good ones of payees", b"good opt-outs"]
+    two.run(lambda: not player.segments and sorted(player.opt_outs) == lists)
     two.run(lambda: bool(player.anchored))
     assert player.directives.operator.key == NEXT_OPERATOR
     assert abs(player.anchored[0] - time.time() * 1000) < 600_000
     two.shop.packs._common.look()  # type: ignore[union-attr]
     two.run(lambda: player.plays() == Pack(5).id)
-    assert [found.name for found in two.shop.spool.documents.all(FROM_STICK)] == ["opt-outs", "directive"]
+    kept = {found.name for found in two.shop.spool.documents.all(FROM_STICK)}
+    assert kept == {"opt-outs", "delegated-opt-outs", "directive"}
 
 
 def test_a_pack_of_another_publishers_and_an_older_one_are_not_taken(two: Two) -> None:

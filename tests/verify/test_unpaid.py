@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -15,14 +16,16 @@ from typer.testing import CliRunner
 
 from amos.crypto import key_id, public_key
 from amos.protocol.cose import TYP_USAGE, parse_typed
+from amos.protocol.delegated import Delegation
 from amos.protocol.limits import SEGMENT_BYTES_MAX
 from amos.protocol.manifest import Manifest, open_manifest
 from amos.protocol.revocation import Revocation, sign_revocation
 from amos.protocol.segment import TIER_RENDERER, Usage
-from amos.protocol.signing import list_opt_outs, sign_manifest, sign_opt_outs
-from amos_ledger import registry
+from amos.protocol.signing import list_delegated, list_opt_outs, sign_delegation, sign_manifest, sign_opt_outs
+from amos_ledger import delegated, registry
+from amos_ledger.delegated import made_key, take_delegation
 from amos_ledger.errors import OptOutsRefused
-from amos_ledger.opt_outs import add_opt_outs
+from amos_ledger.opt_outs import DELEGATED, add_opt_outs
 from amos_ledger.registry import add_pack, enrol
 from amos_ledger.settle_period import settle_period
 from amos_ledger.settlement import judging, standing
@@ -38,6 +41,20 @@ SECOND = 44_100
 def withdraw(world: World, serial: int, issued: int, *stems: bytes) -> None:
     listed = list_opt_outs(serial, issued, stems)
     add_opt_outs(world.folder, sign_opt_outs(listed, key_id(public_key(PUBLISHER)), signer(PUBLISHER)))
+
+
+def withdraw_delegated(world: World, _serial: int, issued: int, *stems: bytes) -> None:
+    """The same by the ledger's own key."""
+    if not (world.folder.public / DELEGATED).exists():
+        keys = {"key": made_key(world.folder), "ledger": world.folder.public_key}
+        made = Delegation(version=1, serial=1, since_unix_s=0, until_unix_s=1 << 37, ids=b"".join(STEMS), **keys)
+        by, sign = key_id(public_key(PUBLISHER)), signer(PUBLISHER)
+        take_delegation(world.folder, sign_delegation(made, by, sign), issued - 9)
+    delegated.withdraw(world.folder, "ann", set(STEMS) - set(stems), issued, back=True)
+    delegated.withdraw(world.folder, "ann", stems, issued)
+
+
+BOTH = pytest.mark.parametrize("withdraw", [withdraw, withdraw_delegated])
 
 
 def leased(world: World, pack_end: int, stem_end: int) -> dict[str, bytes]:
@@ -88,7 +105,10 @@ def played(line: dict[str, Any]) -> int:
     return sum(part["frames"] for part in line["frames"])
 
 
-def test_a_withdrawn_stem_earns_until_it_is_withdrawn_and_is_shown_after(world: World, noon: int) -> None:
+@BOTH
+def test_a_withdrawn_stem_earns_until_it_is_withdrawn_and_is_shown_after(
+    world: World, noon: int, withdraw: Callable[..., None]
+) -> None:
     withdraw(world, 1, noon, STEMS[0])
     sent(world, 0, noon + 999, [(0, SECOND), (1, SECOND)], noon - 5)
     sent(world, 0, noon + 999, [(0, 2 * SECOND)], noon + 59)  # it may be fading
@@ -294,11 +314,17 @@ INSTANTS = st.integers(0, 400)
     ends=st.lists(INSTANTS, min_size=5, max_size=5),
     rows=st.lists(st.tuples(st.integers(0, 3), INSTANTS), max_size=8),
     began=INSTANTS,
+    by_key=st.lists(st.booleans(), min_size=4, max_size=4),
 )
 def test_ledger_and_verifier_find_the_same_rows_unpaid(
-    issued: Any, listed: Any, ends: Any, rows: Any, began: int
+    issued: Any, listed: Any, ends: Any, rows: Any, began: int, by_key: list[bool]
 ) -> None:
-    lists = [list_opt_outs(number, at, listed[number]) for number, at in enumerate(sorted(issued))]
+    lists = [
+        list_delegated(number, at, listed[number], b"x")
+        if by_key[number]
+        else list_opt_outs(number, at, listed[number])
+        for number, at in enumerate(issued)
+    ]
     manifest: Manifest = open_manifest(manifest_bytes(SECOND), public_key(PUBLISHER), lambda *_: True)
     manifest.lease_end_unix_s, *stem_ends = ends
     for stem, end in zip(manifest.stems, stem_ends, strict=True):
@@ -308,7 +334,7 @@ def test_ledger_and_verifier_find_the_same_rows_unpaid(
     paid, unpaid = standing.divide(usage, manifest, frozenset(), standing.OptOutHistory(lists))
     expected: dict[Any, int] = {}
     for stem, offset in rows:
-        why = verifier.reason(manifest, stem, began + offset, lists)
+        why = verifier.reason(manifest, stem, began + offset, verifier.Lists(lists))
         key = (why, STEMS[stem], 0, SECOND)
         expected[key] = expected.get(key, 0) + 10
     found = {(None, *key): frames for key, frames in paid.items()} | dict(unpaid)

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from amos.protocol.cose import TYP_OPT_OUTS, parse_typed
+from amos.protocol.delegated import TYP_DELEGATED_OPT_OUTS, DelegatedOptOuts, is_delegated, stem_ids_of
 from amos.protocol.limits import OPT_OUTS_BYTES_MAX
 from amos.protocol.manifest import Manifest
 from amos.protocol.opt_outs import OptOuts
@@ -101,33 +102,50 @@ def natural_period(usage: Usage, received_unix_s: int, flags: AbstractSet[str], 
 
 
 class OptOutHistory:
-    """Which stems were withdrawn when: the opt-out lists of the log, in its order. Each holds until the next."""
+    """Which stems were withdrawn when: the opt-out lists of the log, in its order. The publisher's hold beside those of
+    a delegated key, each until the next of its kind."""
 
     def __init__(self, lists: Iterable[OptOuts] = ()) -> None:
-        self._lists = list(lists)
-        self._issued = [item.issued_unix_s for item in self._lists]
+        all_lists = list(lists)
+        kinds = [_superseding(all_lists, kind) for kind in (OptOuts, DelegatedOptOuts)]
+        self._kinds = [([item.issued_unix_s for item in kind], kind) for kind in kinds]
+        self._ever_listed = {stem_id for item in all_lists for stem_id in stem_ids_of(item)}
         self._named: dict[bytes, frozenset[int]] = {}  # by pack
 
     def named(self, pack: bytes, manifest: Manifest) -> frozenset[int]:
         """Indexes of the stems of this pack that any list ever named; looked for once a pack."""
         found = self._named.get(pack)
         if found is None:
-            named = (n for n, stem in enumerate(manifest.stems) if any(stem.stem_id in item for item in self._lists))
+            named = (n for n, stem in enumerate(manifest.stems) if stem.stem_id in self._ever_listed)
             found = self._named[pack] = frozenset(named)
         return found
 
     def withdrawn(self, stem_id: bytes, unix_s: int) -> bool:
-        """Whether the stem was on the list in force `GRACE_S` before that moment, and still is at it."""
+        """Whether the stem was on a list in force `GRACE_S` before that moment, and still is at it."""
         return all(self._listed(stem_id, at) for at in (unix_s - GRACE_S, unix_s))
 
     def _listed(self, stem_id: bytes, unix_s: int) -> bool:
-        index = bisect_right(self._issued, unix_s) - 1
-        return index >= 0 and stem_id in self._lists[index]
+        return any(
+            (index := bisect_right(issued, unix_s)) > 0 and stem_id in kind[index - 1] for issued, kind in self._kinds
+        )
+
+
+def _superseding(lists: Iterable[OptOuts], kind: type[OptOuts]) -> list[OptOuts]:
+    """Those of the kind that are in force at any moment, each from its instant until the next one's: the last of those
+    issued by then. A list under a newer delegation may be of an earlier time than some before it, which it ends."""
+    found: list[OptOuts] = []
+    for item in lists:
+        if type(item) is kind:
+            while found and found[-1].issued_unix_s >= item.issued_unix_s:
+                found.pop()
+            found.append(item)
+    return found
 
 
 def decode_opt_outs(data: bytes) -> OptOuts:
     """What a list says that was verified when it was taken in."""
-    decoded: OptOuts = OptOuts.decode(parse_typed(data, TYP_OPT_OUTS, OPT_OUTS_BYTES_MAX).payload)
+    record, typ = (DelegatedOptOuts, TYP_DELEGATED_OPT_OUTS) if is_delegated(data) else (OptOuts, TYP_OPT_OUTS)
+    decoded: OptOuts = record.decode(parse_typed(data, typ, OPT_OUTS_BYTES_MAX).payload)
     return decoded
 
 

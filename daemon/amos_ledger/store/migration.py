@@ -27,6 +27,7 @@ from amos_ledger.store.anchors import Anchors
 from amos_ledger.store.database import Database, marks
 from amos_ledger.store.documents import Documents
 from amos_ledger.store.entries import Log
+from amos_ledger.store.opt_out_lists import to_10
 from amos_ledger.store.quarantines import Quarantines
 from amos_ledger.store.rotations import Rotations
 from amos_ledger.store.sessions import Sessions
@@ -376,7 +377,7 @@ def _to_7(database: Database, now_ms: int) -> None:
 
 Step = Callable[[Database, int], None]
 
-_STEPS: dict[int, Step] = {2: _to_3, 3: _to_4, 4: _to_5, 5: _to_6, 6: _to_7, 7: to_8, 8: to_9}
+_STEPS: dict[int, Step] = {2: _to_3, 3: _to_4, 4: _to_5, 5: _to_6, 6: _to_7, 7: to_8, 8: to_9, 9: to_10}
 """Version → what makes the next one of it."""
 
 MIGRATED_FROM = frozenset(_STEPS)

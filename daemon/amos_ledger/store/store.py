@@ -27,6 +27,7 @@ from amos_ledger.store.documents import Documents
 from amos_ledger.store.entries import Log
 from amos_ledger.store.foresight import Foresight
 from amos_ledger.store.migration import MIGRATED_FROM, migrate
+from amos_ledger.store.opt_out_lists import OptOutLists
 from amos_ledger.store.period_usage import PeriodUsage
 from amos_ledger.store.place import StorePlace, place_of
 from amos_ledger.store.placings import Placings
@@ -65,6 +66,7 @@ class Store:
         self.quarantines = Quarantines(self._database, self.log)
         self.courses = Courses(self._database, self.chain, self.quarantines)
         self.transfers = Transfers(self._database, self.log)
+        self.opt_outs = OptOutLists(self._database, self.log)
         self.period_usage = PeriodUsage(self._database)
         self.rotations = Rotations(self._database, self.log, self.origin)
         self.placings = Placings(self._database, self.log)
@@ -191,23 +193,6 @@ class Store:
     def batches(self) -> Iterator[int]:
         """What the batch entries say, in their order."""
         return (unix_s for (unix_s,) in self._database.each("SELECT unix_s FROM batch ORDER BY leaf_index"))
-
-    def append_opt_outs(self, serial: int, data: bytes) -> bool:
-        """Put a verified opt-out list into the log, unless it is there; whether it was not."""
-        with self.transaction():
-            if self._database.one("SELECT 1 FROM opt_out_list WHERE serial = ?", (serial,)) is not None:
-                return False
-            self.note_opt_outs(serial, self.log.append([data]))
-        return True
-
-    def note_opt_outs(self, serial: int, index: int) -> None:
-        """The entry at `index` is the list with this serial."""
-        self._database.run("INSERT INTO opt_out_list VALUES (?, ?)", (serial, index))
-
-    def opt_out_lists(self, size: int) -> tuple[bytes, ...]:
-        """The signed opt-out lists in the first `size` entries of the log, in their order."""
-        sql = "SELECT leaf_index FROM opt_out_list WHERE leaf_index < ? ORDER BY leaf_index"
-        return tuple(self.log.entry(index) for (index,) in self._database.rows(sql, (size,)))
 
     def revocations(self) -> dict[bytes, int]:
         """Device id → leaf index of the first revocation of its key. What is neither usage nor a batch is looked

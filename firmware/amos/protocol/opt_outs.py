@@ -10,7 +10,8 @@ _STEM_ID_BYTES = const(16)
 
 
 class OptOuts(Record):
-    """Payload of an opt-out list. `ids`: stem ids one after the other, ascending, each once; None for no stems.
+    """Payload of the publisher's opt-out list. `ids`: stem ids one after the other, ascending, each once; None for no
+    stems.
 
     One byte string, not a list: a board holds a thousand ids in 16 KB so, and finds one by halving.
     """

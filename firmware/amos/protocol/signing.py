@@ -16,6 +16,7 @@ from amos.protocol.cose import (
     sign,
     signature_input,
 )
+from amos.protocol.delegated import TYP_DELEGATED_OPT_OUTS, TYP_DELEGATION, DelegatedOptOuts, Delegation
 from amos.protocol.manifest import Manifest
 from amos.protocol.opt_outs import VERSION as OPT_OUTS_VERSION
 from amos.protocol.opt_outs import OptOuts
@@ -46,6 +47,29 @@ def list_opt_outs(serial: int, issued_unix_s: int, stem_ids) -> OptOuts:
 def sign_opt_outs(opt_outs: OptOuts, publisher: bytes, sign_message) -> bytes:
     """The list's bytes; `publisher` is the key id of the publisher's key."""
     return sign(opt_outs.encode(), TYP_OPT_OUTS, publisher, sign_message)
+
+
+def sign_delegation(delegation: Delegation, publisher: bytes, sign_message) -> bytes:
+    """The delegation's bytes; `publisher` is the key id of the publisher's key."""
+    return sign(delegation.encode(), TYP_DELEGATION, publisher, sign_message)
+
+
+def list_delegated(serial: int, issued_unix_s: int, stem_ids, delegation: bytes, payee=None) -> DelegatedOptOuts:
+    """A delegated key's list of these stems, given in any order; `delegation` is the signed one, `payee` who changed
+    what the list before names."""
+    return DelegatedOptOuts(
+        version=OPT_OUTS_VERSION,
+        serial=serial,
+        issued_unix_s=issued_unix_s,
+        ids=b"".join(sorted(set(stem_ids))) or None,
+        delegation=delegation,
+        payee=payee,
+    )
+
+
+def sign_delegated(opt_outs: DelegatedOptOuts, key: bytes, sign_message) -> bytes:
+    """The list's bytes; `key` is the key id of the delegated key."""
+    return sign(opt_outs.encode(), TYP_DELEGATED_OPT_OUTS, key, sign_message)
 
 
 def sign_receipt(tree_size: int, leaf_index: int, path, root: bytes, ledger: bytes, sign_message) -> bytes:

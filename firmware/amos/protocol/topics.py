@@ -20,6 +20,9 @@ ALL_ENROLMENTS = PREFIX + "/+/+/" + ENROLMENT
 ALL_PAIRINGS = PREFIX + "/+/+/" + PAIRING
 OPT_OUTS = PREFIX + "/opt-outs"
 """One retained message for every player: the publisher's opt-out list."""
+DELEGATED_OPT_OUTS = PREFIX + "/delegated-opt-outs"
+"""One retained message for every player: the delegated key's opt-out list."""
+ALL_OPT_OUTS = (OPT_OUTS, DELEGATED_OPT_OUTS)
 CHECKPOINT = PREFIX + "/checkpoint"
 """One retained message for every courier: the ledger's tree head."""
 FORGONE = PREFIX + "/forgone"

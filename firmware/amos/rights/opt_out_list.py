@@ -1,4 +1,4 @@
-"""The opt-out list in force on a player: verified, durable, and never an older one again."""
+"""An opt-out list in force on a player: verified, durable, and never an older one again."""
 
 import hashlib
 
@@ -11,25 +11,28 @@ class OptOutsRefused(ProtocolError):
 
 
 class OptOutList:
-    """The list that `kept` (a `TwoSlotFile` or its twin) holds, and those that come.
+    """The list that `kept` (a `TwoSlotFile` or its twin) holds, and those that come. `open_list(data, publisher_key,
+    verify)` verifies and decodes it.
 
     current   OptOuts in force, or None
+    publisher_key, verify   as given
     note      a sentence when what was kept is no list of this publisher's, else None
 
     What is kept was verified when it came, and is verified again: a card can be written elsewhere.
     """
 
-    def __init__(self, kept, publisher_key: bytes, verify):
+    def __init__(self, kept, publisher_key: bytes, verify, open_list=open_opt_outs):
         self._kept = kept
-        self._publisher_key = publisher_key
-        self._verify = verify
+        self._open_list = open_list
+        self.publisher_key = publisher_key
+        self.verify = verify
         self.current: OptOuts | None = None
         self.note: str | None = "opt-outs: expected a whole list, found damage" if kept.damaged else None
         self._sha256 = b""  # of what is kept: the list's bytes need not stay in memory
         content = kept.read()
         if content is not None:
             try:
-                self.current = open_opt_outs(content, publisher_key, verify)
+                self.current = open_list(content, publisher_key, verify)
                 self._sha256 = hashlib.sha256(content).digest()
             except ProtocolError as error:
                 self.note = "opt-outs: kept list refused: %s" % error
@@ -43,11 +46,11 @@ class OptOutList:
         sha256 = hashlib.sha256(data).digest()
         if sha256 == self._sha256:
             return False
-        opt_outs = open_opt_outs(data, self._publisher_key, self._verify)
+        opt_outs = self._open_list(data, self.publisher_key, self.verify)
         if current is not None and opt_outs.serial < current.serial:
-            raise OptOutsRefused("opt-outs.serial: expected %d or more, found %d" % (current.serial, opt_outs.serial))
-        if current is not None and opt_outs.serial == current.serial and opt_outs.to_map() != current.to_map():
-            raise OptOutsRefused("opt-outs.serial: expected above %d for other stems" % current.serial)
+            raise OptOutsRefused("opt-outs.serial: expected %s or more, found %s" % (current.serial, opt_outs.serial))
+        if current is not None and opt_outs.serial == current.serial and opt_outs.ids != current.ids:
+            raise OptOutsRefused("opt-outs.serial: expected above %s for other stems" % (current.serial,))
         self.current = opt_outs
         try:
             self._kept.write(data)

@@ -21,6 +21,7 @@ from amos_cli.paths import file_argument, file_option, folder_argument, folder_o
 from amos_cli.table import print_table
 from amos_tools.boards import board_names, load_board
 from amos_tools.pack.build import PackSummary, build_pack
+from amos_tools.pack.delegate_cli import delegate
 from amos_tools.pack.errors import PackBuildError, TooManyVoices, TooMuchWork
 from amos_tools.pack.levels_report import level_facts, level_lines, level_warnings
 from amos_tools.pack.opt_outs import make_opt_outs, withdrawn, write_opt_outs
@@ -204,6 +205,9 @@ def optouts(
     if as_json:
         return print_json({"file": str(out), "serial": serial, "stems": [stem.stem_id.hex() for stem in stems]})
     print(f"{out}: opt-out list {serial}, {len(stems)} stems")
+
+
+app.command()(delegate)
 
 
 def _stems(pack: PackFolder) -> tuple[list[dict[str, Any]], list[str]]:

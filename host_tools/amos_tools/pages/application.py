@@ -41,7 +41,7 @@ def application(
         *Operators(frame, looking, rollouts, report).routes(),
         *rollouts.routes(),
         *PairingPages(frame, looking, rollouts).routes(),
-        *Payees(frame, folder).routes(),
+        *Payees(frame, folder, report).routes(),
         *CasePages(frame, folder.path, report).routes(),
     ]
     app = Starlette(routes=routes, exception_handlers={WebRefusal: frame.refused, HTTPException: frame.refused})

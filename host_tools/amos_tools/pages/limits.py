@@ -27,6 +27,13 @@ READERS_MAX = 2
 READ_WAIT_S = 5.0
 """For a turn among those; then the page says that too many ask."""
 
+BACK_MAX = 40
+BACK_S = 86_400
+"""Stems that one payee brings back within so long: a whole record by hand, and no log filled."""
+
+CHANGE_WAIT_S = 10.0
+"""For a turn to withdraw a stem, while the broker may be asked; then the page says to try again."""
+
 CASE_LETTERS_MAX = 600
 """Of a message to the operator or an answer: a form has 4,096 bytes, and a letter up to six of them on its way."""
 

@@ -5,20 +5,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from amos.crypto import verify
+from amos.protocol.delegated import open_delegated, stem_ids_of
 from amos.protocol.errors import ProtocolError
 from amos.protocol.opt_outs import open_opt_outs
 from amos_cli.output import UsageError
 from amos_ledger.errors import LedgerError
 from amos_ledger.folder import Folder
-from amos_ledger.opt_outs import published
+from amos_ledger.opt_outs import DELEGATED, published
 from amos_tools.pool.frozen import Frozen, frozen_of
 from amos_tools.pool.history import Month, NoStatements, history
 from amos_tools.pool.read_core import OTHER_FIELDS, NotAStatement, other_fields, read_core_of, read_detail_of
 from amos_tools.pool.statement_html import statement_parts
 from amos_tools.pool.statement_told import FORMATS, title_of
 from amos_web.errors import WebRefusal
-
-STEM_ID_BYTES = 16
 
 
 @dataclass(frozen=True)
@@ -79,16 +78,30 @@ def statement_of(path: Path) -> tuple[str, str]:
         raise _unreadable(error) from None
 
 
-def _withdrawn(folder: Folder) -> Collection[str]:
-    """The stems of the opt-out list in force, in hexadecimal."""
+def frozen_of_stem(folder: Folder, payee: str, stem: str) -> list[Frozen]:
+    """What the payee has earned of that stem, which is frozen while it is withdrawn. Raises `WebRefusal`."""
     try:
-        data = published(folder)
-        if data is None:
-            return ()
-        ids = bytes(open_opt_outs(data, folder.trust.publisher_key, verify).ids or b"")
-        return {ids[at : at + STEM_ID_BYTES].hex() for at in range(0, len(ids), STEM_ID_BYTES)}
+        return frozen_of({stem}, folder.public / "statements", payee)
+    except OTHER_FIELDS:
+        raise _unreadable(other_fields(folder.public / "statements")) from None
+    except (NotAStatement, UsageError, OSError) as error:
+        raise _unreadable(error) from None
+
+
+def _withdrawn(folder: Folder) -> Collection[str]:
+    """The stems of the opt-out lists in force, in hexadecimal."""
+    found: set[str] = set()
+    try:
+        key, data = folder.trust.publisher_key, published(folder)
+        if data is not None:
+            found |= {stem_id.hex() for stem_id in stem_ids_of(open_opt_outs(data, key, verify))}
+        data = published(folder, DELEGATED)
+        if data is not None:
+            listed = open_delegated(data, key, verify, folder.line.keys)
+            found |= {stem_id.hex() for stem_id in stem_ids_of(listed)}
     except (LedgerError, ProtocolError) as error:
         raise _unreadable(error) from None
+    return found
 
 
 def _unreadable(error: Exception) -> WebRefusal:

@@ -266,7 +266,5 @@ def _money(ground: Ground) -> Money | None:
 
 
 def _withdrawn(ground: Ground) -> frozenset[bytes]:
-    if not ground.opt_outs:
-        return frozenset()
-    latest = ground.opt_outs[-1].ids or b""
-    return frozenset(latest[at : at + 16] for at in range(0, len(latest), 16))
+    last = {type(item): item.ids or b"" for item in ground.opt_outs}
+    return frozenset(ids[at : at + 16] for ids in last.values() for at in range(0, len(ids), 16))

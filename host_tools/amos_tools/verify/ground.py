@@ -14,7 +14,7 @@ from amos_tools.verify.log import Reading
 from amos_tools.verify.opened import Sounded
 from amos_tools.verify.readings import Readings
 from amos_tools.verify.recompute import why_nothing_earns
-from amos_tools.verify.standing import reason
+from amos_tools.verify.standing import Lists, reason
 
 Judge = Callable[[Reading, Manifest, Sounded], tuple[int, str]]
 """(segment, its pack's manifest, a row of it) → the serial whose splits hold for the row, 0 where no catalogue has its
@@ -57,12 +57,13 @@ def metered_judge(readings: Readings) -> Judge:
 
 def listed_judge(closing: Closing, serial: int, lists: list[OptOuts]) -> Judge:
     """One catalogue pays for all of a period whose closing lists its leaves."""
+    in_order = Lists(lists)
 
     def judge(reading: Reading, manifest: Manifest, row: Sounded) -> tuple[int, str]:
         why = why_nothing_earns(reading, closing.version)
         if why is None and closing.version != 1 and reading.began_s is not None:
             offset_s = (row.first_frame - reading.usage.first_frame) // reading.usage.rate_hz
-            why = reason(manifest, row.stem, reading.began_s + offset_s, lists)
+            why = reason(manifest, row.stem, reading.began_s + offset_s, in_order)
         return serial, why or ACCOUNTS[0]
 
     return judge

@@ -12,6 +12,7 @@ from amos.crypto import verify
 from amos.protocol.batch import batch_unix_s
 from amos.protocol.closing import TYP_STATEMENT, Closing, open_closing
 from amos.protocol.cose import HEADER_TYP, TYP_OPT_OUTS, TYP_ROTATION, parse
+from amos.protocol.delegated import TYP_DELEGATED_OPT_OUTS, DelegatedOptOuts, open_delegated
 from amos.protocol.enrolment import TYP_ENROLMENT, Enrolment, open_enrolment
 from amos.protocol.errors import MessageError, ProtocolError, SignatureError
 from amos.protocol.forgone import TYP_FORGONE, Forgone, open_forgone
@@ -49,7 +50,7 @@ from amos_tools.verify.light_accounts import (
 from amos_tools.verify.lines import Lines
 from amos_tools.verify.opened import Fault, Said, Unsigned, UsageSaid
 from amos_tools.verify.pools import COMMUNAL, Pools
-from amos_tools.verify.standing import flags
+from amos_tools.verify.standing import DATED_BACK_S_MAX, flags
 from amos_tools.verify.tree import ENTRY_BYTES_MAX
 from amos_tools.verify.unsettled import Unsettled
 
@@ -136,7 +137,8 @@ class Log:
     transfers (leaf index, transfer) of all so far, and the references of those that have one
     unsettled usage that no closing has settled; before the first batch entry it accrues by the player's clock alone
     received  when what follows was received, in Unix seconds; None before the first batch entry
-    opt_outs  how many lists so far, and `last_opt_outs` the last of them
+    opt_outs  how many lists so far; `last_opt_outs` and `last_delegated` are the last of each kind, and
+              `received_newest` the latest minute in which anything was received since the delegation of that
     decided   documents and quarantines in force
     pools     which site is in which pool
     """
@@ -155,6 +157,8 @@ class Log:
     received: int | None = None
     opt_outs: int = 0
     last_opt_outs: OptOuts | None = None
+    last_delegated: DelegatedOptOuts | None = None
+    received_newest: int = 0
     decided: Decided = field(default_factory=Decided)
     pools: Pools = field(default_factory=Pools)
     segments: int = 0
@@ -201,6 +205,7 @@ def _take(log: Log, index: int, entry: bytes, said: Said) -> None:
         received = batch_unix_s(entry)
         if received is not None:
             log.received = received
+            log.received_newest = max(received, log.received_newest)
             return
         if log.decided.take_text(index, entry, log.devices.keys()):
             return
@@ -210,6 +215,9 @@ def _take(log: Log, index: int, entry: bytes, said: Said) -> None:
         typ = parse(entry, ENTRY_BYTES_MAX).header.get(HEADER_TYP)
         if typ == TYP_OPT_OUTS:
             _take_opt_outs(log, index, open_opt_outs(entry, log.publisher_key, verify))
+        elif typ == TYP_DELEGATED_OPT_OUTS:
+            opened = open_delegated(entry, log.publisher_key, verify, log.lines.ledger.keys)
+            _take_delegated(log, index, opened)
         elif typ == TYP_STATEMENT:
             check_gaps(log.devices)
             closing = open_closing(entry, log.lines.ledger.at(index), verify)
@@ -260,12 +268,28 @@ def _take_opt_outs(log: Log, index: int, opt_outs: OptOuts) -> None:
     if before is not None:
         if opt_outs.serial <= before.serial:
             raise Difference(f"entry {index}: opt-outs.serial", f"above {before.serial}", opt_outs.serial)
-        if opt_outs.issued_unix_s < before.issued_unix_s:
-            raise Difference(
-                f"entry {index}: opt-outs.issued_unix_s", f"from {before.issued_unix_s}", opt_outs.issued_unix_s
-            )
+        _check_since(index, opt_outs, before.issued_unix_s)
     log.last_opt_outs = opt_outs
     log.opt_outs += 1
+
+
+def _take_delegated(log: Log, index: int, opt_outs: DelegatedOptOuts) -> None:
+    """The same of a delegated key's, whose instant may fall with another delegation alone; nobody dates one back."""
+    before = log.last_delegated
+    if before is not None:
+        if opt_outs.rank <= before.rank:
+            raise Difference(f"entry {index}: opt-outs.serial", f"above {before.rank}", opt_outs.rank)
+        if opt_outs.delegation_serial == before.delegation_serial:
+            _check_since(index, opt_outs, max(before.issued_unix_s, log.received_newest - DATED_BACK_S_MAX))
+    if before is None or opt_outs.delegation_serial != before.delegation_serial:
+        log.received_newest = 0
+    log.last_delegated = opt_outs
+    log.opt_outs += 1
+
+
+def _check_since(index: int, opt_outs: OptOuts, earliest_s: int) -> None:
+    if opt_outs.issued_unix_s < earliest_s:
+        raise Difference(f"entry {index}: opt-outs.issued_unix_s", f"from {earliest_s}", opt_outs.issued_unix_s)
 
 
 def _signed(log: Log, label: str, said: UsageSaid | Unsigned | Fault) -> UsageSaid:

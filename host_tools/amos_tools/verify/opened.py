@@ -15,7 +15,16 @@ from typing import NamedTuple
 from amos.crypto import key_id, verify
 from amos.protocol.batch import batch_unix_s
 from amos.protocol.closing import TYP_STATEMENT, Closing
-from amos.protocol.cose import HEADER_KID, HEADER_TYP, TYP_OPT_OUTS, TYP_ROTATION, TYP_USAGE, parse, parse_typed
+from amos.protocol.cose import (
+    HEADER_KID,
+    HEADER_TYP,
+    TYP_OPT_OUTS,
+    TYP_ROTATION,
+    TYP_USAGE,
+    parse,
+    parse_typed,
+)
+from amos.protocol.delegated import TYP_DELEGATED_OPT_OUTS, DelegatedOptOuts
 from amos.protocol.document import CATALOGUE, read_document
 from amos.protocol.enrolment import TYP_ENROLMENT, Enrolment
 from amos.protocol.errors import ProtocolError, SignatureError
@@ -33,6 +42,7 @@ _KID = slice(9, 25)
 _HEADER_BYTES = 96
 _NAMES_KEYS = TYP_ENROLMENT.encode()
 _OPTS_OUT = TYP_OPT_OUTS.encode()
+_DELEGATED = TYP_DELEGATED_OPT_OUTS.encode()
 _ROTATES = TYP_ROTATION.encode()
 _CLOSES = TYP_STATEMENT.encode()
 _TEXT = b"amos-"
@@ -159,7 +169,7 @@ def batches(entries: Iterable[bytes], keys: Mapping[bytes, bytes]) -> Iterator[E
 def survey(batch: Entries) -> Surveyed:
     """The first reading."""
     keys: list[bytes] = []
-    opt_outs = []
+    opt_outs: list[tuple[int, OptOuts]] = []
     rotations = []
     closings = []
     catalogues = []
@@ -173,7 +183,9 @@ def survey(batch: Entries) -> Surveyed:
         elif _NAMES_KEYS in entry[:_HEADER_BYTES]:
             keys += _keys_named(entry)
         elif _OPTS_OUT in entry[:_HEADER_BYTES]:
-            opt_outs += [(index, found) for found in _opt_outs(entry)]
+            opt_outs += [(index, found) for found in _opt_outs(entry, OptOuts, TYP_OPT_OUTS)]
+        elif _DELEGATED in entry[:_HEADER_BYTES]:
+            opt_outs += [(index, found) for found in _opt_outs(entry, DelegatedOptOuts, TYP_DELEGATED_OPT_OUTS)]
         elif _ROTATES in entry[:_HEADER_BYTES]:
             rotations.append((index, entry))
     return Surveyed(
@@ -216,9 +228,9 @@ def _keys_named(entry: bytes) -> list[bytes]:
     return [key for _first, key in enrolment.keys]
 
 
-def _opt_outs(entry: bytes) -> list[OptOuts]:
+def _opt_outs(entry: bytes, record: type[OptOuts], typ: str) -> list[OptOuts]:
     try:
-        return [OptOuts.decode(parse_typed(entry, TYP_OPT_OUTS, OPT_OUTS_BYTES_MAX).payload)]
+        return [record.decode(parse_typed(entry, typ, OPT_OUTS_BYTES_MAX).payload)]
     except ProtocolError:
         return []
 

@@ -14,7 +14,7 @@ from amos_tools.verify.light_figures import ACCRUALS, STANDINGS
 from amos_tools.verify.log import Reading
 from amos_tools.verify.opened import Sounded, UsageSaid, rows_of
 from amos_tools.verify.rights import Rights
-from amos_tools.verify.standing import all_earn, reason, withdrawn
+from amos_tools.verify.standing import Lists, all_earn, reason, withdrawn
 from amos_tools.verify.sums import Amount, Kind, Sums
 
 PACKS_KEPT = 64
@@ -37,7 +37,7 @@ class Readings:
         self.counts: Counter[str] = Counter()
         self.segments = 0
         self.sequences: dict[bytes, NumberRuns] = {}
-        self._manifest_of, self._opt_outs = manifest_of, opt_outs
+        self._manifest_of, self._opt_outs = manifest_of, Lists(opt_outs)
         self._named = lru_cache(PACKS_KEPT)(self._named_stems)
 
     def take(self, reading: Reading) -> None:
@@ -107,10 +107,7 @@ class Readings:
 
     def _named_stems(self, pack: bytes) -> frozenset[int]:
         """Stems of the pack, by index, that some list names."""
-        stems = self._manifest_of(pack).stems
-        return frozenset(
-            number for number, stem in enumerate(stems) if any(stem.stem_id in item for item in self._opt_outs)
-        )
+        return self._opt_outs.ever_named(self._manifest_of(pack))
 
 
 class NumberRuns:

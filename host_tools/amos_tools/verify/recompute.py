@@ -18,7 +18,7 @@ from amos_tools.verify.errors import Difference
 from amos_tools.verify.leaf_runs import LeafRuns
 from amos_tools.verify.log import Reading
 from amos_tools.verify.opened import UsageSaid, rows_of
-from amos_tools.verify.standing import FLAGS, REASONS, all_earn, reason
+from amos_tools.verify.standing import FLAGS, REASONS, Lists, all_earn, reason
 
 PACKS_KEPT = 64
 """In memory: packs that are played at one time."""
@@ -64,7 +64,7 @@ class Period:
         self.unpaid: dict[bytes, dict[str, dict[tuple[int, int], int]]] = {}
         self.whole = Tally()
         self.payees: dict[str, Tally] = {}
-        self._manifest_of, self._opt_outs, self._version = manifest_of, opt_outs, version
+        self._manifest_of, self._opt_outs, self._version = manifest_of, Lists(opt_outs), version
         self._named = lru_cache(PACKS_KEPT)(self._named_stems)
 
     def take(self, reading: Reading) -> None:
@@ -108,10 +108,7 @@ class Period:
 
     def _named_stems(self, pack: bytes) -> frozenset[int]:
         """Stems of the pack, by index, that some list names."""
-        stems = self._manifest_of(pack).stems
-        return frozenset(
-            number for number, stem in enumerate(stems) if any(stem.stem_id in item for item in self._opt_outs)
-        )
+        return self._opt_outs.ever_named(self._manifest_of(pack))
 
     def _payees_of(self, stem_ids: set[bytes]) -> set[str]:
         works = [self.works[stem_id] for stem_id in stem_ids if stem_id in self.works]

@@ -4,9 +4,11 @@ All follows from the log: when the ledger received it (batch entries), when the 
 was in force, and what the signed manifest leases.
 """
 
-from collections.abc import Collection, Container
+from bisect import bisect_right
+from collections.abc import Collection, Container, Iterable
 from dataclasses import dataclass
 
+from amos.protocol.delegated import stem_ids_of
 from amos.protocol.manifest import Manifest
 from amos.protocol.opt_outs import OptOuts
 from amos.protocol.segment import TIER_RENDERER, VERSION_WITHOUT_OUTPUT
@@ -15,6 +17,9 @@ from amos_tools.verify.opened import UsageSaid
 PLAY_AGE_S_MAX = 400 * 24 * 3600
 PLAY_AHEAD_S_MAX = 24 * 3600
 """Play older than the first at reception, or after it by more than the second, is a wrong clock's."""
+
+DATED_BACK_S_MAX = 24 * 3600
+"""So much before what was received by then a delegated key's list may be."""
 
 GRACE_S = 60
 OVER_TIME_SLACK_S = 86_400
@@ -58,7 +63,35 @@ def flags(usage: UsageSaid, received_s: int | None, hours: Hours) -> frozenset[s
     return frozenset(found)
 
 
-def reason(manifest: Manifest, stem: int, began_s: int | None, lists: list[OptOuts]) -> str | None:
+class Lists:
+    """Opt-out lists in the order of the log. In force at a moment is of each kind the last that was issued by then."""
+
+    def __init__(self, lists: Iterable[OptOuts]) -> None:
+        found = list(lists)
+        self._ever = {bytes(stem_id) for item in found for stem_id in stem_ids_of(item)}
+        kinds = {type(item) for item in found}
+        self._kinds = [_that_hold([item for item in found if type(item) is kind]) for kind in kinds]
+
+    def ever_named(self, manifest: Manifest) -> frozenset[int]:
+        """Stems of the pack, by index, that some list names."""
+        return frozenset(number for number, stem in enumerate(manifest.stems) if stem.stem_id in self._ever)
+
+    def name(self, stem_id: bytes, unix_s: int) -> bool:
+        """Whether a list in force at that moment names the stem."""
+        places = ((bisect_right(times, unix_s), lists) for times, lists in self._kinds)
+        return any(place > 0 and stem_id in lists[place - 1] for place, lists in places)
+
+
+def _that_hold(lists: list[OptOuts]) -> tuple[list[int], list[OptOuts]]:
+    """(since when, list) of those that are in force ever: none that was issued no sooner than one behind it."""
+    holding: list[OptOuts] = []
+    for item in reversed(lists):
+        if not holding or item.issued_unix_s < holding[0].issued_unix_s:
+            holding.insert(0, item)
+    return [item.issued_unix_s for item in holding], holding
+
+
+def reason(manifest: Manifest, stem: int, began_s: int | None, lists: Lists) -> str | None:
     """Why a row earns nothing that began at that moment, None for one that does; of an undated one nothing is known."""
     if began_s is None:
         return None
@@ -69,10 +102,9 @@ def reason(manifest: Manifest, stem: int, began_s: int | None, lists: list[OptOu
     return "post_opt_out" if withdrawn(lists, manifest.stems[stem].stem_id, began_s) else None
 
 
-def withdrawn(lists: list[OptOuts], stem_id: bytes, unix_s: int) -> bool:
-    """Whether the list in force at that moment names the stem, and had done so for the time of grace."""
-    both = _in_force(lists, unix_s), _in_force(lists, unix_s - GRACE_S)
-    return all(found is not None and stem_id in found for found in both)
+def withdrawn(lists: Lists, stem_id: bytes, unix_s: int) -> bool:
+    """Whether a list in force at that moment names the stem, and one had done so for the time of grace."""
+    return lists.name(stem_id, unix_s) and lists.name(stem_id, unix_s - GRACE_S)
 
 
 def all_earn(manifest: Manifest, stems: Collection[int], last_s: int, named: Container[int]) -> bool:
@@ -80,9 +112,3 @@ def all_earn(manifest: Manifest, stems: Collection[int], last_s: int, named: Con
     look at each. `named`: the stems of the pack that some opt-out list names."""
     ends_s = [manifest.lease_end_unix_s, *(manifest.stems[stem].lease_end_unix_s for stem in stems)]
     return last_s - GRACE_S < min(ends_s) and not any(stem in named for stem in stems)
-
-
-def _in_force(lists: list[OptOuts], unix_s: int) -> OptOuts | None:
-    """The list that holds at that moment: the last one issued by then."""
-    issued = [item for item in lists if item.issued_unix_s <= unix_s]
-    return issued[-1] if issued else None

@@ -1,0 +1,306 @@
+"""Opt-outs by a delegated key: what it may say, what the ledger and its log make of it, and what a thief has of it."""
+
+import os
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from delegating import NOW, STEM, delegation
+from typer.testing import CliRunner
+
+from amos.crypto import key_id, public_key, sign, verify
+from amos.protocol import topics
+from amos.protocol.cose import CoseError
+from amos.protocol.delegated import is_delegated, open_delegated, stem_ids_of
+from amos.protocol.opt_outs import open_opt_outs
+from amos.protocol.signing import list_delegated, list_opt_outs, sign_delegated, sign_opt_outs
+from amos_ledger import delegated
+from amos_ledger.cli import app
+from amos_ledger.delegated import KEY_NAME, NEXT_KEY_NAME, desk_of, made_key, take_delegation, withdraw, withdraw_for
+from amos_ledger.errors import OptOutsRefused
+from amos_ledger.folder import Folder
+from amos_ledger.opt_outs import DELEGATED, OptOutPublisher, add_opt_outs, published
+from amos_ledger.settlement.standing import OptOutHistory, decode_opt_outs
+from amos_tools.verify.standing import Lists, withdrawn
+
+NOON, DAY_S = 1_793_534_400, 86_400
+
+
+@pytest.fixture
+def kind(request: pytest.FixtureRequest) -> str:
+    """One database is enough, but where the store keeps who withdrew what."""
+    return str(getattr(request, "param", "sqlite"))
+
+
+def delegated_to(world: Any) -> None:
+    take_delegation(world.folder, delegation(world), NOW)
+
+
+def in_force(world: Any) -> set[bytes]:
+    """What the published list silences, as anybody reads it who trusts the publisher."""
+    data = published(world.folder, DELEGATED)
+    return set(stem_ids_of(open_delegated(data, world.publisher.public, verify, world.folder.line.keys)))
+
+
+def lists(world: Any) -> list[Any]:
+    with world.folder.open_store() as store:
+        return [decode_opt_outs(data) for data in store.opt_outs.all(store.size())]
+
+
+def test_stems_are_withdrawn_and_brought_back_in_the_log_and_in_public(world: Any) -> None:
+    with pytest.raises(OptOutsRefused, match="expected the publisher's delegation, found none"):
+        withdraw(world.folder, "ada", STEM[:1], NOW)
+    delegated_to(world)
+    assert in_force(world) == set()
+    assert withdraw(world.folder, "ada", STEM[:2], NOW + 1) and in_force(world) == set(STEM[:2])
+    assert not withdraw(world.folder, "ada", STEM[:2], NOW + 2), "they were before"
+    assert withdraw(world.folder, "ada", STEM[:1], NOW + 3, back=True) and in_force(world) == {STEM[1]}
+    assert [(item.serial, item.issued_unix_s, len(item)) for item in lists(world)] == [
+        (NOW, NOW, 0), (NOW + 1, NOW + 1, 2), (NOW + 3, NOW + 3, 1),
+    ]  # fmt: skip
+    withdraw(world.folder, "ada", STEM[:1], NOW - 900)
+    last = lists(world)[-1]
+    assert (last.issued_unix_s, last.serial) == (NOW + 3, NOW + 4), (
+        "a clock that was set back dates none before the last"
+    )
+    with world.folder.open_store_to_read() as store:
+        assert desk_of(world.folder, store).withdrawn == dict.fromkeys(STEM[:2], "ada")
+    assert (world.path / KEY_NAME).stat().st_mode & 0o777 == 0o600
+
+
+def test_what_the_delegation_does_not_say_is_refused_by_name(world: Any) -> None:
+    for said, wrong in (
+        ("delegation: signature", {"signer": world.operator}),
+        ("delegation.key: expected this ledger's", {"key": world.publisher.public}),
+        ("delegation.ledger: expected the key of this ledger that is in force", {"ledger": world.publisher.public}),
+        (
+            "expected a list issued from .* to 1799999999, found 1800000000",
+            {"since_unix_s": 5, "until_unix_s": NOW - 1},
+        ),
+    ):
+        with pytest.raises(OptOutsRefused, match=said):
+            take_delegation(world.folder, delegation(world, **wrong), NOW)
+    assert published(world.folder, DELEGATED) is None and lists(world) == []
+    delegated_to(world)
+    with pytest.raises(OptOutsRefused, match=f"expected only stems that it names, found {STEM[3].hex()}"):
+        withdraw(world.folder, "ada", [STEM[3]], NOW)
+    with pytest.raises(OptOutsRefused, match="issued from 1800000000 to 1800001000, found 1800001001"):
+        withdraw(world.folder, "ada", STEM[:1], NOW + 1001)
+    with pytest.raises(OptOutsRefused, match="expected one that pays cleo, found none"):
+        withdraw_for(world.folder, "cleo", STEM[:1], NOW)
+    assert in_force(world) == set() and withdraw_for(world.folder, "ada", STEM[:1], NOW)
+
+
+def test_another_delegation_ends_the_one_before_and_forgets_no_withdrawal(world: Any) -> None:
+    delegated_to(world)
+    withdraw(world.folder, "ada", STEM[:1], NOW)
+    stolen = (world.path / KEY_NAME).read_bytes()
+    old = lists(world)[-1].delegation
+    following = made_key(world.folder, renew=True)
+    assert following != public_key(stolen) and made_key(world.folder, renew=True) == following
+    assert made_key(world.folder) == public_key(stolen), "in force until the delegation that names the next"
+    assert withdraw(world.folder, "ada", STEM[:2], NOW) and withdraw(world.folder, "ada", [STEM[1]], NOW, back=True)
+    with pytest.raises(OptOutsRefused, match=r"delegation\.serial: expected above 1, found 1"):
+        take_delegation(world.folder, delegation(world, key=following), NOW)
+    with pytest.raises(OptOutsRefused, match=f"expected also {STEM[0].hex()}, which its payee withdrew"):
+        take_delegation(world.folder, delegation(world, 2, STEM[1:3]), NOW)
+    second = delegation(world, 2, key=following)
+    assert take_delegation(world.folder, second, NOW)[1] and not take_delegation(world.folder, second, NOW)[1]
+    assert in_force(world) == set(STEM[:1]) and made_key(world.folder) == following
+    assert not (world.path / NEXT_KEY_NAME).exists()
+    (world.path / NEXT_KEY_NAME).write_bytes((world.path / KEY_NAME).read_bytes())
+    (world.path / KEY_NAME).write_bytes(stolen)
+    assert withdraw(world.folder, "ada", STEM[:2], NOW), "killed before the key had given way"
+    assert made_key(world.folder) == following and withdraw(world.folder, "ada", [STEM[1]], NOW, back=True)
+    theirs = sign_delegated(
+        list_delegated(1 << 60, NOW, [], old), key_id(public_key(stolen)), lambda message: sign(stolen, message)
+    )
+    opening = world.publisher.public, verify, world.folder.line.keys
+    thief, own = (open_delegated(data, *opening) for data in (theirs, lists_bytes(world)[-1]))
+    assert thief.rank < own.rank, "players that have the newer list refuse the thief's"
+    forged = list_delegated(9, NOW, [], second)
+    with pytest.raises(Exception, match="signature"):
+        open_delegated(
+            sign_delegated(forged, key_id(public_key(stolen)), lambda message: sign(stolen, message)),
+            world.publisher.public,
+            verify,
+            world.folder.line.keys,
+        )
+    listed = list_opt_outs(1, NOW, STEM[:1])
+    add_opt_outs(world.folder, sign_opt_outs(listed, world.publisher.id, world.publisher.sign))
+    assert take_delegation(world.folder, delegation(world, 3, STEM[1:3]), NOW)[1], "the publisher's list names it now"
+
+
+def lists_bytes(world: Any) -> list[bytes]:
+    with world.folder.open_store() as store:
+        return [data for data in store.opt_outs.all(store.size()) if is_delegated(data)]
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"], indirect=True)
+def test_who_withdrew_a_stem_brings_it_back_or_the_publisher(world: Any) -> None:
+    """Stem 1 pays Ada and Ben."""
+    delegated_to(world)
+    assert withdraw_for(world.folder, "ben", [STEM[1]], NOW)
+    assert not withdraw_for(world.folder, "ada", [STEM[1]], NOW), "it is silent"
+    with pytest.raises(OptOutsRefused, match="expected ben to bring it back, who withdrew it, found ada"):
+        withdraw_for(world.folder, "ada", [STEM[1]], NOW, back=True)
+    with world.folder.open_store_to_read() as store:
+        desk = desk_of(world.folder, store)
+    assert desk.may_change(STEM[1], "ben", NOW) and not desk.may_change(STEM[1], "ada", NOW)
+    take_delegation(world.folder, delegation(world, 2), NOW)
+    with pytest.raises(OptOutsRefused, match="expected ben"):
+        withdraw_for(world.folder, "ada", [STEM[1]], NOW, back=True)
+    assert withdraw_for(world.folder, "ben", [STEM[1]], NOW, back=True)
+    assert withdraw_for(world.folder, "ada", [STEM[1]], NOW) and lists(world)[-1].payee == "ada"
+    listed = list_opt_outs(1, NOW, [STEM[1]])
+    add_opt_outs(world.folder, sign_opt_outs(listed, world.publisher.id, world.publisher.sign))
+    assert take_delegation(world.folder, delegation(world, 3, []), NOW)[0].ids is None, "the publisher ends it"
+    assert in_force(world) == set()
+    with pytest.raises(OptOutsRefused, match="expected only stems that it names"):
+        withdraw_for(world.folder, "ada", [STEM[1]], NOW)
+
+
+@pytest.mark.parametrize("again", ["withdraw", "delegation", "publication"])
+def test_what_the_log_says_is_published_whatever_stands_in_the_file(world: Any, again: str) -> None:
+    """Killed between the log and the file; and other bytes than ours."""
+    delegated_to(world)
+    path, device = world.folder.public / DELEGATED, world.device()
+    world.take(device, device.seal())
+    before = path.read_bytes()
+    withdraw(world.folder, "ada", STEM[:1], NOW)
+    expected = path.read_bytes()
+    for found in (before, b"", b"x" * 40_000, None):
+        path.unlink()
+        if found is not None:
+            path.write_bytes(found)
+        if again == "withdraw":
+            assert not withdraw(world.folder, "ada", STEM[:1], NOW)
+        elif again == "delegation":
+            assert not take_delegation(world.folder, delegation(world), NOW)[1]
+        else:
+            world.restart()
+            world.take(device, device.seal())
+        assert path.read_bytes() == expected
+
+
+def test_a_ledger_at_work_publishes_what_another_process_only_logged(world: Any, monkeypatch: Any) -> None:
+    delegated_to(world)
+    device = world.device()
+    world.take(device, device.seal())
+    monkeypatch.setattr(delegated, "write_opt_outs", lambda *_: None)
+    withdraw(world.folder, "ada", STEM[:1], NOW)
+    assert in_force(world) == set()
+    world.ledger.tick()
+    assert in_force(world) == set(STEM[:1])
+
+
+def test_a_ledger_that_lost_its_last_lists_goes_on_above_them(world: Any, tmp_path: Path) -> None:
+    delegated_to(world)
+    copy = shutil.copytree(world.path, tmp_path / "copy")
+    for number in range(3):
+        withdraw(world.folder, "ada", STEM[:2], NOW + number, back=number == 1)
+    lost = lists(world)[-1]
+    folder = Folder(copy)
+    assert withdraw(folder, "ada", STEM[:1], NOW + 60)
+    with folder.open_store() as store:
+        found = decode_opt_outs(store.opt_outs.delegated(store.size()) or b"")
+    assert found.serial > lost.serial
+
+
+def test_a_list_is_dated_by_the_log_where_the_clock_is_behind_it_and_anew_by_a_delegation(world: Any) -> None:
+    first, second = (delegation(world, serial, since_unix_s=5, until_unix_s=NOW * 2) for serial in (1, 2))
+    take_delegation(world.folder, first, NOON - 50 * DAY_S)
+    device = world.device()
+    world.ledger.take([device.message(device.seal())], NOON)
+    withdraw(world.folder, "ada", STEM[:1], NOON - 2 * DAY_S)
+    assert lists(world)[-1].issued_unix_s == NOON - DAY_S, "nobody dates one back by more than a day"
+    withdraw(world.folder, "ada", STEM[:2], NOON + 9 * DAY_S)
+    take_delegation(world.folder, second, NOON)
+    assert lists(world)[-1].issued_unix_s == NOON, "a clock that ran ahead"
+    history = OptOutHistory(lists(world))
+    assert [history.withdrawn(STEM[1], NOON + at) for at in (-1, 0, 59, 60)] == [False, False, False, True]
+    assert history.withdrawn(STEM[0], NOON - 60) and not history.withdrawn(STEM[0], NOON - DAY_S + 59)
+
+
+def test_both_are_retained_and_the_file_comes_back_from_the_log(world: Any) -> None:
+    delegated_to(world)
+    told: list[tuple[str, bytes, bool]] = []
+    publisher = OptOutPublisher(world.folder, lambda *said: not told.append(said))
+    publisher.tell(1)
+    publisher.tell(1)
+    withdraw(world.folder, "ada", STEM[:1], NOW)
+    publisher.tell(1)
+    assert told == [(topics.DELEGATED_OPT_OUTS, data, True) for data in lists_bytes(world)]
+    kept = published(world.folder, DELEGATED)
+    (world.folder.public / DELEGATED).unlink()
+    wrong = CliRunner().invoke(app, ["fsck", str(world.path)])
+    assert wrong.exit_code == 1 and f"{DELEGATED}: is not there" in " ".join(wrong.output.split())
+    device = world.device()
+    world.take(device, device.seal())
+    assert published(world.folder, DELEGATED) == kept, "the next publication writes it"
+
+
+@pytest.mark.parametrize(
+    "spans, played, is_withdrawn",
+    [
+        ([("publisher", 100, True)], 160, True),
+        ([("delegated", 100, True)], 160, True),
+        ([("delegated", 100, True)], 159, False),
+        ([("delegated", 100, True), ("publisher", 150, False)], 500, True),
+        ([("publisher", 100, True), ("delegated", 150, False)], 500, True),
+        ([("delegated", 100, True), ("delegated", 200, False)], 200, False),
+        ([("delegated", 100, True), ("publisher", 190, True), ("delegated", 200, False)], 230, True),
+        ([("publisher", 100, True), ("publisher", 150, False), ("delegated", 150, True)], 180, True),
+        ([("delegated", 100, True), ("delegated", 900, False), ("delegated", 200, True)], 950, True),
+        ([("delegated", 100, False), ("delegated", 900, True), ("delegated", 200, False)], 1000, False),
+        ([("delegated", 100, True), ("delegated", 100, False)], 170, False),
+        ([], 500, False),
+    ],
+)
+def test_ledger_and_verifier_agree_on_what_both_kinds_make(
+    spans: list[tuple[str, int, bool]], played: int, is_withdrawn: bool
+) -> None:
+    made = [
+        list_opt_outs(number, at, STEM[:1] if names else [])
+        if kind == "publisher"
+        else list_delegated(number, at, STEM[:1] if names else [], b"x")
+        for number, (kind, at, names) in enumerate(spans)
+    ]
+    assert OptOutHistory(made).withdrawn(STEM[0], played) is is_withdrawn
+    assert withdrawn(Lists(made), STEM[0], played) is is_withdrawn
+
+
+def test_the_commands_do_the_same(world: Any, tmp_path: Path) -> None:
+    key = run("opt-out-key", world.path)
+    assert key == made_key(world.folder).hex() and run("opt-out-key", world.path) == key
+    now_s = int(time.time())
+    (tmp_path / "d").write_bytes(delegation(world, since_unix_s=now_s - 9, until_unix_s=now_s + 9_999))
+    assert run("delegation", world.path, tmp_path / "d").startswith("delegation 1 in force: 3 stems, until ")
+    assert "was in force before" in run("delegation", world.path, tmp_path / "d")
+    digits = STEM[0].hex()[:8]
+    assert run("withdraw", world.path, digits, "--payee", "ada") == f"{STEM[0].hex()} withdrawn"
+    assert run("withdraw", world.path, digits, "--payee", "ada") == f"{STEM[0].hex()} withdrawn before"
+    assert in_force(world) == set(STEM[:1])
+    assert run("withdraw", world.path, digits, "--payee", "ada", "--back") == f"{STEM[0].hex()} brought back"
+    for words, said in (
+        (("withdraw", world.path, digits, "--payee", "cleo"), "expected the id of one stem that pays cleo, found none"),
+        (("withdraw", world.path, "ab", "--payee", "ada"), "found none"),
+        (("delegation", world.path, os.devnull), "OptOutsRefused: delegation"),
+    ):
+        done = CliRunner().invoke(app, list(map(str, words)))
+        assert done.exit_code and said in " ".join(done.output.split()), done.output
+    assert run("opt-out-key", world.path, "--new") != key
+
+
+def run(*words: object) -> str:
+    done = CliRunner().invoke(app, list(map(str, words)))
+    assert done.exit_code == 0, done.output
+    return done.output.strip()
+
+
+def test_an_older_reader_refuses_the_list_by_its_type(world: Any) -> None:
+    delegated_to(world)
+    with pytest.raises(CoseError, match=r"typ: expected amos-opt-outs\+cose"):
+        open_opt_outs(lists_bytes(world)[0], world.publisher.public, verify)
