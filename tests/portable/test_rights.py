@@ -329,7 +329,7 @@ LEDGER_KEYS = LedgerKeys(Party(7).public_key)
 
 
 def delegated(store):
-    return open_delegated_list(opt_out_list(TwoSlotMemory()), (store, LEDGER_KEYS))
+    return open_delegated_list(store, opt_out_list(TwoSlotMemory()), LEDGER_KEYS)
 
 
 def test_an_opt_out_list_is_verified_kept_and_never_older():
@@ -603,7 +603,7 @@ def test_a_lease_of_two_hours_ends_under_restarts_each_second():
         played_s = 0
         while True:
             clock = LeaseClock(store, 0, None, DEVICE, True)
-            licence = Licence(manifest, Rights(opt_out_list(TwoSlotMemory()), clock))
+            licence = Licence(manifest, opt_out_list(TwoSlotMemory()), clock)
             if licence.over():
                 break
             clock.tick(1000, None)
@@ -683,7 +683,7 @@ def test_the_end_of_the_packs_lease_withdraws_all():
     manifest.stems[0].lease_end_unix_s += 1000
     clock = lease_clock(manifest.lease_end_unix_s * 1000 - 1)
     clock.set(manifest.lease_end_unix_s * 1000 - 1)
-    licence = Licence(manifest, Rights(opt_out_list(TwoSlotMemory()), clock))
+    licence = Licence(manifest, opt_out_list(TwoSlotMemory()), clock)
     assert (licence.seconds_left(), licence.withdraw(), licence.over()) == (1, [], None)
     clock.tick(1, None)
     assert (licence.seconds_left(), licence.withdraw()) == (0, [0, 1])

@@ -9,7 +9,7 @@ from amos.session.start import check_playable
 def check_taken(pack, rights) -> None:
     """Raise a `ProtocolError` unless a session can begin with `pack` and `rights` let something of it be played."""
     check_playable(pack)
-    reason = _over(Licence(pack.manifest, rights))
+    reason = _over(Licence(pack.manifest, rights.opt_outs, rights.lease_clock))
     if reason:
         raise PackRefused(BAD_MANIFEST, reason)
 

@@ -4,14 +4,37 @@ from amos.protocol.delegated import open_kept
 from amos.rights.opt_out_list import OptOutList
 
 
-def open_delegated_list(opt_outs: OptOutList, beside) -> OptOutList:
-    """The list beside the publisher's `opt_outs`, which also get its note. `beside` is what keeps it, and the
-    `LedgerKeys` of the ledger that it is for: of the key in the settings, or of the one in force."""
-    kept, ledger_keys = beside
+class Both:
+    """What the publisher's list and that of a delegated key withdraw together. Never changes."""
+
+    def __init__(self, lists):
+        self._lists = lists
+
+    def __contains__(self, stem_id: bytes) -> bool:
+        return any([opt_outs is not None and stem_id in opt_outs for opt_outs in self._lists])
+
+
+def open_delegated_list(kept, publisher: OptOutList, ledger_keys) -> OptOutList:
+    """The list that `kept` holds beside the publisher's, which is in force together with it and gets its note. It is
+    for the ledger of these `ledger_keys` (LedgerKeys): of the key in the settings, or of the one in force."""
 
     def open_list(data, publisher_key, verify):
         return open_kept(data, publisher_key, verify, (ledger_keys.pinned, ledger_keys.key))
 
-    found = OptOutList(kept, opt_outs.publisher_key, opt_outs.verify, open_list)
-    opt_outs.note = opt_outs.note or found.note
+    found = OptOutList(kept, publisher.publisher_key, publisher.verify, open_list)
+
+    def both():
+        publisher.in_force = Both((publisher.current, found.current))
+
+    publisher.beside = found.beside = both
+    both()
+    publisher.note = publisher.note or found.note
     return found
+
+
+def delegated_list(rights) -> OptOutList:
+    """That of a player's `Rights`, opened once."""
+    if rights.delegated is None:
+        kept, ledger_keys = rights.beside
+        rights.delegated = open_delegated_list(kept, rights.opt_outs, ledger_keys)
+    return rights.delegated

@@ -7,16 +7,16 @@ _NEVER_S = const(1 << 62)
 
 
 class Licence:
-    """`manifest` of the pack, and the `rights` (Rights) of the player.
+    """`manifest` of the pack, `opt_outs` (OptOutList) and `lease_clock` (LeaseClock) of the player.
 
     A stem once withdrawn stays so as long as the licence is in use: what was undone meanwhile counts from the next one.
     """
 
-    def __init__(self, manifest, rights):
+    def __init__(self, manifest, opt_outs, lease_clock):
         self._manifest = manifest
-        self._rights = rights
-        self._clock = lease_clock = rights.lease_clock
-        self._asked_of = (None, None)
+        self._opt_outs = opt_outs
+        self._clock = lease_clock
+        self._asked_of = None
         self._next_end_s = 0
         self._withdrawn = bytearray(len(manifest.stems))
         self._left = len(manifest.stems)
@@ -35,19 +35,17 @@ class Licence:
 
     def withdraw(self) -> list:
         """The stems (indexes, ascending) that lost their permission since the last call. Nearly always empty."""
-        unix_s, opt_outs, delegated = self._unix_s(), self._rights.opt_outs.current, self._rights.delegated
-        delegated = delegated and delegated.current
-        if opt_outs is self._asked_of[0] and delegated is self._asked_of[1] and unix_s < self._next_end_s:
+        unix_s, opt_outs = self._unix_s(), self._opt_outs.in_force
+        if opt_outs is self._asked_of and unix_s < self._next_end_s:
             return []
-        self._asked_of = (opt_outs, delegated)
+        self._asked_of = opt_outs
         self._next_end_s = pack_end_s = self._manifest.lease_end_unix_s
         found = []
         for index, stem in enumerate(self._manifest.stems):
             if self._withdrawn[index]:
                 continue
             end_s = min(stem.lease_end_unix_s, pack_end_s)
-            named = (opt_outs and stem.stem_id in opt_outs) or (delegated and stem.stem_id in delegated)
-            if end_s <= unix_s or named:
+            if end_s <= unix_s or (opt_outs is not None and stem.stem_id in opt_outs):
                 self._withdrawn[index] = 1
                 found.append(index)
             else:

@@ -14,7 +14,9 @@ class OptOutList:
     """The list that `kept` (a `TwoSlotFile` or its twin) holds, and those that come. `open_list(data, publisher_key,
     verify)` verifies and decodes it.
 
-    current   OptOuts in force, or None
+    current   the list of this kind, an OptOuts, or None
+    in_force  what of it withdraws stems: the same, or with that of another kind beside it (delegated_list.py)
+    beside    what makes such an `in_force`, called when this list has changed; None without one
     publisher_key, verify   as given
     note      a sentence when what was kept is no list of this publisher's, else None
 
@@ -36,6 +38,8 @@ class OptOutList:
                 self._sha256 = hashlib.sha256(content).digest()
             except ProtocolError as error:
                 self.note = "opt-outs: kept list refused: %s" % error
+        self.in_force = self.current
+        self.beside = None
 
     def take(self, data: bytes) -> bool:
         """Take a list that came, durably; whether it says anything new. Raises `ProtocolError`.
@@ -51,7 +55,9 @@ class OptOutList:
             raise OptOutsRefused("opt-outs.serial: expected %s or more, found %s" % (current.serial, opt_outs.serial))
         if current is not None and opt_outs.serial == current.serial and opt_outs.ids != current.ids:
             raise OptOutsRefused("opt-outs.serial: expected above %s for other stems" % (current.serial,))
-        self.current = opt_outs
+        self.current = self.in_force = opt_outs
+        if self.beside:
+            self.beside()
         try:
             self._kept.write(data)
         except OSError as error:

@@ -28,18 +28,11 @@ class Rights:
         self.licence: Licence | None = None
         if opt_outs.current is not None:
             lease_clock.at_least(opt_outs.current.issued_unix_s * 1000)
-        self._beside = beside
-
-    def begin_delegated(self) -> OptOutList:
-        """A delegated key's list, as it is kept."""
-        from amos.rights.delegated_list import open_delegated_list
-
-        self.delegated = found = open_delegated_list(self.opt_outs, self._beside)
-        return found
+        self.beside = beside
 
     def grant(self, manifest) -> Licence:
         """The licence to play a pack from here on."""
-        self.licence = Licence(manifest, self)
+        self.licence = Licence(manifest, self.opt_outs, self.lease_clock)
         return self.licence
 
     def tick(self, now_ms: int, clock) -> None:
@@ -50,9 +43,11 @@ class Rights:
 
     def take_opt_outs(self, data: bytes) -> None:
         """An opt-out list came, the publisher's or a delegated key's. Raises `ProtocolError`."""
-        if self._beside and b"amos-delegated-opt-outs+cose" in data[:_HEADER_BYTES]:
+        if self.beside and b"amos-delegated-opt-outs+cose" in data[:_HEADER_BYTES]:
+            from amos.rights.delegated_list import delegated_list  # a board holds no code that it does not need
+
             # It puts the lease clock to no time: whoever steals that key ends no lease with it.
-            (self.delegated or self.begin_delegated()).take(data)
+            delegated_list(self).take(data)
         elif self.opt_outs.take(data) and self.opt_outs.current is not None:
             self.lease_clock.at_least(self.opt_outs.current.issued_unix_s * 1000)
 
@@ -71,6 +66,8 @@ def open_rights(
     lease_clock = LeaseClock(kept, clock.now_ms(), clock.wall_unix_ms(), device_id, ran_before)
     kept = TwoSlotFile(directory + "/delegated-opt-outs", OPT_OUTS_BYTES_MAX)
     rights = Rights(opt_outs, lease_clock, worker, (kept, ledger_keys))
-    if kept.damaged or kept.read() is not None:
-        rights.begin_delegated()
+    if kept.damaged or kept.read():
+        from amos.rights.delegated_list import delegated_list
+
+        delegated_list(rights)
     return rights
