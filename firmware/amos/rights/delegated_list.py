@@ -26,7 +26,7 @@ def open_delegated_list(kept, publisher: OptOutList, ledger_keys) -> OptOutList:
     def both():
         publisher.in_force = Both((publisher.current, found.current))
 
-    publisher.beside = found.beside = both
+    publisher.beside = found.beside = both  # pyright: ignore[reportAttributeAccessIssue]
     both()
     publisher.note = publisher.note or found.note
     return found

@@ -38,7 +38,7 @@ class OptOutList:
                 self._sha256 = hashlib.sha256(content).digest()
             except ProtocolError as error:
                 self.note = "opt-outs: kept list refused: %s" % error
-        self.in_force = self.current
+        self.in_force: object | None = self.current
         self.beside = None
 
     def take(self, data: bytes) -> bool:
