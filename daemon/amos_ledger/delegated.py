@@ -1,6 +1,7 @@
 """Opt-outs by a delegated key, which the ledger holds: payees withdraw stems on their page, at once and without the
 publisher's key. That key can only silence the stems of its delegation, and take back what it itself silenced, never
-what the publisher's own list silences. Only who withdrew a stem brings it back: any whom it pays may let it be silent.
+what the publisher's own list silences. Only who withdrew a stem brings it back, while it pays them: any whom it pays
+may let it be silent.
 
 The list is an entry of the log, published as a file and retained at the broker, as the publisher's is. It carries the
 delegation, so that players and verifiers believe nobody but the publisher.
@@ -40,6 +41,9 @@ from amos_ledger.store.store import Store
 from amos_places.folder import FolderPlace
 
 KEY_NAME, NEXT_KEY_NAME = "opt-out.key", "opt-out-next.key"
+AHEAD_S_MAX = 60
+"""What is withdrawn is silent at once, and earns until the list's own time."""
+
 _NOT_DELEGATED = "opt-outs: expected the publisher's delegation, found none; amos ledger opt-out-key says how"
 
 
@@ -132,9 +136,9 @@ def withdraw(folder: Folder, payee: str, stem_ids: Collection[bytes], now_s: int
         last = _last(folder, store)
         if last is None or last.delegation is None:
             raise OptOutsRefused(_NOT_DELEGATED)
-        before, withdrawn_by = set(stem_ids_of(last)), store.opt_outs.withdrawn_by()
+        before, withdrawn_by = set(stem_ids_of(last)), _withdrawers(store)
         for stem_id in before & set(stem_ids) if back else ():
-            who = withdrawn_by.get(stem_id)
+            who = withdrawn_by.get(stem_id, payee)
             if who != payee:
                 raise OptOutsRefused(
                     f"stem {stem_id.hex()}: expected {who or 'the publisher'} to bring it back, who withdrew it,"
@@ -160,37 +164,50 @@ def withdraw_for(folder: Folder, payee: str, stem_ids: Collection[bytes], now_s:
 
 def works_of(store: Store, payee: str) -> list[Work]:
     """The works of the catalogue in force that pay this payee, as the catalogue orders them."""
+    return [work for work in _works(store) if any(share.payee == payee for share in work.splits)]
+
+
+def _works(store: Store) -> list[Work]:
     serial = store.documents.latest_serial()
     sha256 = None if serial is None else store.documents.catalogue_hash(serial)
     if sha256 is None:
         return []
-    data = store.documents.bytes_of("catalogues", sha256)
-    return [work for work in decode_catalogue(data).works if any(share.payee == payee for share in work.splits)]
+    return list(decode_catalogue(store.documents.bytes_of("catalogues", sha256)).works)
+
+
+def _withdrawers(store: Store) -> dict[bytes, str]:
+    """Stem → who alone of its payees brings it back, empty: none. Not there are those whose withdrawer the catalogue in
+    force pays no more: any payee of theirs does."""
+    pays = {(work.stem_id, share.payee) for work in _works(store) for share in work.splits}
+    found = store.opt_outs.withdrawn_by().items()
+    return {stem_id: who for stem_id, who in found if not who or (stem_id, who) in pays}
 
 
 @dataclass(frozen=True)
 class Desk:
     """What payees may do here now: `delegation` (None: nothing), and the stems `withdrawn` under it, each with the
-    payee who did it."""
+    payee who did it; `kept` are those of them that nobody else brings back."""
 
     delegation: Delegation | None
     withdrawn: Mapping[bytes, str]
+    kept: Mapping[bytes, str]
 
     def may_change(self, stem_id: bytes, payee: str, now_s: int) -> bool:
-        """Whether this payee may withdraw that stem now, or bring it back."""
+        """Whether this payee, of those whom the stem pays, may withdraw it now, or bring it back."""
         found = self.delegation
         if found is None or stem_id not in found or not found.since_unix_s <= now_s <= found.until_unix_s:
             return False
-        return self.withdrawn.get(stem_id, payee) == payee
+        return self.kept.get(stem_id, payee) == payee
 
 
 def desk_of(folder: Folder, store: Store) -> Desk:
     """Raises `OptOutsRefused` where the log's list is not what it was."""
     last = _last(folder, store)
     if last is None or last.delegation is None:
-        return Desk(None, {})
+        return Desk(None, {}, {})
     by = store.opt_outs.withdrawn_by()
-    return Desk(_delegation(folder, last.delegation), {stem_id: by.get(stem_id, "") for stem_id in stem_ids_of(last)})
+    withdrawn = {stem_id: by.get(stem_id, "") for stem_id in stem_ids_of(last)}
+    return Desk(_delegation(folder, last.delegation), withdrawn, _withdrawers(store))
 
 
 @contextmanager
@@ -239,8 +256,16 @@ def _issue(
     until anything is asked of this module again or the ledger publishes."""
     delegation = _delegation(folder, signed_delegation)
     seed = _seed_of(folder, delegation.key)
-    newest_batch_s = store.opt_outs.newest_batch_under(delegation.serial)
-    issued_s = max(now_s, earliest_issue_s(last, delegation.serial, newest_batch_s))
+    newest_batch_s = store.opt_outs.newest_batch(delegation.batches_from or 0)
+    earliest_s = earliest_issue_s(last, delegation.serial, newest_batch_s)
+    if earliest_s > now_s + AHEAD_S_MAX:
+        raise OptOutsRefused(
+            f"opt-outs.issued_unix_s: expected at most {AHEAD_S_MAX} s ahead of this clock, {now_s}, found"
+            f" {earliest_s}, which the log demands; set the clock, or if it ran ahead before, have the publisher"
+            f" delegate anew (amos pack delegate --batches-from {store.size()}) or withdraw stems itself (amos vault"
+            " optout)"
+        )
+    issued_s = max(now_s, earliest_s)
     # By the clock, so that a ledger that lost its last lists goes on above those that players have.
     serial = now_s if last is None else max(now_s, last.serial + 1)
     listed = list_delegated(serial, issued_s, stem_ids, signed_delegation, payee)

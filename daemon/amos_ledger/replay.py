@@ -31,7 +31,7 @@ from amos.protocol.rotation import LEDGER, OPERATOR, Rotation, read_rotation
 from amos.protocol.segment import Usage
 from amos.protocol.transfer import TYP_TRANSFER, Transfer, open_transfer
 from amos_batches.runner import InProcess, Runner
-from amos_ledger.delegated_order import earliest_issue_s
+from amos_ledger.delegated_order import NewestBatches, earliest_issue_s
 from amos_ledger.entry_batches import Opened, OpenedUsage, Unopened, entry_batches, open_batch
 from amos_ledger.errors import NotRebuilt
 from amos_ledger.intake.placements import sounding_after
@@ -114,7 +114,7 @@ class _Replay:
         self._manifest = lru_cache(MANIFESTS_KEPT)(self._open_manifest)
         self._received: int | None = None
         self._last_delegated: DelegatedOptOuts | None = None
-        self._newest_batch_s = 0  # since the first list of that delegation
+        self._batches = NewestBatches()
         # Usage from before the first batch entry, when receptions were in no entry: its leaf → the month by the
         # player's clock. The closing says where it accrued.
         self._undated: dict[int, str | None] = {}
@@ -146,7 +146,7 @@ class _Replay:
         if received is not None:
             self._store.note_batch(index, received)
             self._received = received
-            self._newest_batch_s = max(self._newest_batch_s, received)
+            self._batches.take(index, received)
         elif document is not None:
             self._take_document(index, *document)
         elif quarantine is not None:
@@ -179,9 +179,8 @@ class _Replay:
         last, lists = self._last_delegated, self._store.opt_outs
         if last is not None and opt_outs.rank <= last.rank:
             raise LookupError(f"opt-outs.serial: expected above {last.rank}, found {opt_outs.rank}")
-        if last is None or last.delegation_serial != opt_outs.delegation_serial:
-            self._newest_batch_s = 0
-        earliest_s = earliest_issue_s(last, opt_outs.delegation_serial, self._newest_batch_s)
+        newest_batch_s = self._batches.newest_s(opt_outs.batches_from)
+        earliest_s = earliest_issue_s(last, opt_outs.delegation_serial, newest_batch_s)
         if opt_outs.issued_unix_s < earliest_s:
             raise LookupError(f"opt-outs.issued_unix_s: expected from {earliest_s}, found {opt_outs.issued_unix_s}")
         self._last_delegated = opt_outs

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from amos.crypto import key_id, public_key, sign, verify
 from amos.protocol import topics
+from amos.protocol.catalogue import Catalogue, Share, Work, sign_catalogue
 from amos.protocol.cose import CoseError
 from amos.protocol.delegated import is_delegated, open_delegated, stem_ids_of
 from amos.protocol.opt_outs import open_opt_outs
@@ -22,6 +23,8 @@ from amos_ledger.delegated import KEY_NAME, NEXT_KEY_NAME, desk_of, made_key, ta
 from amos_ledger.errors import OptOutsRefused
 from amos_ledger.folder import Folder
 from amos_ledger.opt_outs import DELEGATED, OptOutPublisher, add_opt_outs, published
+from amos_ledger.registry import add_pack
+from amos_ledger.scrub import scrub
 from amos_ledger.settlement.standing import OptOutHistory, decode_opt_outs
 from amos_tools.verify.standing import Lists, withdrawn
 
@@ -60,7 +63,11 @@ def test_stems_are_withdrawn_and_brought_back_in_the_log_and_in_public(world: An
     assert [(item.serial, item.issued_unix_s, len(item)) for item in lists(world)] == [
         (NOW, NOW, 0), (NOW + 1, NOW + 1, 2), (NOW + 3, NOW + 3, 1),
     ]  # fmt: skip
-    withdraw(world.folder, "ada", STEM[:1], NOW - 900)
+    with pytest.raises(
+        OptOutsRefused, match=r"expected at most 60 s ahead of this clock, 1799999\d+, found 1800000003"
+    ):
+        withdraw(world.folder, "ada", STEM[:1], NOW - 58)
+    withdraw(world.folder, "ada", STEM[:1], NOW - 57)
     last = lists(world)[-1]
     assert (last.issued_unix_s, last.serial) == (NOW + 3, NOW + 4), (
         "a clock that was set back dates none before the last"
@@ -209,19 +216,69 @@ def test_a_ledger_that_lost_its_last_lists_goes_on_above_them(world: Any, tmp_pa
     assert found.serial > lost.serial
 
 
-def test_a_list_is_dated_by_the_log_where_the_clock_is_behind_it_and_anew_by_a_delegation(world: Any) -> None:
-    first, second = (delegation(world, serial, since_unix_s=5, until_unix_s=NOW * 2) for serial in (1, 2))
-    take_delegation(world.folder, first, NOON - 50 * DAY_S)
+def test_a_clock_that_ran_ahead_lets_nobody_withdraw_in_vain(world: Any) -> None:
+    """What is withdrawn is silent at once, so it must not earn until the list's own time."""
+    times = {"since_unix_s": 5, "until_unix_s": NOW * 2}
+    take_delegation(world.folder, delegation(world, **times), NOON - 50 * DAY_S)
     device = world.device()
     world.ledger.take([device.message(device.seal())], NOON)
-    withdraw(world.folder, "ada", STEM[:1], NOON - 2 * DAY_S)
+    with pytest.raises(OptOutsRefused, match=f"expected at most 60 s ahead of this clock, .*, found {NOON - DAY_S}"):
+        withdraw(world.folder, "ada", STEM[:1], NOON - 2 * DAY_S)
+    withdraw(world.folder, "ada", STEM[:1], NOON - DAY_S - 60)
     assert lists(world)[-1].issued_unix_s == NOON - DAY_S, "nobody dates one back by more than a day"
     withdraw(world.folder, "ada", STEM[:2], NOON + 9 * DAY_S)
-    take_delegation(world.folder, second, NOON)
+    with pytest.raises(OptOutsRefused, match="ran ahead"):
+        withdraw(world.folder, "ada", STEM[:1], NOON, back=True)
+    take_delegation(world.folder, delegation(world, 2, **times), NOON)
     assert lists(world)[-1].issued_unix_s == NOON, "a clock that ran ahead"
     history = OptOutHistory(lists(world))
     assert [history.withdrawn(STEM[1], NOON + at) for at in (-1, 0, 59, 60)] == [False, False, False, True]
     assert history.withdrawn(STEM[0], NOON - 60) and not history.withdrawn(STEM[0], NOON - DAY_S + 59)
+
+
+def test_entries_that_a_clock_ahead_made_bind_until_the_publisher_passes_over_them(world: Any) -> None:
+    times = {"since_unix_s": 5, "until_unix_s": NOON + 900 * DAY_S}
+    take_delegation(world.folder, delegation(world, **times), NOON)
+    device = world.device()
+    world.ledger.take([device.message(device.seal())], NOON + 300 * DAY_S)
+    with world.folder.open_store() as store:
+        with store.transaction():
+            store.chain.anchors.accept_clock(NOON * 1000)
+        size = store.size()
+    for _ in range(2):
+        with pytest.raises(OptOutsRefused, match=f"found {NOON + 299 * DAY_S}.*--batches-from {size}"):
+            withdraw(world.folder, "ada", STEM[:1], NOON + 60)
+    with pytest.raises(OptOutsRefused, match="--batches-from"):
+        take_delegation(world.folder, delegation(world, 2, **times), NOON + 60)
+    assert in_force(world) == set() and len(lists(world)) == 1
+    take_delegation(world.folder, delegation(world, 2, batches_from=size, **times), NOON + 60)
+    assert withdraw(world.folder, "ada", STEM[:1], NOON + 70) and lists(world)[-1].issued_unix_s == NOON + 70
+    world.ledger.take([device.message(device.seal())], NOON + 3 * DAY_S)
+    with pytest.raises(OptOutsRefused, match=f"found {NOON + 2 * DAY_S}"):
+        withdraw(world.folder, "ada", STEM[:2], NOON + DAY_S)
+    assert scrub(world.folder) == []
+
+
+def test_a_stem_that_its_withdrawer_sold_is_brought_back_by_whom_it_pays(world: Any) -> None:
+    """Stem 1 pays Ada and Ben, then Ada and Cleo."""
+    delegated_to(world)
+    withdraw_for(world.folder, "ben", STEM[1:3], NOW)
+    pays = dict.fromkeys(STEM, ("ada", "ben")) | {STEM[1]: ("ada", "cleo")}
+    works = [
+        Work(stem_id=stem, title="t", artist="a", isrc=None, splits=[Share(payee=who, ppm=500_000) for who in payees])
+        for stem, payees in sorted(pays.items())
+    ]
+    sold = sign_catalogue(Catalogue(version=1, serial=2, works=works), world.publisher.id, world.publisher.sign)
+    with world.folder.open_store() as store:
+        add_pack(world.folder, store, world.pack.manifest, sold, 1)
+        desk = desk_of(world.folder, store)
+    assert [desk.may_change(STEM[1], payee, NOW) for payee in pays[STEM[1]]] == [True, True]
+    assert [desk.may_change(STEM[2], payee, NOW) for payee in pays[STEM[2]]] == [False, True]
+    with pytest.raises(OptOutsRefused, match="expected ben to bring it back"):
+        withdraw_for(world.folder, "ada", [STEM[2]], NOW, back=True)
+    with pytest.raises(OptOutsRefused, match="expected one that pays ben, found none"):
+        withdraw_for(world.folder, "ben", [STEM[1]], NOW, back=True)
+    assert withdraw_for(world.folder, "cleo", [STEM[1]], NOW, back=True) and in_force(world) == {STEM[2]}
 
 
 def test_both_are_retained_and_the_file_comes_back_from_the_log(world: Any) -> None:

@@ -191,7 +191,7 @@ def test_every_kind_once_more_or_changed(whole: Any, tmp_path: Path) -> None:
     assert tried > 40
 
 
-def test_a_delegated_list_is_dated_back_by_a_day_at_most_until_another_delegation(whole: Any, tmp_path: Path) -> None:
+def test_a_delegated_list_is_dated_back_by_a_day_at_most_whatever_its_delegation(whole: Any, tmp_path: Path) -> None:
     """Each case: what stands behind the log, and whether both readers take it."""
     desk, publisher = whole.signers["desk"], whole.signers["publisher"]
     data = [entry for entry in whole.entries if kind_of(entry) == TYP_DELEGATED_OPT_OUTS][-1]
@@ -209,6 +209,8 @@ def test_a_delegated_list_is_dated_back_by_a_day_at_most_until_another_delegatio
         return bytes(sign_delegation(made, publisher.id, publisher.sign))
 
     received, before, second = batch_entry(later_s), batch_entry(later_s - 30 * day_s), delegated(2)
+    # Behind the first of the two entries that come next; behind both.
+    anew, behind_both = (delegated(2, batches_from=len(whole.entries) + count) for count in (1, 2))
     for behind, taken in (
         ([listed(newest_s - day_s)], True),
         ([listed(newest_s - day_s - 1)], False),
@@ -217,11 +219,17 @@ def test_a_delegated_list_is_dated_back_by_a_day_at_most_until_another_delegatio
         ([received, listed(later_s - day_s - 1)], False),
         ([received, before, listed(later_s - day_s - 1)], False),
         ([received, listed(later_s), listed(later_s - 1, 2)], False),
-        ([received, listed(later_s), listed(8, 2, second)], True),
-        ([received, listed(6, 1, second)], False),
-        ([received, listed(8, 1, second), before, listed(later_s - 31 * day_s, 2, second)], True),
-        ([received, listed(8, 1, second), before, listed(later_s - 31 * day_s - 1, 2, second)], False),
-        ([listed(8, 9, second), listed(later_s, 99)], False),
+        ([received, listed(later_s), listed(later_s - day_s, 2, second)], True),
+        ([received, listed(later_s), listed(later_s - day_s - 1, 2, second)], False),
+        ([received, before, listed(later_s - day_s, 1, second)], True),
+        ([received, before, listed(later_s - day_s - 1, 1, second)], False),
+        ([received, before, listed(later_s - 31 * day_s, 1, anew)], True),
+        ([received, before, listed(later_s - 31 * day_s - 1, 1, anew)], False),
+        ([before, received, listed(later_s - 31 * day_s, 1, anew)], False),
+        ([received, before, listed(8, 1, behind_both)], True),
+        ([received, before, listed(6, 1, behind_both)], False),
+        ([received, before, listed(8, 1, behind_both), received, listed(later_s - day_s - 1, 2, behind_both)], False),
+        ([listed(later_s, 9, second), listed(later_s, 99)], False),
         ([listed(later_s, 1, delegated(2, ledger=whole.keys.publisher))], False),
         ([listed(later_s, 1, delegated(2, until_unix_s=later_s - 1))], False),
     ):

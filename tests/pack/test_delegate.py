@@ -53,7 +53,9 @@ def test_all_that_was_ever_offered_is_delegated_or_what_is_named(site: Path) -> 
     assert set(stem_ids_of(signed(site))) == {one.stem_id}
     assert delegate(site, serial="3", artist=one.artist).exit_code == 0
     assert set(stem_ids_of(signed(site))) == by_artist
+    assert signed(site).batches_from is None
     assert delegate(site, serial="4", none=True).exit_code == 0 and signed(site).ids is None
+    assert delegate(site, serial="5", **{"batches-from": "70"}).exit_code == 0 and signed(site).batches_from == 70
 
 
 @pytest.mark.parametrize(
@@ -63,6 +65,7 @@ def test_all_that_was_ever_offered_is_delegated_or_what_is_named(site: Path) -> 
         ({"ledger-key": "ab"}, "--ledger-key"),
         ({"artist": "Lamplight", "none": True}, "--none: expected no STEM"),
         ({"serial": "-1"}, "NotRepresentable"),
+        ({"batches-from": "-1"}, "NotRepresentable"),
         ({"days": "0"}, "days"),
         ({"artist": "Nobody"}, "Nobody"),
     ],

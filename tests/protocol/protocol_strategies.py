@@ -286,6 +286,7 @@ def delegations() -> st.SearchStrategy[Delegation]:
         until_unix_s=st.integers(1 << 20, UNIX_S_MAX),
         ids=ids.map(lambda ids: b"".join(ids) or None),
         ledger=st.binary(min_size=32, max_size=32),
+        batches_from=st.none() | st.integers(0, U63),
     )
 
 

@@ -14,19 +14,27 @@ from settled_world import OPERATOR, PUBLISHER, SPLITS, STEMS, Player, World, cat
 from statement_bytes import statement_bytes
 from typer.testing import CliRunner
 
-from amos.crypto import key_id, public_key
+from amos.crypto import key_id, public_key, verify
 from amos.protocol.cose import TYP_USAGE, parse_typed
-from amos.protocol.delegated import Delegation
+from amos.protocol.delegated import Delegation, open_delegated
 from amos.protocol.limits import SEGMENT_BYTES_MAX
 from amos.protocol.manifest import Manifest, open_manifest
 from amos.protocol.revocation import Revocation, sign_revocation
 from amos.protocol.segment import TIER_RENDERER, Usage
-from amos.protocol.signing import list_delegated, list_opt_outs, sign_delegation, sign_manifest, sign_opt_outs
+from amos.protocol.signing import (
+    list_delegated,
+    list_opt_outs,
+    sign_delegated,
+    sign_delegation,
+    sign_manifest,
+    sign_opt_outs,
+)
 from amos_ledger import delegated, registry
-from amos_ledger.delegated import made_key, take_delegation
+from amos_ledger.delegated import KEY_NAME, made_key, take_delegation
 from amos_ledger.errors import OptOutsRefused
 from amos_ledger.opt_outs import DELEGATED, add_opt_outs
 from amos_ledger.registry import add_pack, enrol
+from amos_ledger.scrub import scrub
 from amos_ledger.settle_period import settle_period
 from amos_ledger.settlement import judging, standing
 from amos_tools.cli import app
@@ -371,3 +379,25 @@ def test_a_payee_is_shown_what_was_not_paid_and_why(world: World, noon: int) -> 
     shown = CliRunner().invoke(app, ["pool", "show", str(world.statement("ann"))])
     for text in ("What played and earned nothing", "Títle [0]", "begun after it was withdrawn", "0:00:01.000"):
         assert text in shown.output
+
+
+def test_no_list_freezes_what_was_played_more_than_a_day_before_whenever_its_delegation_was_signed(
+    world: World, noon: int
+) -> None:
+    """The publisher signed it when play began; the ledger logs it, dated then, after nineteen days of play."""
+    keys = {"key": made_key(world.folder), "ledger": world.folder.public_key}
+    made = Delegation(version=1, serial=1, since_unix_s=noon, until_unix_s=1 << 37, ids=STEMS[0], **keys)
+    held = sign_delegation(made, key_id(public_key(PUBLISHER)), signer(PUBLISHER))
+    for day in range(1, 20):
+        sent(world, 0, noon + day * DAY_S + 60, [(0, SECOND)], noon + day * DAY_S)
+    seed = (world.path / KEY_NAME).read_bytes()
+    listed = list_delegated(noon, noon, STEMS[:1], held, "ann")
+    data = sign_delegated(listed, key_id(public_key(seed)), signer(seed))
+    with world.folder.open_store() as store:
+        with store.transaction():
+            store.opt_outs.append_delegated(data, open_delegated(data, public_key(PUBLISHER), verify, [keys["ledger"]]))
+        registry.publish(world.folder, store)
+    settle_period(world.folder, *NOVEMBER)
+    with pytest.raises(Difference, match=r"opt-outs\.issued_unix_s"):
+        world.verify("ann")
+    assert any("opt-outs.issued_unix_s: expected from" in str(found) for found in scrub(world.folder))

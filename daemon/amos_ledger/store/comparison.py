@@ -36,7 +36,7 @@ COUNTING: dict[str, str] = {
     "catalogue": "serial, sha256, bytes, leaf_index, since_unix_s",
     "batch": "leaf_index, unix_s",
     "opt_out_list": "serial, leaf_index",
-    "delegated_opt_out_list": "leaf_index, delegation_serial",
+    "delegated_opt_out_list": "leaf_index",
     "delegated_withdrawal": "stem_id, payee",
     "rollup": "period, stem_id, tier, rate_hz, frames",
     "closing": "period, leaf_index",

@@ -6,8 +6,7 @@ from amos_ledger.store.database import Database
 from amos_ledger.store.entries import Log
 
 _TO_10 = """
-CREATE TABLE delegated_opt_out_list (leaf_index INTEGER PRIMARY KEY, delegation_serial INTEGER NOT NULL);
-CREATE INDEX delegated_opt_out_list_delegation ON delegated_opt_out_list (delegation_serial, leaf_index);
+CREATE TABLE delegated_opt_out_list (leaf_index INTEGER PRIMARY KEY);
 CREATE TABLE delegated_withdrawal (stem_id BLOB PRIMARY KEY, payee TEXT NOT NULL);
 """
 
@@ -37,7 +36,7 @@ class OptOutLists:
 
     def note_delegated(self, index: int, opt_outs: DelegatedOptOuts) -> None:
         """The entry at `index` is a delegated key's list, opened."""
-        self._database.run("INSERT INTO delegated_opt_out_list VALUES (?, ?)", (index, opt_outs.delegation_serial))
+        self._database.run("INSERT INTO delegated_opt_out_list VALUES (?)", (index,))
         before, after = set(self.withdrawn_by()), set(stem_ids_of(opt_outs))
         for stem_id in sorted(before - after):
             self._database.run("DELETE FROM delegated_withdrawal WHERE stem_id = ?", (stem_id,))
@@ -49,10 +48,9 @@ class OptOutLists:
         rows = self._database.rows("SELECT stem_id, payee FROM delegated_withdrawal")
         return {bytes(stem_id): payee for stem_id, payee in rows}
 
-    def newest_batch_under(self, delegation_serial: int) -> int:
-        """The latest minute of the batch entries behind the first list of that delegation, in Unix seconds; else 0."""
-        first = "SELECT MIN(leaf_index) FROM delegated_opt_out_list WHERE delegation_serial = ?"
-        row = self._database.one(f"SELECT MAX(unix_s) FROM batch WHERE leaf_index > ({first})", (delegation_serial,))
+    def newest_batch(self, first: int) -> int:
+        """The latest minute of the batch entries from that leaf on, in Unix seconds; 0 without one."""
+        row = self._database.one("SELECT MAX(unix_s) FROM batch WHERE leaf_index >= ?", (first,))
         return 0 if row is None or row[0] is None else int(row[0])
 
     def publishers(self, size: int) -> bytes | None:

@@ -101,8 +101,7 @@ CREATE TABLE catalogue (
 
 CREATE TABLE batch (leaf_index INTEGER PRIMARY KEY, unix_s INTEGER NOT NULL);
 CREATE TABLE opt_out_list (serial INTEGER PRIMARY KEY, leaf_index INTEGER NOT NULL UNIQUE);
-CREATE TABLE delegated_opt_out_list (leaf_index INTEGER PRIMARY KEY, delegation_serial INTEGER NOT NULL);
-CREATE INDEX delegated_opt_out_list_delegation ON delegated_opt_out_list (delegation_serial, leaf_index);
+CREATE TABLE delegated_opt_out_list (leaf_index INTEGER PRIMARY KEY);
 CREATE TABLE delegated_withdrawal (stem_id BLOB PRIMARY KEY, payee TEXT NOT NULL);
 
 CREATE TABLE rollup (

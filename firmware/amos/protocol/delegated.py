@@ -35,7 +35,8 @@ class DelegationRefused(ProtocolError):
 
 class Delegation(OptOuts):
     """What the publisher lets a key do: silence the stems of `ids` (None: no stems any more), in lists issued from
-    `since_unix_s` up to `until_unix_s`, in the log of the ledger whose key `ledger` is or was, and at its players."""
+    `since_unix_s` up to `until_unix_s`, in the log of the ledger whose key `ledger` is or was, and at its players.
+    `batches_from`: the batch entries of the log before this leaf, which a clock that ran ahead made, bound no list."""
 
     NAME = "delegation"
     FIELDS = (
@@ -46,12 +47,14 @@ class Delegation(OptOuts):
         (5, "until_unix_s", "uint", UNIX_S_MAX),
         (6, "ids", "blob?", _IDS_SIZE),
         (7, "ledger", "bytes", _KEY_BYTES),
+        (8, "batches_from", "uint?", U63),
     )
 
     key: bytes
     ledger: bytes
     since_unix_s: int
     until_unix_s: int
+    batches_from: "int | None"
 
     def fault(self) -> "str | None":
         if self.until_unix_s < self.since_unix_s:
@@ -79,6 +82,7 @@ class DelegatedOptOuts(OptOuts):
     delegation: "bytes | None"
     payee: "str | None"
     delegation_serial = 0
+    batches_from = 0
 
     @property
     def rank(self) -> tuple:
@@ -126,6 +130,8 @@ def open_delegated(data, public_key: bytes, verify, ledger_keys) -> DelegatedOpt
         if stem_id not in delegation:
             raise DelegationRefused("delegation: expected only stems that it names, found %s" % stem_id.hex())
     opt_outs.delegation_serial = delegation.serial
+    if delegation.batches_from:
+        opt_outs.batches_from = delegation.batches_from
     return opt_outs
 
 

@@ -34,6 +34,9 @@ def delegate(
     artist: Annotated[str | None, typer.Option(help="Every stem of this artist.")] = None,
     none: Annotated[bool, typer.Option("--none", help="No stem: what was delegated before ends.")] = False,
     days: Annotated[int, typer.Option(min=1, max=DAYS_MAX, help="For how long from now.")] = 366,
+    batches_from: Annotated[
+        int | None, typer.Option(metavar="SIZE", help="After a clock that ran ahead: as amos ledger withdraw says it.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Let a ledger's opt-out key silence these stems, and bring back what it silenced, for `amos ledger delegation`."""
@@ -53,7 +56,8 @@ def delegate(
             if not chosen and not none:
                 raise PackBuildError("delegation: expected stems in the vault, found none; --none ends one")
         now_s = int(time.time())
-        write_durably(target, make_delegation(chosen, seed, public, ledger, serial, now_s, now_s + days * DAY_S))
+        times = now_s, now_s + days * DAY_S
+        write_durably(target, make_delegation(chosen, seed, public, ledger, serial, *times, batches_from))
     if as_json:
         facts = {"file": str(out), "serial": serial, "until_unix_s": now_s + days * DAY_S}
         return print_json(facts | {"stems": [stem.stem_id.hex() for stem in chosen]})

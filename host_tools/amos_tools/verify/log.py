@@ -50,7 +50,7 @@ from amos_tools.verify.light_accounts import (
 from amos_tools.verify.lines import Lines
 from amos_tools.verify.opened import Fault, Said, Unsigned, UsageSaid
 from amos_tools.verify.pools import COMMUNAL, Pools
-from amos_tools.verify.standing import DATED_BACK_S_MAX, flags
+from amos_tools.verify.standing import DATED_BACK_S_MAX, Receptions, flags
 from amos_tools.verify.tree import ENTRY_BYTES_MAX
 from amos_tools.verify.unsettled import Unsettled
 
@@ -137,8 +137,8 @@ class Log:
     transfers (leaf index, transfer) of all so far, and the references of those that have one
     unsettled usage that no closing has settled; before the first batch entry it accrues by the player's clock alone
     received  when what follows was received, in Unix seconds; None before the first batch entry
-    opt_outs  how many lists so far; `last_opt_outs` and `last_delegated` are the last of each kind, and
-              `received_newest` the latest minute in which anything was received since the delegation of that
+    receptions all of these
+    opt_outs  how many lists so far; `last_opt_outs` and `last_delegated` are the last of each kind
     decided   documents and quarantines in force
     pools     which site is in which pool
     """
@@ -158,7 +158,7 @@ class Log:
     opt_outs: int = 0
     last_opt_outs: OptOuts | None = None
     last_delegated: DelegatedOptOuts | None = None
-    received_newest: int = 0
+    receptions: Receptions = field(default_factory=Receptions)
     decided: Decided = field(default_factory=Decided)
     pools: Pools = field(default_factory=Pools)
     segments: int = 0
@@ -205,7 +205,7 @@ def _take(log: Log, index: int, entry: bytes, said: Said) -> None:
         received = batch_unix_s(entry)
         if received is not None:
             log.received = received
-            log.received_newest = max(received, log.received_newest)
+            log.receptions.take(index, received)
             return
         if log.decided.take_text(index, entry, log.devices.keys()):
             return
@@ -274,15 +274,14 @@ def _take_opt_outs(log: Log, index: int, opt_outs: OptOuts) -> None:
 
 
 def _take_delegated(log: Log, index: int, opt_outs: DelegatedOptOuts) -> None:
-    """The same of a delegated key's, whose instant may fall with another delegation alone; nobody dates one back."""
+    """The same of a delegated key's, whose instant may fall with another delegation alone, and is not dated back."""
     before = log.last_delegated
     if before is not None:
         if opt_outs.rank <= before.rank:
             raise Difference(f"entry {index}: opt-outs.serial", f"above {before.rank}", opt_outs.rank)
         if opt_outs.delegation_serial == before.delegation_serial:
-            _check_since(index, opt_outs, max(before.issued_unix_s, log.received_newest - DATED_BACK_S_MAX))
-    if before is None or opt_outs.delegation_serial != before.delegation_serial:
-        log.received_newest = 0
+            _check_since(index, opt_outs, before.issued_unix_s)
+    _check_since(index, opt_outs, log.receptions.latest(opt_outs.batches_from) - DATED_BACK_S_MAX)
     log.last_delegated = opt_outs
     log.opt_outs += 1
 

@@ -4,7 +4,7 @@ All follows from the log: when the ledger received it (batch entries), when the 
 was in force, and what the signed manifest leases.
 """
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Container, Iterable
 from dataclasses import dataclass
 
@@ -61,6 +61,25 @@ def flags(usage: UsageSaid, received_s: int | None, hours: Hours) -> frozenset[s
             return frozenset([*found, "over_time"])
     hours.taken_ms += lasted_ms
     return frozenset(found)
+
+
+class Receptions:
+    """When the ledger received anything, by the batch entries so far: the latest of those from any leaf on. One stands
+    for those before it that are no later."""
+
+    def __init__(self) -> None:
+        self._falling: list[tuple[int, int]] = []
+
+    def take(self, index: int, unix_s: int) -> None:
+        """The batch entry at `index`, behind those that were taken."""
+        while self._falling and self._falling[-1][1] <= unix_s:
+            del self._falling[-1]
+        self._falling.append((index, unix_s))
+
+    def latest(self, first: int) -> int:
+        """Unix seconds; 0 where none stands from that leaf on."""
+        behind = self._falling[bisect_left(self._falling, (first, 0)) :]
+        return behind[0][1] if behind else 0
 
 
 class Lists:
