@@ -428,6 +428,18 @@ def test_a_player_takes_the_delegated_list_of_its_own_ledger_alone_by_the_key_in
     assert "kept list refused" in delegated(TwoSlotMemory(delegated_opt_outs(1, "choir", by=other))).note
 
 
+def test_a_list_that_was_taken_holds_at_the_next_start_though_the_ledger_has_another_key_again():
+    keys = LedgerKeys(LEDGER_KEYS.pinned)
+    keys.key = Party(8).public_key
+    by_second, store = delegation(ledger=keys.key), TwoSlotMemory()
+    open_delegated_list(store, opt_out_list(TwoSlotMemory()), keys).take(delegated_opt_outs(1, "pads", by=by_second))
+    keys.key = Party(9).public_key
+    again = open_delegated_list(store, opt_out_list(TwoSlotMemory()), keys)
+    assert again.note is None and id_of("pads") in again.current
+    refused(DelegationRefused, again.take, delegated_opt_outs(2, by=by_second))
+    assert again.take(delegated_opt_outs(2, by=delegation(serial=2, ledger=keys.key))) is True
+
+
 def test_what_does_not_say_to_be_a_delegated_list_brings_no_code_for_it():
     rights = Rights(opt_out_list(TwoSlotMemory()), lease_clock(), None, (TwoSlotMemory(), LEDGER_KEYS))
     for data in (b"", b"\x80", bytes(96), signed(1, "pads")[:40], delegation(), b"x" * 97 + delegated_opt_outs(1)):

@@ -11,15 +11,22 @@ class Both:
         self._lists = lists
 
     def __contains__(self, stem_id: bytes) -> bool:
-        return any([opt_outs is not None and stem_id in opt_outs for opt_outs in self._lists])
+        for opt_outs in self._lists:
+            if opt_outs is not None and stem_id in opt_outs:
+                return True
+        return False
 
 
 def open_delegated_list(kept, publisher: OptOutList, ledger_keys) -> OptOutList:
     """The list that `kept` holds beside the publisher's, which is in force together with it and gets its note. It is
-    for the ledger of these `ledger_keys` (LedgerKeys): of the key in the settings, or of the one in force."""
+    for the ledger of these `ledger_keys` (LedgerKeys): of the key in the settings, or of the one in force. What is kept
+    may be of one between them."""
+    pinned = ledger_keys.pinned
+    found = None
 
     def open_list(data, publisher_key, verify):
-        return open_kept(data, publisher_key, verify, (ledger_keys.pinned, ledger_keys.key))
+        key = ledger_keys.key
+        return open_kept(data, publisher_key, verify, (found or key == pinned) and (pinned, key))
 
     found = OptOutList(kept, publisher.publisher_key, publisher.verify, open_list)
 
