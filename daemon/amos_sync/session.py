@@ -169,8 +169,8 @@ class Session:
         """The whole talk; it ends only by an error: `LinkError`, `ProtocolError` or `PlayerError`."""
         yield from self._prove()
         while True:
-            yield from self._hand_opt_outs()
             yield from self._hand_rotations()
+            yield from self._hand_opt_outs()
             yield from self._hand_directives()
             status = yield from self._look()
             yield from self._hand_rotations()  # one that came meanwhile, before the anchor that came after it
@@ -211,8 +211,8 @@ class Session:
         while (data := self._rotated.next(self._events.rotations(), self._clock_ms())) is not None:
             refusal = yield from offer(self._link, OFFER_ROTATION, 0, data)
             self._rotated.done(data, refusal, self._clock_ms())
-            if refusal is None:
-                self._directed = Offered()  # one that was refused may be by the key that counts since
+            if refusal is None:  # what was refused may be by the key that counts since, or for it
+                self._directed, self._offered = Offered(), Offered()
             self._events.rotation_offered(self, data, refusal)
 
     def _hand_opt_outs(self) -> Steps:

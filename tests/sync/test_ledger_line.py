@@ -227,6 +227,33 @@ def test_each_player_gets_what_the_key_signed_that_it_follows(
         ledger.publish(topics.rotation_topic(1), b"", retain=True)  # the broker is shared
 
 
+def test_an_opt_out_list_that_was_refused_comes_again_once_the_player_follows(
+    venue: Venue,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """One under a delegation for the next key: it does not wait ten minutes."""
+    player = venue.player(SEED_A, 1).player
+    ledger, taken = venue.start_ledger(), player.take_opt_outs
+    refused: list[bytes] = []
+
+    def take(data: bytes) -> None:
+        if player.ledger_key != KEYS[1]:
+            refused.append(data)
+            raise ProtocolError("delegation.ledger: expected another")
+        taken(data)
+
+    monkeypatch.setattr(player, "take_opt_outs", take)
+    try:
+        ledger.publish(topics.DELEGATED_OPT_OUTS, b"good ones of payees", retain=True)
+        venue.start(ledger_key=LEDGER_KEY)
+        venue.run(lambda: bool(refused))
+        ledger.publish(topics.rotation_topic(1), LINE[0], retain=True)
+        venue.run(lambda: player.opt_outs == [b"good ones of payees"])
+    finally:
+        for topic in (topics.DELEGATED_OPT_OUTS, topics.rotation_topic(1)):
+            ledger.publish(topic, b"", retain=True)  # the broker is shared
+
+
 def test_after_the_transition_a_player_of_before_is_named(
     venue: Venue,  # noqa: F811
     hurried: None,  # noqa: F811
