@@ -33,6 +33,7 @@ from amos_ledger.folder import Folder
 from amos_ledger.folder_files import read_seed
 from amos_ledger.heads import checked_store
 from amos_ledger.opt_outs import listed_by_publisher
+from amos_ledger.public import Public
 from amos_ledger.published_beside import write_opt_outs
 from amos_ledger.registry import read_capped
 from amos_ledger.settlement.rights import decode_catalogue
@@ -215,6 +216,7 @@ def _writing(folder: Folder) -> Iterator[Store]:
     """The store of a ledger that may append, with nobody else publishing."""
     try:
         with folder.publishing(), checked_store(folder) as store:
+            Public(folder).check(store)
             yield store
     except (OSError, *DATABASE_ERRORS) as error:
         raise StorageFailed(f"{folder.public}: {error}") from None

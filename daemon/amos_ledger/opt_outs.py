@@ -33,6 +33,8 @@ def add_opt_outs(folder: Folder, data: bytes) -> tuple[OptOuts, bool]:
     opt_outs = _opened(folder, data)
     try:
         with folder.publishing(), checked_store(folder) as store:
+            public = Public(folder)
+            public.check(store)
             present = published(folder)
             for known in (store.opt_outs.publishers(store.size()), present):  # the file may be gone
                 if known is not None and known != data:
@@ -42,7 +44,7 @@ def add_opt_outs(folder: Folder, data: bytes) -> tuple[OptOuts, bool]:
                 store.opt_outs.append(opt_outs.serial, data)
             if present == data:
                 return opt_outs, False
-            Public(folder).write(NAME, data)
+            public.write(NAME, data)
     except (OSError, *DATABASE_ERRORS) as error:
         raise StorageFailed(f"{folder.public}: {error}") from None
     return opt_outs, True
