@@ -19,26 +19,28 @@ from visitors import NoScript
 from amos.crypto import key_id, public_key
 from amos.protocol.delegated import Delegation
 from amos.protocol.signing import list_opt_outs, sign_delegation, sign_opt_outs
+from amos_ledger import rotating
 from amos_ledger.delegated import desk_of, made_key, take_delegation
-from amos_ledger.errors import RolledBack
+from amos_ledger.errors import OptOutsRefused, RolledBack
 from amos_ledger.folder import Folder
 from amos_ledger.opt_outs import DELEGATED, add_opt_outs
 from amos_tools.cli import app
 from amos_tools.pages import own_stems
-from amos_tools.pages.own_stems import Changes
+from amos_tools.pages.own_stems import Changes, own_stem
 from amos_tools.pages.serve import people_of, serving_pages
+from amos_tools.pages.statements import books_of
 from amos_web.errors import WebRefusal
 
 ANNS, SHARED, BOBS, NOT_DELEGATED = (stem_id.hex() for stem_id in STEMS[:4])
 
 
-def delegate(world: World, serial: int, days: int = 10) -> None:
+def delegate(folder: Folder, serial: int, days: int = 10) -> None:
     """The first three stems, to the ledger's key."""
     now_s, by, sign = int(time.time()), key_id(public_key(PUBLISHER)), signer(PUBLISHER)
     times = {"since_unix_s": now_s - 9, "until_unix_s": now_s + days * 86_400}
-    facts = {"key": made_key(world.folder), "ledger": world.folder.public_key, "ids": b"".join(STEMS[:3])}
+    facts = {"key": made_key(folder), "ledger": folder.public_key, "ids": b"".join(STEMS[:3])}
     made = Delegation(version=1, serial=serial, **times, **facts)
-    take_delegation(world.folder, sign_delegation(made, by, sign), now_s)
+    take_delegation(folder, sign_delegation(made, by, sign), now_s)
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +51,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     words = ["pool", "settle", "--period", "2026-11", "--income", "1000", "--currency", "EUR", "--unasked"]
     done = CliRunner().invoke(app, [*words, "--close-now", "--ledger", str(made.path)])
     assert done.exit_code == 0, done.output
-    delegate(made, 1)
+    delegate(made.folder, 1)
     return made
 
 
@@ -172,6 +174,22 @@ def test_nobody_fills_the_log_and_nothing_bounds_what_is_withdrawn(
     assert changes.make("ann", ANNS, True) and withdrawn(world) == set()
 
 
+def test_what_is_refused_is_not_counted(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(own_stems, "BACK_MAX", 1)
+    changes = Changes(world.folder)
+    assert changes.make("ann", ANNS, False)
+
+    def refuse(*_words: Any, **_more: Any) -> bool:
+        raise OptOutsRefused("not now")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(own_stems, "withdraw_for", refuse)
+        for _time in range(2):
+            with pytest.raises(WebRefusal, match="not now"):
+                changes.make("ann", ANNS, True)
+    assert changes.make("ann", ANNS, True) and withdrawn(world) == set()
+
+
 def test_a_store_that_cannot_be_read_or_a_key_that_is_gone_is_told(world: World, url: str, tmp_path: Path) -> None:
     ann, secret = visitor(world, url, "ann")
     key = world.path / "opt-out.key"
@@ -240,3 +258,17 @@ def test_whatever_a_payee_asks_is_answered_by_a_page_and_changes_their_own_stems
         }
         assert {200, 403, 404} <= answers_to(documented(**paths), url, browser)
     assert withdrawn(world) <= {BOBS}
+
+
+def test_pages_go_on_when_the_ledger_has_another_key_and_say_whom_withdrawals_miss(
+    world: World, tmp_path: Path
+) -> None:
+    folder = Folder(shutil.copytree(world.path, tmp_path / "here"))
+    assert folder.line.keys == [world.folder.public_key], "as pages know it since they began"
+    assert not own_stem(folder, "ann", ANNS).misses_new
+    rotating.rotate_ledger(Folder(folder.path), 0)
+    found = own_stem(folder, "ann", ANNS)
+    assert found.may_change and found.misses_new, "players that were set up since have the next key alone"
+    delegate(Folder(folder.path), 2)
+    assert not own_stem(folder, "ann", ANNS).misses_new
+    assert books_of(folder, "ann").months

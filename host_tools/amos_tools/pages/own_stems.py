@@ -23,7 +23,8 @@ SOUNDS, WITHDRAWN, BY_OTHER, BY_PUBLISHER = "sounds", "withdrawn", "by other", "
 @dataclass(frozen=True)
 class OwnStem:
     """`stem` is the id in hexadecimal; `share_ppm` what the payee has of it; `who` the other payee who withdrew it;
-    `may_change` whether this one may withdraw it, or bring it back, now."""
+    `may_change` whether this one may withdraw it, or bring it back, now; `misses_new` whether players set up since the
+    ledger has its key refuse that."""
 
     stem: str
     title: str
@@ -32,18 +33,21 @@ class OwnStem:
     state: str
     who: str
     may_change: bool
+    misses_new: bool
 
 
 def own_stems(folder: Folder, payee: str) -> list[OwnStem]:
     """Those of the catalogue in force that pay this payee. Raises `WebRefusal`."""
     try:
-        with Folder(folder.path).open_store_to_read() as store, store.snapshot():
+        now = Folder(folder.path)  # with the ledger's key as the log has it
+        with now.open_store_to_read() as store, store.snapshot():
             works, desk = works_of(store, payee), desk_of(folder, store)
             theirs = listed_by_publisher(store)
     except (OSError, *DATABASE_ERRORS, LedgerError) as error:
         sentence = f"the ledger cannot be read: {' '.join(str(error).split())}"
         raise WebRefusal(503, "LedgerUnreadable", sentence, "try again in a while") from None
     found, now_s = [], int(time.time())
+    misses_new = desk.delegation is not None and desk.delegation.ledger != now.public_key
     for work in works:
         who = desk.withdrawn.get(work.stem_id)
         state = SOUNDS if who is None else WITHDRAWN if who == payee else BY_OTHER
@@ -51,7 +55,8 @@ def own_stems(folder: Folder, payee: str) -> list[OwnStem]:
         share = sum(share.ppm for share in work.splits if share.payee == payee)
         may_change = state is not BY_PUBLISHER and desk.may_change(work.stem_id, payee, now_s)
         other = who if who and state is BY_OTHER else ""
-        found.append(OwnStem(work.stem_id.hex(), work.title, work.artist, share, state, other, may_change))
+        told = work.stem_id.hex(), work.title, work.artist, share, state, other
+        found.append(OwnStem(*told, may_change, may_change and misses_new))
     return found
 
 
@@ -100,17 +105,21 @@ class Changes:
         if (found.state == SOUNDS) is back:
             return False
         if back:
-            self._count(payee)
+            self._check_count(payee)
         try:
             self.ask()
-            return withdraw_for(Folder(self._folder.path), payee, [bytes.fromhex(stem)], int(time.time()), back=back)
+            now_s = int(time.time())
+            changed = withdraw_for(Folder(self._folder.path), payee, [bytes.fromhex(stem)], now_s, back=back)
         except OptOutsRefused as error:
             raise WebRefusal(409, "OptOutsRefused", str(error), "write to the operator") from None
         except (LedgerError, OSError, *DATABASE_ERRORS) as error:
             sentence = f"the ledger takes nothing now: {' '.join(str(error).split())}"
             raise WebRefusal(503, type(error).__name__, sentence, "try again, or write to the operator") from None
+        if back and changed:
+            self._made[payee].append(self._clock_s())
+        return changed
 
-    def _count(self, payee: str) -> None:
+    def _check_count(self, payee: str) -> None:
         now_s, made = self._clock_s(), self._made.setdefault(payee, deque())
         while made and now_s - made[0] >= BACK_S:
             made.popleft()
@@ -118,4 +127,3 @@ class Changes:
             wait_s = round(BACK_S - (now_s - made[0]))
             sentence = f"expected at most {BACK_MAX} stems brought back within {BACK_S // 3600} hours; wait {wait_s} s"
             raise WebRefusal(429, "TooManyChanges", sentence, "or write to the operator")
-        made.append(now_s)

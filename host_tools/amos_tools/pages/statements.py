@@ -91,6 +91,7 @@ def frozen_of_stem(folder: Folder, payee: str, stem: str) -> list[Frozen]:
 def _withdrawn(folder: Folder) -> Collection[str]:
     """The stems of the opt-out lists in force, in hexadecimal."""
     found: set[str] = set()
+    folder = Folder(folder.path)  # the keys as the log has them now
     try:
         key, data = folder.trust.publisher_key, published(folder)
         if data is not None:
