@@ -1,5 +1,6 @@
 """`amos ledger rotate-operator` and `rotate-key`: another key of the operator's, or of the ledger's, from here on."""
 
+import time
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +12,7 @@ from amos_cli.output import AsJson, UsageError, print_json
 from amos_cli.paths import file_argument
 from amos_ledger import registry, rotating
 from amos_ledger.command import LedgerFolder, Unasked, one_line_errors, utc
+from amos_ledger.delegation_told import delegation_due
 from amos_ledger.folder import Folder
 from amos_ledger.heads import checked_store
 from amos_ledger.outside import ask_served
@@ -59,6 +61,8 @@ def rotate_key(
         ledger = Folder(folder)
         ask_served(ledger, unasked)
         rotation, fresh = rotating.rotate_ledger(ledger, transition_s, number)
+        with ledger.open_store_to_read() as store:
+            due = delegation_due(ledger, store, int(time.time()))
     key, until_unix_s = rotation.new_key.hex(), rotation.until_unix_s or 0
     if as_json:
         facts = {"number": rotation.number, "public_key": key, "old_key": rotation.old_key.hex()}
@@ -66,3 +70,5 @@ def rotate_key(
     state = "signs from here on" if fresh else "signs already"
     print(f"key {rotation.number} of the ledger's {state}: {key}")
     print(f"  the one before signs beside it until {utc(until_unix_s)}: {rotation.old_key.hex()}")
+    for line in due:
+        print(line)

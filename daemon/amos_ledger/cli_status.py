@@ -14,6 +14,7 @@ from amos_cli.durations import in_words, seconds_of
 from amos_cli.output import AsJson, print_json
 from amos_ledger.after_loss import next_steps
 from amos_ledger.command import LedgerFolder, one_line_errors, utc
+from amos_ledger.delegation_told import delegation_facts, delegation_lines
 from amos_ledger.folder import Folder
 from amos_ledger.heads import Heads
 from amos_ledger.totals import DeviceTotals, Totals
@@ -37,11 +38,13 @@ def status(
             operator_key = ledger.operator_line(store).present
             forgone = [read_forgone(entry) for entry in store.forgone()]
             ahead = Heads(ledger).highest(store)
+            delegation, delegated = delegation_facts(ledger, store), delegation_lines(ledger, store, now_s)
     devices = [device for device in totals.devices if _selected(device, silent_s, site, now_s)]
     if as_json:
         lost = None if ahead is None else {"size": ahead.size, "root": ahead.root.hex()}
         given_up = [{"kept_size": each.kept_size, "lost_size": each.lost_size} for each in forgone]
         more = {"ahead": lost, "forgone": given_up, "operator_key": operator_key.hex()}
+        more["delegation"] = delegation
         return print_json(_facts(ledger, totals, devices) | more)
     typer.echo(f"{ledger.trust.origin}, key {ledger.public_key.hex()}, {totals.log_size} entries in the log")
     if ahead is not None:
@@ -52,6 +55,8 @@ def status(
             f"given up by the operator at {utc(each.unix_s)}: a tree of {each.lost_size} entries, from {each.kept_size}"
             " on"
         )
+    for line in delegated:
+        typer.echo(line)
     refused = sum(totals.refused.values())
     typer.echo(
         f"{totals.accepted} accepted, {totals.duplicates} duplicates, {totals.held} held, {refused} refused,"

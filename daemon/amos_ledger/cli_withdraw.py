@@ -9,7 +9,8 @@ import typer
 from amos_cli.output import AsJson, UsageError, print_json
 from amos_cli.paths import file_argument
 from amos_ledger.command import LedgerFolder, Unasked, one_line_errors, utc
-from amos_ledger.delegated import made_key, read_delegation, take_delegation, withdraw_for, works_of
+from amos_ledger.delegated import desk_of, made_key, read_delegation, take_delegation, withdraw_for, works_of
+from amos_ledger.delegation_told import delegation_due
 from amos_ledger.folder import Folder
 from amos_ledger.outside import ask_served
 
@@ -61,13 +62,20 @@ def withdraw(
     with one_line_errors(folder, as_json):
         ledger = Folder(folder)
         ask_served(ledger, unasked)
+        now_s = int(time.time())
         with ledger.open_store_to_read() as store:
             ids = [_id_of(text, [work.stem_id for work in works_of(store, payee)], payee) for text in stems]
-        changed = withdraw_for(ledger, payee, ids, int(time.time()), back=back)
+            before, due = desk_of(ledger, store).withdrawn, delegation_due(ledger, store, now_s)
+        changed = withdraw_for(ledger, payee, ids, now_s, back=back)
     if as_json:
         return print_json({"stems": [stem_id.hex() for stem_id in ids], "withdrawn": not back, "changed": changed})
     for stem_id in ids:
-        typer.echo(f"{stem_id.hex()} {'brought back' if back else 'withdrawn'}{'' if changed else ' before'}")
+        if back:
+            typer.echo(f"{stem_id.hex()} {'brought back' if stem_id in before else 'was not withdrawn'}")
+        else:
+            typer.echo(f"{stem_id.hex()} withdrawn{' before' if stem_id in before else ''}")
+    for line in due:
+        typer.echo(line)
 
 
 def _id_of(text: str, own: list[bytes], payee: str) -> bytes:

@@ -1,5 +1,6 @@
 """Opt-outs by a delegated key: what it may say, what the ledger and its log make of it, and what a thief has of it."""
 
+import json
 import os
 import shutil
 import time
@@ -17,10 +18,11 @@ from amos.protocol.cose import CoseError
 from amos.protocol.delegated import is_delegated, open_delegated, stem_ids_of
 from amos.protocol.opt_outs import open_opt_outs
 from amos.protocol.signing import list_delegated, list_opt_outs, sign_delegated, sign_opt_outs
-from amos_ledger import delegated
+from amos_ledger import delegated, registry
 from amos_ledger.cli import app
 from amos_ledger.delegated import KEY_NAME, NEXT_KEY_NAME, desk_of, made_key, take_delegation, withdraw, withdraw_for
-from amos_ledger.errors import OptOutsRefused
+from amos_ledger.delegation_told import delegation_due
+from amos_ledger.errors import OptOutsRefused, RolledBack
 from amos_ledger.folder import Folder
 from amos_ledger.opt_outs import DELEGATED, OptOutPublisher, add_opt_outs, published
 from amos_ledger.registry import add_pack
@@ -333,7 +335,7 @@ def test_the_commands_do_the_same(world: Any, tmp_path: Path) -> None:
     key = run("opt-out-key", world.path)
     assert key == made_key(world.folder).hex() and run("opt-out-key", world.path) == key
     now_s = int(time.time())
-    (tmp_path / "d").write_bytes(delegation(world, since_unix_s=now_s - 9, until_unix_s=now_s + 9_999))
+    (tmp_path / "d").write_bytes(delegation(world, since_unix_s=now_s - 9, until_unix_s=now_s + 40 * DAY_S))
     assert run("delegation", world.path, tmp_path / "d").startswith("delegation 1 in force: 3 stems, until ")
     assert "was in force before" in run("delegation", world.path, tmp_path / "d")
     digits = STEM[0].hex()[:8]
@@ -349,6 +351,73 @@ def test_the_commands_do_the_same(world: Any, tmp_path: Path) -> None:
         done = CliRunner().invoke(app, list(map(str, words)))
         assert done.exit_code and said in " ".join(done.output.split()), done.output
     assert run("opt-out-key", world.path, "--new") != key
+
+
+def test_each_stem_is_told_of_by_itself(world: Any) -> None:
+    now_s = int(time.time())
+    take_delegation(world.folder, delegation(world, since_unix_s=now_s - 9, until_unix_s=now_s + 40 * DAY_S), now_s)
+    one, two, three = (stem_id.hex() for stem_id in STEM[:3])
+    run("withdraw", world.path, one, "--payee", "ada")
+    assert run("withdraw", world.path, one, two, "--payee", "ada").split("\n") == [
+        f"{one} withdrawn before", f"{two} withdrawn",
+    ]  # fmt: skip
+    assert run("withdraw", world.path, two, three, "--payee", "ada", "--back").split("\n") == [
+        f"{two} brought back", f"{three} was not withdrawn",
+    ]  # fmt: skip
+
+
+def test_the_operator_is_told_what_is_delegated_and_when_another_is_due(world: Any) -> None:
+    assert "delegation" not in run("status", world.path)
+    now_s = int(time.time())
+    until_s = now_s + 31 * DAY_S
+    take_delegation(world.folder, delegation(world, since_unix_s=now_s - 9, until_unix_s=until_s), now_s)
+    said = "delegation 1: payees may withdraw 3 stems until "
+    shown = run("status", world.path)
+    assert said in shown and "0 of them withdrawn" in shown and "have the publisher sign" not in shown
+    world.ledger.close()
+    rotated, key = run("rotate-key", world.path, "--unasked"), Folder(world.path).public_key.hex()
+    due = f"have the publisher sign another: amos pack delegate --serial 2 --ledger-key {key}"
+    withdrawn = run("withdraw", world.path, STEM[0].hex(), "--payee", "ada", "--unasked")
+    for output in (rotated, withdrawn, run("status", world.path)):
+        assert "delegation 1 names a key of this ledger that gave way" in output and due in output, output
+    world.folder = Folder(world.path)
+    facts = json.loads(run("status", world.path, "--json"))["delegation"]
+    assert (facts["serial"], facts["until_unix_s"], facts["stems"], facts["withdrawn"]) == (1, until_s, 3, 1)
+    renewed = {"since_unix_s": now_s - 9, "until_unix_s": now_s + 29 * DAY_S}
+    take_delegation(world.folder, delegation(world, 2, **renewed), now_s)
+    assert "delegation 2 ends at " in run("status", world.path)
+    take_delegation(world.folder, delegation(world, 3, since_unix_s=now_s - 9, until_unix_s=now_s + 9), now_s)
+    with world.folder.open_store_to_read() as store:
+        (ended,) = delegation_due(world.folder, store, now_s + 10)
+    assert "delegation 3 has ended, so that payees withdraw nothing" in ended and "--serial 4" in ended
+
+
+def test_a_store_that_is_behind_what_is_published_takes_no_list(world: Any, tmp_path: Path) -> None:
+    """Put back from a copy where nothing was served, so that nobody else can tell."""
+    delegated_to(world)
+    world.ledger.close()
+    copy = shutil.copy(world.path / "ledger.sqlite", tmp_path / "copy")
+    withdraw(world.folder, "ada", STEM[2:3], NOW)
+    with world.folder.open_store() as store:
+        registry.publish(world.folder, store)
+    for path in world.path.glob("ledger.sqlite*"):
+        path.unlink()
+    shutil.copy(copy, world.path / "ledger.sqlite")
+    folder, listed = Folder(world.path), list_opt_outs(1, NOW, STEM[:1])
+    size = size_of(folder)
+    for change in (
+        lambda: withdraw(folder, "ada", STEM[:1], NOW + 1),
+        lambda: take_delegation(folder, delegation(world, 2), NOW + 1),
+        lambda: add_opt_outs(folder, sign_opt_outs(listed, world.publisher.id, world.publisher.sign)),
+    ):
+        with pytest.raises(RolledBack, match="put the newer store back"):
+            change()
+    assert size_of(folder) == size and in_force(world) == {STEM[2]}
+
+
+def size_of(folder: Folder) -> int:
+    with folder.open_store_to_read() as store:
+        return store.size()
 
 
 def run(*words: object) -> str:
