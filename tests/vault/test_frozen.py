@@ -10,6 +10,7 @@ from five_stems import ANNS, BOBS, part
 from plain_period import PlainPeriod, file_bytes
 from typer.testing import CliRunner, Result
 
+from amos.protocol.signing import list_delegated, sign_delegated
 from amos_tools.cli import app
 from amos_tools.vault import Vault
 
@@ -98,6 +99,24 @@ def test_without_statements_it_says_where_to_look(tmp_path: Path, stems: tuple[b
     assert consenting.exit_code == 2 and "piece [2]" in consenting.output
     (tmp_path / "ledger").mkdir()
     assert facts("frozen", vault, "--ledger", tmp_path / "ledger")["frozen"] == [], "nothing is settled yet"
+
+
+def test_what_payees_withdrew_at_the_ledger_is_told_as_well(tmp_path: Path, stems: tuple[bytes, bytes]) -> None:
+    vault, ledger = tmp_path / "vault", tmp_path / "ledger"
+    publish(ledger, stems, NOVEMBER, 0)
+    consenting = run("frozen", vault, stems[0].hex(), "--statements", ledger / "public" / "statements")
+    assert consenting.exit_code == 2 and "--ledger DIR knows what payees withdrew" in consenting.output
+    listed = ledger / "public" / "delegated-opt-outs.cose"
+    listed.write_bytes(
+        sign_delegated(list_delegated(1, 5, stems[:1], b"signed", "ann"), bytes(16), lambda message: bytes(64))
+    )
+    for words in ((), (stems[0].hex(),)):
+        told = facts("frozen", vault, *words, "--ledger", ledger)
+        assert [stem["stem"] for stem in told["withdrawn"]] == [stems[0].hex()]
+        assert [item["payee"] for item in told["frozen"]] == ["ann", "bob"]
+    assert run("frozen", vault, stems[1].hex(), "--ledger", ledger).exit_code == 2
+    listed.write_bytes(b"x")
+    assert run("frozen", vault, "--ledger", ledger).exit_code == 1
 
 
 def test_a_file_that_is_no_statement_is_refused_before_anything_is_done(

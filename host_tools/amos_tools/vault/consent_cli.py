@@ -7,11 +7,16 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from amos.protocol.delegated import stem_ids_of
+from amos.protocol.errors import ProtocolError
 from amos.protocol.printable_host import printable
 from amos_cli.output import AsJson, UsageError, print_json, refusals
 from amos_cli.paths import folder_argument, folder_option
 from amos_cli.table import print_table
+from amos_ledger.errors import OptOutsRefused
+from amos_ledger.opt_outs import DELEGATED, read_opt_outs
 from amos_ledger.settlement.money import signed_decimal
+from amos_ledger.settlement.standing import decode_opt_outs
 from amos_tools.pool.frozen import Frozen, frozen_of
 from amos_tools.pool.read_core import OTHER_FIELDS, NotAStatement, other_fields
 from amos_tools.stems import StemFacts
@@ -101,17 +106,28 @@ def frozen(
     statements: Statements = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show what withdrawn stems earned until they were, all of them if none is named. This checks nothing of the
-    statements: `amos verify` does."""
-    with refusals(VaultError, NotAStatement, OSError, as_json=as_json), Vault(folder) as vault:
+    """Show what withdrawn stems earned until they were, all of them if none is named: those opted out here, and with
+    --ledger those that payees withdrew there. This checks nothing of the statements: `amos verify` does."""
+    kinds = (VaultError, NotAStatement, OptOutsRefused, ProtocolError, OSError)
+    with refusals(*kinds, as_json=as_json), Vault(folder) as vault:
+        by_payees = frozenset[bytes]() if ledger is None else _withdrawn_at(ledger)
         chosen = named(vault, stems or [], artist) if stems or artist is not None else vault.stems()
-        if stems and (consenting := [stem.title for stem in chosen if stem.opt_in]):
-            raise UsageError(f"expected stems that are opted out, found {printable(consenting[0])}, which is not")
-        chosen = [stem for stem in chosen if not stem.opt_in]
+        if stems and (consenting := [stem.title for stem in chosen if stem.opt_in and stem.stem_id not in by_payees]):
+            raise UsageError(
+                f"expected stems that are opted out, found {printable(consenting[0])}, which is not",
+                "--ledger DIR knows what payees withdrew" if ledger is None else None,
+            )
+        chosen = [stem for stem in chosen if not stem.opt_in or stem.stem_id in by_payees]
         kept = _frozen(chosen, ledger, statements)
     if as_json:
         return print_json({"withdrawn": [stem_facts(stem) for stem in chosen], "frozen": _facts(kept)})
     _print(chosen, kept)
+
+
+def _withdrawn_at(ledger: Path) -> frozenset[bytes]:
+    """The stems that payees withdrew at this ledger, as it publishes them. Raises `OptOutsRefused`, `ProtocolError`."""
+    path = ledger / "public" / DELEGATED
+    return frozenset(stem_ids_of(decode_opt_outs(read_opt_outs(path)))) if path.exists() else frozenset()
 
 
 def _frozen(stems: list[StemFacts], ledger: Path | None, statements: Path | None) -> list[Frozen]:
