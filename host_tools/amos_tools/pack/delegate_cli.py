@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from amos.crypto import public_key
 from amos_cli.files import OutputRefused, output_path
 from amos_cli.key_files import KeyFileError, read_key
 from amos_cli.keys import public_key_of
@@ -19,6 +20,8 @@ from amos_tools.vault.named import named
 
 DAY_S = 86_400
 DAYS_MAX = 3660
+BEHIND_S = 3600
+"""So far may the ledger's clock be behind this one."""
 
 
 def delegate(
@@ -55,10 +58,11 @@ def delegate(
                 chosen = named(opened, stems or [], artist)
             if not chosen and not none:
                 raise PackBuildError("delegation: expected stems in the vault, found none; --none ends one")
-        now_s = int(time.time())
-        times = now_s, now_s + days * DAY_S
+        now_s, publisher = int(time.time()), public_key(seed).hex()
+        times = now_s - BEHIND_S, now_s + days * DAY_S
         write_durably(target, make_delegation(chosen, seed, public, ledger, serial, *times, batches_from))
     if as_json:
-        facts = {"file": str(out), "serial": serial, "until_unix_s": now_s + days * DAY_S}
+        facts = {"file": str(out), "serial": serial, "until_unix_s": now_s + days * DAY_S, "publisher_key": publisher}
         return print_json(facts | {"stems": [stem.stem_id.hex() for stem in chosen]})
     print(f"{out}: delegation {serial} of {len(chosen)} stems for {days} days")
+    print(f"  by the publisher's key {publisher}; a ledger takes it that was made with this one")
