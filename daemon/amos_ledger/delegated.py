@@ -27,8 +27,9 @@ from amos.protocol.delegated import (
 from amos.protocol.errors import ProtocolError
 from amos.protocol.rotation import LEDGER
 from amos.protocol.signing import list_delegated, sign_delegated
+from amos_ledger.command import utc
 from amos_ledger.delegated_order import earliest_issue_s
-from amos_ledger.errors import OptOutsRefused, StorageFailed
+from amos_ledger.errors import KeyUnusable, OptOutsRefused, StorageFailed
 from amos_ledger.folder import Folder
 from amos_ledger.folder_files import read_seed
 from amos_ledger.heads import checked_store
@@ -70,9 +71,18 @@ def _seed_of(folder: Folder, key: bytes) -> bytes:
     following = folder.path / NEXT_KEY_NAME
     if following.exists() and public_key(seed := read_seed(following)) == key:
         return seed
-    seed = read_seed(folder.path / KEY_NAME)
+    path = folder.path / KEY_NAME
+    if not path.exists():
+        raise KeyUnusable(
+            f"{path}: expected the key of the delegation, found none; put it back, or make another with amos ledger"
+            " opt-out-key and have the publisher delegate to it (amos pack delegate) with a higher serial"
+        )
+    seed = read_seed(path)
     if public_key(seed) != key:
-        raise OptOutsRefused(f"delegation.key: expected this ledger's, {public_key(seed).hex()}, found {key.hex()}")
+        raise OptOutsRefused(
+            f"delegation.key: expected this ledger's, {public_key(seed).hex()}, found {key.hex()}; have the publisher"
+            " delegate to this ledger's (amos pack delegate) with a higher serial"
+        )
     return seed
 
 
@@ -121,12 +131,12 @@ def _check_keeps(store: Store, delegation: Delegation, withdrawn: Collection[byt
     """What a payee withdrew must not sound again because a delegation forgot it: the publisher, who may bring anything
     back, takes it on its own list first."""
     theirs = listed_by_publisher(store)
-    for stem_id in withdrawn:
-        if stem_id not in delegation and stem_id not in theirs:
-            raise OptOutsRefused(
-                f"delegation.ids: expected also {stem_id.hex()}, which its payee withdrew; name it, or put it on the"
-                " publisher's list first (amos vault optout)"
-            )
+    missing = sorted(item.hex() for item in withdrawn if item not in delegation and item not in theirs)
+    if missing:
+        raise OptOutsRefused(
+            f"delegation.ids: expected also {' '.join(missing)}, which payees withdrew; name them, or put them on the"
+            " publisher's list first (amos vault optout)"
+        )
 
 
 def withdraw(folder: Folder, payee: str, stem_ids: Collection[bytes], now_s: int, *, back: bool = False) -> bool:
@@ -149,8 +159,24 @@ def withdraw(folder: Folder, payee: str, stem_ids: Collection[bytes], now_s: int
         if after == before:
             _show(folder, store, _delegation(folder, last.delegation))
             return False
+        _check_may(_delegation(folder, last.delegation), after - before, max(now_s, last.issued_unix_s))
         _issue(folder, store, last, after, last.delegation, now_s, payee)
         return True
+
+
+def _check_may(delegation: Delegation, added: Collection[bytes], unix_s: int) -> None:
+    """What players would refuse is said with what comes next."""
+    serial, since_s, until_s = delegation.serial, delegation.since_unix_s, delegation.until_unix_s
+    again = f"have the publisher sign another (amos pack delegate --serial {serial + 1})"
+    if not since_s <= unix_s <= until_s:
+        raise OptOutsRefused(
+            f"delegation {serial}: expected a time from {utc(since_s)} to {utc(until_s)}, found {utc(unix_s)}; {again}"
+        )
+    other = sorted(stem_id.hex() for stem_id in added if stem_id not in delegation)
+    if other:
+        raise OptOutsRefused(
+            f"delegation {serial}: expected only stems that it names, found {' '.join(other)}; {again} that names them"
+        )
 
 
 def withdraw_for(folder: Folder, payee: str, stem_ids: Collection[bytes], now_s: int, *, back: bool = False) -> bool:

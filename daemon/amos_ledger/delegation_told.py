@@ -1,4 +1,4 @@
-"""The delegation of opt-outs in force, as operators are told of it: what it is, and when the publisher signs another."""
+"""The delegation of opt-outs in force, as operators are told of it, and when the publisher signs another."""
 
 from collections.abc import Iterator
 from typing import Any

@@ -22,7 +22,7 @@ from amos_ledger import delegated, registry
 from amos_ledger.cli import app
 from amos_ledger.delegated import KEY_NAME, NEXT_KEY_NAME, desk_of, made_key, take_delegation, withdraw, withdraw_for
 from amos_ledger.delegation_told import delegation_due
-from amos_ledger.errors import OptOutsRefused, RolledBack
+from amos_ledger.errors import KeyUnusable, OptOutsRefused, RolledBack
 from amos_ledger.folder import Folder
 from amos_ledger.opt_outs import DELEGATED, OptOutPublisher, add_opt_outs, published
 from amos_ledger.registry import add_pack
@@ -93,13 +93,35 @@ def test_what_the_delegation_does_not_say_is_refused_by_name(world: Any) -> None
             take_delegation(world.folder, delegation(world, **wrong), NOW)
     assert published(world.folder, DELEGATED) is None and lists(world) == []
     delegated_to(world)
-    with pytest.raises(OptOutsRefused, match=f"expected only stems that it names, found {STEM[3].hex()}"):
+    with pytest.raises(
+        OptOutsRefused, match=f"expected only stems that it names, found {STEM[3].hex()}; have the publisher"
+    ):
         withdraw(world.folder, "ada", [STEM[3]], NOW)
-    with pytest.raises(OptOutsRefused, match="issued from 1800000000 to 1800001000, found 1800001001"):
+    with pytest.raises(OptOutsRefused, match=r"to 2027-01-15 08:16:40 UTC, found 2027-.* have the .* --serial 2"):
         withdraw(world.folder, "ada", STEM[:1], NOW + 1001)
     with pytest.raises(OptOutsRefused, match="expected one that pays cleo, found none"):
         withdraw_for(world.folder, "cleo", STEM[:1], NOW)
     assert in_force(world) == set() and withdraw_for(world.folder, "ada", STEM[:1], NOW)
+
+
+def test_a_lost_key_is_told_with_what_comes_next(world: Any) -> None:
+    delegated_to(world)
+    (world.path / KEY_NAME).unlink()
+    with pytest.raises(KeyUnusable, match="make another with amos ledger opt-out-key and have the publisher"):
+        withdraw(world.folder, "ada", STEM[:1], NOW)
+    made_key(world.folder)
+    with pytest.raises(OptOutsRefused, match=r"found .*; have the publisher delegate to this ledger's"):
+        withdraw(world.folder, "ada", STEM[:1], NOW)
+    take_delegation(world.folder, delegation(world, 2), NOW)
+    assert withdraw(world.folder, "ada", STEM[:1], NOW)
+
+
+def test_all_that_a_delegation_forgot_is_named_at_once(world: Any) -> None:
+    delegated_to(world)
+    withdraw(world.folder, "ada", STEM[:3], NOW)
+    both = " ".join(sorted(stem_id.hex() for stem_id in STEM[:2]))
+    with pytest.raises(OptOutsRefused, match=f"expected also {both}, which payees withdrew"):
+        take_delegation(world.folder, delegation(world, 2, STEM[2:]), NOW)
 
 
 def test_another_delegation_ends_the_one_before_and_forgets_no_withdrawal(world: Any) -> None:
@@ -113,7 +135,7 @@ def test_another_delegation_ends_the_one_before_and_forgets_no_withdrawal(world:
     assert withdraw(world.folder, "ada", STEM[:2], NOW) and withdraw(world.folder, "ada", [STEM[1]], NOW, back=True)
     with pytest.raises(OptOutsRefused, match=r"delegation\.serial: expected above 1, found 1"):
         take_delegation(world.folder, delegation(world, key=following), NOW)
-    with pytest.raises(OptOutsRefused, match=f"expected also {STEM[0].hex()}, which its payee withdrew"):
+    with pytest.raises(OptOutsRefused, match=f"expected also {STEM[0].hex()}, which payees withdrew"):
         take_delegation(world.folder, delegation(world, 2, STEM[1:3]), NOW)
     second = delegation(world, 2, key=following)
     assert take_delegation(world.folder, second, NOW)[1] and not take_delegation(world.folder, second, NOW)[1]

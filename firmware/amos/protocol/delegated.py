@@ -111,8 +111,8 @@ def open_delegation(data, public_key: bytes, verify) -> Delegation:
 
 
 def open_delegated(data, public_key: bytes, verify, ledger_keys) -> DelegatedOptOuts:
-    """The list, whose delegation is by the publisher's key `public_key`, for a ledger of which `ledger_keys` are known,
-    or of any where none is named. Raises `CoseError`, `SignatureError`, `CborError`, `MessageError`, `DelegationRefused`."""
+    """The list, whose delegation is by the publisher's key `public_key`, for a ledger of which `ledger_keys` are known;
+    for any without them. Raises `CoseError`, `SignatureError`, `CborError`, `MessageError`, `DelegationRefused`."""
     message = parse_typed(data, TYP_DELEGATED_OPT_OUTS, DELEGATED_OPT_OUTS_BYTES_MAX)
     opt_outs = DelegatedOptOuts.decode(message.payload)
     delegation = open_delegation(opt_outs.delegation, public_key, verify)

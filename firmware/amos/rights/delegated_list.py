@@ -11,22 +11,19 @@ class Both:
         self._lists = lists
 
     def __contains__(self, stem_id: bytes) -> bool:
-        for opt_outs in self._lists:
-            if opt_outs is not None and stem_id in opt_outs:
-                return True
-        return False
+        one, other = self._lists
+        return (one is not None and stem_id in one) or (other is not None and stem_id in other)
 
 
 def open_delegated_list(kept, publisher: OptOutList, ledger_keys) -> OptOutList:
     """The list that `kept` holds beside the publisher's, which is in force together with it and gets its note. It is
     for the ledger of these `ledger_keys` (LedgerKeys): of the key in the settings, or of the one in force. What is kept
     may be of one between them."""
-    pinned = ledger_keys.pinned
     found = None
 
     def open_list(data, publisher_key, verify):
-        key = ledger_keys.key
-        return open_kept(data, publisher_key, verify, (found or key == pinned) and (pinned, key))
+        keys = (ledger_keys.pinned, ledger_keys.key)
+        return open_kept(data, publisher_key, verify, keys if found or keys[0] == keys[1] else None)
 
     found = OptOutList(kept, publisher.publisher_key, publisher.verify, open_list)
 
