@@ -52,7 +52,8 @@ NAMES = (
 
 LOCAL = {
     "DeskSilent": f"No desk of the operator's answers within {ANSWER_MS // 1000} s; ask whether amos fleet serve runs"
-    " there, and try again. The code stays good.",
+    " there, and whether the broker's access rules have the topics pairing and paired, and try again. The code stays"
+    " good.",
     "BrokerAway": "The broker is not connected; look at the network here, and try again. The code stays good.",
     "PlayerAway": "The player did not prove its key; look at its power and its cable, and try again. The code stays"
     " good.",
