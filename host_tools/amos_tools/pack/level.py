@@ -35,7 +35,7 @@ def working_mlufs(target_mlufs: int, forecast: Callable[[int], int]) -> int:
 
     `forecast(working)` is the loudness of the whole. Where the stems' peaks keep it from the target, it stays below.
     """
-    working, stride, missing_before = target_mlufs, 1, math.inf
+    working, stride, missing_before = min(target_mlufs, _WORKING_MAX_MLUFS), 1, math.inf
     too_quiet, too_loud = -math.inf, math.inf
     for _ in range(_ROUNDS_MAX):
         missing = target_mlufs - forecast(working)
