@@ -24,7 +24,7 @@ from amos_ledger.settle_period import settle_period
 from amos_ledger.store.comparison import COUNTING
 from amos_tools.cli import app
 
-KEYS = {"entry.leaf_index", "node.position"}
+KEYS = {"entry.leaf_index", "node.position", "delegated_opt_out_list.leaf_index"}
 """What these are flipped to is there already; a missing row is tested by itself."""
 COLUMNS = [
     f"{table}.{column.strip()}"
