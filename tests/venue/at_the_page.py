@@ -42,3 +42,16 @@ def put(browser: Chrome, label: str, value: str) -> None:
 
 def text_of(browser: Chrome) -> str:
     return str(browser.execute_script("return document.body.innerText"))
+
+
+def scan(browser: Chrome, link: str) -> None:
+    """Open it as another program does, of which the browser knows nothing: a page of another site."""
+    browser.get("data:text/html,<a>scan</a>")
+    browser.execute_script("const a = document.querySelector('a'); a.href = arguments[0]; a.click()", link)
+    wait_until(lambda: browser.current_url.startswith("http"), lambda: browser.current_url)
+
+
+def filled_in(browser: Chrome) -> str:
+    """The code in the field of the first player that is new; empty where there is none."""
+    script = "const f = document.querySelector('.pair input[name=code]'); return f ? f.value : ''"
+    return str(browser.execute_script(script))

@@ -23,7 +23,7 @@ from amos_web.templates import Templates
 from amos_web.words import translations
 
 PACKAGE = "amos_sync.venue"
-STATIC = {"venue.js": "text/javascript"}
+STATIC = {"venue.js": "text/javascript", "pair.js": "text/javascript"}
 PAUSE_MINUTES = 10
 """What the form offers."""
 
@@ -92,7 +92,7 @@ class Pages:
         try:
             await self._room.pair(self._room.player(form.get("device_id", "")).device_id or "", code_of({"code": code}))
         except WebRefusal as refusal:
-            return self._page(request, cookie, refusal, refusal.status)
+            return self._page(request, cookie, refusal, refusal.status, form)
         return RedirectResponse("/?said=paired", 303)
 
     async def _checked_form(self, request: Request) -> tuple[str, dict[str, str]]:
@@ -109,7 +109,15 @@ class Pages:
     async def _static(self, request: Request) -> Response:
         return static_file(PACKAGE, STATIC, request.path_params["name"])
 
-    def _page(self, request: Request, cookie: str, refusal: WebRefusal | None, code: int) -> Response:
+    def _page(
+        self,
+        request: Request,
+        cookie: str,
+        refusal: WebRefusal | None,
+        code: int,
+        given: Mapping[str, str] | None = None,
+    ) -> Response:
+        """`given`: what was typed into a form that was refused, and is good for another try."""
         language = language_of(request)
         said = request.query_params.get("said") if refusal is None else None
         values = {
@@ -118,6 +126,7 @@ class Pages:
             "secret": self._door.sessions.secret_of(cookie),
             "refusal": refusal,
             "said": said,
+            "given": {"code": "", "device_id": ""} | dict(given or {}),
             "time_of": _time_of,
             "answer_s": ANSWER_MS // 1000,
             "pause_minutes": PAUSE_MINUTES,
