@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from pages_world import BAR, PagesWorld
 from patience import wait_until
+from scanned import read_on_page
 from selenium.webdriver import ActionChains, Chrome, Keys
 from selenium.webdriver.common.by import By
 from visitors import audited, check_fetches_its_own, check_languages, prefer, speak
@@ -57,6 +58,16 @@ def test_the_link_fills_in_its_code_and_leaves_none_in_the_address(phone: Chrome
     wait_until(lambda: phone.current_url.endswith("/fleet"), lambda: phone.page_source)
     log = [entry for entry in phone.get_log("browser") if entry["level"] == "SEVERE"]
     assert not [entry for entry in log if "favicon" not in entry["message"]], log
+
+
+def test_a_link_is_a_picture_too_by_which_a_phone_comes_in(phone: Chrome, pages: PagesWorld) -> None:
+    pages.sign_in(phone, "admin")
+    phone.get(f"{pages.url}/people")
+    phone.find_element(By.ID, "name").send_keys("Lou", Keys.ENTER)
+    wait_until(lambda: phone.find_elements(By.ID, "link"), lambda: phone.page_source)
+    link = phone.find_element(By.ID, "link").text
+    assert "/signin#" in link and audited(phone) == []
+    assert read_on_page(phone, ".qr") == [link]
 
 
 def test_the_table_is_filtered_and_sorted_by_the_keyboard_alone(phone: Chrome, pages: PagesWorld) -> None:

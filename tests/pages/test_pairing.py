@@ -1,14 +1,17 @@
 """The operators' page of codes: an order draws one, the page shows it, and what became of it."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from pages_world import PagesWorld, rows_of
 from patience import wait_until
+from scanned import read_on_page
 from selenium.webdriver import Chrome
+from selenium.webdriver.common.by import By
 from settled_world import OPERATOR
-from visitors import audited, speak
+from visitors import audited, prefer, speak
 
 from amos_mqtt.broker import broker_at
 from amos_tools.fleet.orders.folder import DeskFolder
@@ -72,6 +75,68 @@ def test_a_code_is_drawn_with_a_button_and_its_end_is_seen(
         assert audited(phone) == [] and ("Einen Code ziehen" in text_of(phone)) == (language == "de")
         assert phone.execute_script("return document.getElementById('site').value") == "station-bar"
     speak(phone, "en")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_code_is_a_picture_that_a_phone_reads_and_is_taken_back_with_a_button(
+    phone: Chrome, world: PagesWorld, desk: DeskFolder, worker: Worker, scheme: str
+) -> None:
+    book = worker._book
+    assert book is not None
+    worker.turn()
+    ticket = {"light": "a" * 16, "dark": "b" * 16}[scheme]
+    code = book.draw("ferry", "deck", 0, 7, ticket, "Flo")
+    world.sign_in(phone, "admin")
+    prefer(phone, scheme)
+    try:
+        phone.get(f"{world.url}/pairing")
+        phone.execute_script(f"document.querySelector('a[href=\"/pairing/{ticket}\"]').click()")
+        wait_until(lambda: "A code for ferry" in text_of(phone), lambda: text_of(phone))
+        assert f"{code.code[:3]} {code.code[3:]}" in text_of(phone) and "it is called deck" in text_of(phone)
+        for language in LANGUAGES:
+            speak(phone, language)
+            phone.refresh()
+            assert audited(phone) == [] and ("Das Bild scannen" in text_of(phone)) == (language == "de")
+        assert read_on_page(phone, ".qr") == [f"http://amos.local:8080/#pair={code.code}"]
+        speak(phone, "en")
+        phone.get(f"{world.url}/pairing/{ticket}")
+        phone.execute_script("document.querySelector('main form button').click()")
+        wait_until(lambda: desk.waiting(), lambda: text_of(phone))
+        seen_to(worker, desk)
+        line = desk.trail(1)[0]
+        assert (line["who"], line["what"], line["outcome"]) == ("admin", "take back a code for ferry", "done")
+        phone.get(f"{world.url}/pairing/{ticket}")
+        assert "taken back by admin" in text_of(phone) and code.code not in phone.page_source
+        assert not phone.find_elements(By.CSS_SELECTOR, ".qr, main form") and audited(phone) == []
+    finally:
+        speak(phone, "en")
+        prefer(phone, "light")
+
+
+def test_a_button_pressed_twice_draws_one_code(world: PagesWorld, desk: DeskFolder, worker: Worker) -> None:
+    visitor, secret = world.visitor("fleet", "Flo")
+    tickets = [re.findall('name="ticket" value="([0-9a-f]{16})"', visitor.get("/pairing")[1]) for _each in range(2)]
+    (first,), (second,) = tickets
+    assert first != second
+    given = {"site": "kiosk", "tier": "0", "days": "7", "secret": secret}
+    for ticket in (first, first, second):
+        assert visitor.post("/pairing", ticket=ticket, **given)[0] == 200
+    seen_to(worker, desk)
+    assert [code.ticket for code in read_codes(desk.path).codes if code.site == "kiosk"] == [first, second]
+
+
+def test_who_may_not_pair_ends_no_code(world: PagesWorld, desk: DeskFolder, worker: Worker) -> None:
+    book = worker._book
+    assert book is not None
+    book.draw("pier", "", 0, 7, "c" * 16, "Flo")
+    address = f"/pairing/{'c' * 16}"
+    music, secret = world.visitor("music")
+    assert music.get(address)[0] == music.post(address, secret=secret)[0] == 403
+    fleet, secret = world.visitor("fleet", "Flo")
+    assert fleet.post(address)[0] == 403 and desk.waiting() == []
+    assert fleet.get("/pairing/x")[0] == fleet.post("/pairing/x", secret=secret)[0] == 404
+    assert fleet.post(address, secret=secret)[0] == 200 and len(desk.waiting()) == 1
+    seen_to(worker, desk)
 
 
 def test_what_became_of_each_is_shown_and_a_used_code_no_more(

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from at_the_page import press, put, sign_in, text_of
+from at_the_page import filled_in, press, put, scan, sign_in, text_of
 from noise_pack import OPERATOR
 from paired_world import SITE, PairedWorld
 from patience import wait_until
@@ -55,19 +55,26 @@ def test_a_walk_on_a_phone_pairs_a_player_and_ends_in_its_signed_log(
     try:
         with world.working():
             venue.until(lambda player: player["stems"] and player["stems"][0]["title"])
-            code = world.draw("--name", "bar", "--tier", str(TIER_RENDERER))["code"]
+            drawn = world.draw("--name", "bar", "--tier", str(TIER_RENDERER), "--venue-page", venue.url)
+            code, link = drawn["code"], drawn["link"]
             sign_in(phone, venue)
             assert "A new player is here" in text_of(phone) and audited(phone) == []
             speak(phone, "de")
             phone.refresh()
-            put(phone, "Code des Betreibers", "000000" if code != "000000" else "000001")
+            wrong = "000 000" if code != "000000" else "000 001"
+            put(phone, "Code des Betreibers", wrong)
             press(phone, "Koppeln", "Kein solcher Code wartet auf dieses Lokal.")
-            assert audited(phone) == []
+            assert audited(phone) == [] and filled_in(phone) == wrong
             speak(phone, "en")
-            phone.get(venue.url)
-            put(phone, "Code of the operator", f"{code[:3]} {code[3:]}")
+            scan(phone, link)
+            wait_until(lambda: filled_in(phone) == code, lambda: phone.page_source)
+            assert "The code is filled in." in text_of(phone) and audited(phone) == []
             press(phone, "Pair", "The player is paired; its play counts from here on.")
             assert "Paired as bar." in text_of(phone) and not phone.find_elements(By.NAME, "code")
+            assert code not in phone.current_url
+            scan(phone, link)
+            wait_until(lambda: "no new player is here" in text_of(phone), lambda: text_of(phone))
+            phone.get(f"{venue.url}/?")
             put(phone, "Volume in dB", "-9")
             press(phone, "Set volume")
             wait_until(lambda: "-9 dB" in text_of(phone), lambda: text_of(phone))
@@ -135,6 +142,30 @@ def test_the_command_line_pairs_as_the_page_does(
         player.stop()
     code, found = pair(drawn)
     assert (code, found["refusal"]["name"]) == (3, "PortMissing")
+
+
+def test_a_link_waits_for_who_has_to_sign_in_first_and_presses_no_button(phone: Chrome, venue: VenueWorld) -> None:
+    phone.delete_all_cookies()
+    phone.get("about:blank")
+    phone.get_log("browser")  # of other tests
+    scan(phone, f"{venue.url}/#pair=004821")
+    wait_until(lambda: phone.current_url == f"{venue.url}/signin#again=004821", lambda: phone.current_url)
+    wait_until(lambda: phone.execute_script("return document.forms[0].action.includes('again')"), "the form knows it")
+    phone.find_element(By.ID, "token").send_keys("wrong", "\n")
+    wait_until(lambda: "lets nobody in" in text_of(phone), lambda: text_of(phone))
+    phone.find_element(By.ID, "token").send_keys(venue.token, "\n")
+    wait_until(lambda: filled_in(phone) == "004821", lambda: (phone.current_url, phone.page_source))
+    assert "The code is filled in." in text_of(phone) and venue.shown()["is_new"]
+    phone.execute_script("location.hash = '#pair=123456'")
+    wait_until(lambda: filled_in(phone) == "123456", "another one was scanned at this page")
+    scan(phone, f"{venue.url}/signin#pair=765432")
+    wait_until(lambda: filled_in(phone) == "765432", "who is signed in sees no other page than theirs")
+    for other in ("#pair=12345", "#pair=1234567", "#pair=<b>", "#123456", ""):
+        phone.get(f"{venue.url}/?{other}")
+        wait_until(lambda: phone.find_elements(By.CLASS_NAME, "live"), lambda: phone.page_source)
+        assert filled_in(phone) == "" and "filled in." not in text_of(phone)
+    log = [entry for entry in phone.get_log("browser") if entry["level"] == "SEVERE"]
+    assert all("favicon" in entry["message"] or "401" in entry["message"] for entry in log), log
 
 
 def test_what_a_venue_lacks_is_named_by_the_api(venue: VenueWorld, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -54,7 +54,7 @@ def closed_pages() -> Pages:
 
 def check_web() -> None:
     """Raises `DemoError` at once where the pages' packages are missing, which would only be met in the end."""
-    for module in ("starlette", "uvicorn", "jinja2"):
+    for module in ("starlette", "uvicorn", "jinja2", "segno"):
         if find_spec(module) is None:
             raise DemoError(f"{module} is not installed: pip install 'amos[demo]'")
 

@@ -10,6 +10,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from amos_ledger.folder import Folder
+from amos_tools.fleet.pairing.venue_link import VENUE_PAGE
 from amos_tools.pages.case_pages import CasePages
 from amos_tools.pages.door import Door, pages_of
 from amos_tools.pages.frame import PACKAGE, Frame
@@ -26,10 +27,15 @@ STATIC = {"pages.css": "text/css", "pages.js": "text/javascript"}
 
 
 def application(
-    folder: Folder, looking: Looking, door: Door, report: Callable[[str], None], desk: Path | None = None
+    folder: Folder,
+    looking: Looking,
+    door: Door,
+    report: Callable[[str], None],
+    desk: Path | None = None,
+    venue_page: str = VENUE_PAGE,
 ) -> Starlette:
-    """`report` is told who came, and who orders what. `desk`: the folder of the one that signs. Raises `WebUnusable`
-    without Jinja2."""
+    """`report` is told who came, and who orders what. `desk`: the folder of the one that signs. `venue_page`: where
+    venues' people find their page. Raises `WebUnusable` without Jinja2."""
     frame = Frame(folder, door, folder.trust.origin)
     entrance, rollouts = _Entrance(frame, door, report), Rollouts(frame, desk, report)
     routes = [
@@ -40,7 +46,7 @@ def application(
         Route("/static/{name}", _static),
         *Operators(frame, looking, rollouts, report).routes(),
         *rollouts.routes(),
-        *PairingPages(frame, looking, rollouts).routes(),
+        *PairingPages(frame, looking, rollouts, venue_page).routes(),
         *Payees(frame, folder, report).routes(),
         *CasePages(frame, folder.path, report).routes(),
     ]

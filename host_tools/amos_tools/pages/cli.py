@@ -21,9 +21,11 @@ from amos_ledger.cli_watch import StateFile, state_of
 from amos_ledger.command import LedgerFolder, one_line_errors, utc
 from amos_ledger.folder import Folder
 from amos_mqtt.broker import broker_of
+from amos_tools.fleet.pairing.venue_link import VENUE_PAGE, checked_page
 from amos_tools.pages.cases_cli import cases
 from amos_tools.pages.serve import WEB_PORT, people_of, serving_pages
 from amos_web.errors import TokenError, WebUnusable
+from amos_web.in_terminal import picture_lines
 from amos_web.limits import LINK_MINUTES
 from amos_web.people import ROLES
 
@@ -46,6 +48,9 @@ def serve(
         str | None, typer.Option(metavar="HOST:PORT", help="The MQTT broker, for what players say of themselves.")
     ] = None,
     desk: Annotated[Path | None, folder_option(help="The folder of amos fleet serve, which signs orders.")] = None,
+    venue_page: Annotated[
+        str, typer.Option(metavar="URL", help="Where phones at a venue find its page; {site} is the site's name.")
+    ] = VENUE_PAGE,
     tls_ca: Annotated[Path | None, file_option(help="Broker's CA certificate (PEM): use TLS.")] = None,
     tls_certificate: Annotated[Path | None, file_option(help="The operator's certificate (PEM).")] = None,
     tls_key: Annotated[Path | None, file_option(help="Its private key (PEM).")] = None,
@@ -70,7 +75,8 @@ def serve(
         # Whoever asks while the fleet is looked at takes turns with that; five milliseconds each would add up.
         sys.setswitchinterval(SWITCH_S)
         at = state_of(folder, state)
-        with serving_pages(web, web_host or [], Folder(folder), at, where, report, desk) as pages:
+        known = at, where, report, desk, checked_page(venue_page)
+        with serving_pages(web, web_host or [], Folder(folder), *known) as pages:
             report(f"pages at http://{web.rpartition(':')[0] or web}:{pages.port}")
             beat = heartbeat()
             while not stop.is_set():
@@ -107,7 +113,7 @@ def invite(
         ]
         return print_json({"link": link, "people": listed})
     if link is not None:
-        print(link)
+        print(link, *picture_lines(link), sep="\n")
         print(f"lets one person in once, within {LINK_MINUTES} minutes", flush=True)
         return
     table = Table("name", "role", "payee", "since")

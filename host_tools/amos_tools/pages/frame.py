@@ -21,6 +21,7 @@ from amos_tools.pages.readings import read_now
 from amos_web.errors import WebRefusal
 from amos_web.forms import check_origin, form_of, language_of
 from amos_web.people import Person
+from amos_web.qr import qr_svg
 from amos_web.templates import Templates
 from amos_web.words import translations
 
@@ -78,7 +79,7 @@ class Frame:
         if entered is not None:
             person, cookie = entered
             known = {"person": person, "pages": pages_of(person), "secret": self.door.secret_of(cookie)}
-        shown = {"origin": self._origin, "now_s": int(time.time()), "ago": ago, "utc": utc, "here": name}
+        shown = {"origin": self._origin, "now_s": int(time.time()), "ago": ago, "utc": utc, "here": name, "qr": qr_svg}
         headers = {"content-language": language, "vary": "accept-language, cookie"}
         html = self._templates.render(f"{name}.html", language, {**shown, **known, **values})
         return HTMLResponse(html, code, headers)

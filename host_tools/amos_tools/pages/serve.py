@@ -8,6 +8,7 @@ from pathlib import Path
 from amos_ledger.folder import Folder
 from amos_mqtt.address import AddressError, listening_at
 from amos_mqtt.broker import Broker
+from amos_tools.fleet.pairing.venue_link import VENUE_PAGE
 from amos_tools.pages.looking import Looking
 from amos_web.errors import TokenError, WebAddressWrong, WebUnusable
 from amos_web.guard import App, Guard
@@ -50,9 +51,10 @@ def serving_pages(
     broker: Broker | None,
     report: Callable[[str], None],
     desk: Path | None = None,
+    venue_page: str = VENUE_PAGE,
 ) -> Iterator[Pages]:
     """Answer at HOST:PORT as long as inside. `state` is what the ledger's watch keeps, `desk` the folder of the one
-    that signs. Raises `WebUnusable`."""
+    that signs, `venue_page` where venues' people find their page. Raises `WebUnusable`."""
     try:
         host, port = listening_at(address, WEB_PORT)
     except AddressError as error:
@@ -61,13 +63,15 @@ def serving_pages(
         from amos_tools.pages.application import application
         from amos_tools.pages.door import Door
     except ImportError:
-        raise WebUnusable("web: expected the packages starlette, uvicorn and jinja2; install 'amos[web]'") from None
+        raise WebUnusable(
+            "web: expected the packages starlette, uvicorn, jinja2 and segno; install 'amos[web]'"
+        ) from None
     try:
         door = Door(people_of(folder.path), Sessions(session_key(folder.path / KEY_NAME)))
     except TokenError as error:
         raise WebUnusable(f"web: {error}") from None
     looking = Looking(folder, state, broker, report)
-    app: App = Guard(application(folder, looking, door, report, desk), tuple(hosts))
+    app: App = Guard(application(folder, looking, door, report, desk, venue_page), tuple(hosts))
     loops: list[asyncio.AbstractEventLoop] = []
     looking.start()
     try:

@@ -6,7 +6,8 @@ stop      `rollout`, by its name: nothing more is sent
 continue  `rollout`: go on after a stop, without the players that caused it
 back      `rollout`, and the `pack` that its players go back to
 pair      `site`, where a code is to let one new player in for so many `days`, as `name` (empty: a free one) with that
-          `tier`; `ticket`, by which its code is found
+          `tier`; `ticket`, by which its code is found: the same ticket draws one code
+end       `site` and `ticket` of a code that is taken back
 """
 
 import re
@@ -21,7 +22,8 @@ from amos_tools.fleet.rollout.plain import Field, PlainError, values_of
 from amos_tools.fleet.rollout.plan import plan_of
 from amos_tools.fleet.wanted import FIELDS, Changes, position_of, volume_of
 
-DIRECT, ROLLOUT, STOP, CONTINUE, BACK, PAIR = KINDS = ("direct", "rollout", "stop", "continue", "back", "pair")
+KINDS = ("direct", "rollout", "stop", "continue", "back", "pair", "end")
+DIRECT, ROLLOUT, STOP, CONTINUE, BACK, PAIR, END = KINDS
 ACTS = ("volume", "sliders", "pause", "tier", "restart", "sync", "forget")
 WITHOUT_VALUE = ("restart", "sync")
 VERSION = 1
@@ -34,6 +36,7 @@ NAME = re.compile("[a-z0-9][a-z0-9._-]{0,63}")
 
 _SLUG = re.compile("[a-z0-9_-]{1,64}")
 _TICKET_BYTES = 8
+_TICKET = Field(str, form=re.compile("[0-9a-f]{16}"))
 
 _WHO = Field(str, 1, 64)
 _NAME = Field(str, form=NAME)
@@ -52,8 +55,9 @@ _GIVEN = {
         "name": Field(str, form=re.compile("[a-z0-9_-]{0,64}")),
         "tier": Field(int, 0, 255),
         "days": Field(int, 1, DAYS_MAX),
-        "ticket": Field(str, form=re.compile("[0-9a-f]{16}")),
+        "ticket": _TICKET,
     },
+    END: {"site": Field(str, form=_SLUG), "ticket": _TICKET},
 }
 
 
@@ -104,13 +108,22 @@ class Order:
             return f"roll out {self.given['plan']['pack']}"
         if self.kind == PAIR:
             return f"a code for a new player at {self.given['site']}"
+        if self.kind == END:
+            return f"take back a code for {self.given['site']}"
         return f"{self.kind} {self.given['rollout']}" + (f" to {self.given['pack']}" if self.kind == BACK else "")
 
 
-def pair_order(who: str, site: str, name: str = "", tier: int = 0, days: int = DAYS) -> Order:
-    """One for a code, with a ticket of its own. Raises `FleetError`."""
-    given = {"site": site, "name": name, "tier": tier, "days": days, "ticket": secrets.token_hex(_TICKET_BYTES)}
-    return Order(PAIR, who, given)
+def new_ticket() -> str:
+    """By which one code is found."""
+    return secrets.token_hex(_TICKET_BYTES)
+
+
+def pair_order(
+    who: str, site: str, name: str = "", tier: int = 0, days: int = DAYS, ticket: str | None = None
+) -> Order:
+    """One for a code; without a ticket it gets one of its own. Raises `FleetError`."""
+    given = {"site": site, "name": name, "tier": tier, "days": days}
+    return Order(PAIR, who, given | {"ticket": new_ticket() if ticket is None else ticket})
 
 
 def order_of(facts: Any) -> Order:

@@ -25,7 +25,7 @@ from amos_tools.fleet.desk import Desk
 from amos_tools.fleet.direct import is_heard, members_of, publish, said, to_direct
 from amos_tools.fleet.errors import FleetError
 from amos_tools.fleet.orders.folder import DeskFolder, DeskFolderError, Offered
-from amos_tools.fleet.orders.order import BACK, CONTINUE, DIRECT, NAME, PAIR, STOP, Order, changes_of
+from amos_tools.fleet.orders.order import BACK, CONTINUE, DIRECT, END, NAME, PAIR, STOP, Order, changes_of
 from amos_tools.fleet.pairing.book import Book
 from amos_tools.fleet.rollout.decide import go_on
 from amos_tools.fleet.rollout.pack_folder import pack_of
@@ -52,6 +52,7 @@ FOLLOW_S = 5.0
 """So long a directive waits to hear that it is followed; the page of the fleet shows it later too."""
 
 PACKS_MAX = 200
+NO_BOOK = "this desk pairs nobody: start amos fleet serve with --ledger or --ledger-key"
 
 
 @dataclass(frozen=True)
@@ -209,6 +210,8 @@ class Worker:
             return self._back(given["rollout"], self._packs.named(given["pack"]))
         if order.kind == PAIR:
             return self._pair(order)
+        if order.kind == END:
+            return self._end_code(order)
         return self._start(order)
 
     def _direct(self, targets: list[str], act: str, value: str) -> str:
@@ -265,9 +268,17 @@ class Worker:
 
     def _pair(self, order: Order) -> str:
         if self._book is None:
-            raise FleetError("this desk pairs nobody: start amos fleet serve with --ledger or --ledger-key")
+            raise FleetError(NO_BOOK)
+        before = self._book.has_drawn(order.given["ticket"])
         drawn = self._book.draw(**order.given, who=order.who)
-        return f"it is good until {datetime.fromtimestamp(drawn.until_unix_s, UTC):%Y-%m-%d %H:%M} UTC"
+        until = f"it is good until {datetime.fromtimestamp(drawn.until_unix_s, UTC):%Y-%m-%d %H:%M} UTC"
+        return f"it was drawn before; {until}" if before else until
+
+    def _end_code(self, order: Order) -> str:
+        if self._book is None:
+            raise FleetError(NO_BOOK)
+        self._book.end(**order.given, who=order.who)
+        return "it pairs nobody from here on"
 
     def _begin(self, name: str) -> None:
         """Have a thread run it, where it is under way. One that is not is looked at again once its file has changed."""

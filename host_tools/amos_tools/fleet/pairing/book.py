@@ -15,7 +15,7 @@ from amos_tools.fleet.pairing.codes import CODES_MAX, DAY_S, SITES_MAX, Code, Co
 from amos_tools.fleet.rollout.plain import Field, PlainError, values_of
 
 NAME = "pairing.json"
-VERSION = 1
+VERSION = 2
 BOOK_BYTES_MAX = 1 << 20
 _UNIX_S = Field(int, 0, 253_402_300_799)
 _TEXT = Field(str, 0, 64)
@@ -24,10 +24,11 @@ _CODE = {
     **dict.fromkeys(("made_unix_s", "until_unix_s"), _UNIX_S),
     "tier": Field(int, 0, 255),
     "tries": Field(int, 0, 1 << 31),
+    "ended_by": _TEXT,
 }
 _WRONG = {"count": Field(int, 0, 1 << 31), "until_unix_s": _UNIX_S}
 _BOOK = {
-    "version": Field(int, VERSION, VERSION),
+    "version": Field(int, 1, VERSION),
     "codes": Field(list, 0, CODES_MAX),
     "wrong": Field(dict),
 }
@@ -57,10 +58,16 @@ def read_codes(folder: Path) -> Codes:
 
 def _codes_of(facts: Any) -> Codes:
     found = values_of("book", _BOOK, facts)
-    codes = [Code(**values_of("code", _CODE, each)) for each in found["codes"]]
+    given = [_of_version_1(each) if found["version"] == 1 else each for each in found["codes"]]
+    codes = [Code(**values_of("code", _CODE, each)) for each in given]
     if len(found["wrong"]) > SITES_MAX:
         raise PlainError("wrong: too many")
     return Codes(codes, {site: Wrong(**values_of("wrong", _WRONG, each)) for site, each in found["wrong"].items()})
+
+
+def _of_version_1(code: Any) -> Any:
+    """No code was taken back by then."""
+    return {"ended_by": ""} | code if isinstance(code, dict) else code
 
 
 class Book:
@@ -75,7 +82,8 @@ class Book:
         self._written = b""
 
     def draw(self, site: str, name: str, tier: int, days: int, ticket: str, who: str) -> Code:
-        """A code that is good for so many days; the same for the same ticket. Raises `FleetError`."""
+        """A code that is good for so many days; the same for the same ticket. Raises `FleetError`, also where that
+        ticket drew another one."""
         with self._lock:
             now_s = int(time.time())
             drawn = self._codes.of_ticket(ticket)
@@ -87,6 +95,8 @@ class Book:
                     number = _number()
                 drawn = Code(number, site, name, tier, ticket, who, now_s, now_s + days * DAY_S)
                 self._codes.add(drawn, now_s)
+            elif _order_of(drawn) != (site, name, tier, days):
+                raise FleetError(f"this form drew a code for {drawn.site} before; open the page anew")
             try:
                 self._save()
             except OSError:
@@ -113,6 +123,22 @@ class Book:
         with self._lock:
             return next((code.site for code in self._codes.codes if code.code == given), None)
 
+    def has_drawn(self, ticket: str) -> bool:
+        """Whether that order was seen to."""
+        with self._lock:
+            return self._codes.of_ticket(ticket) is not None
+
+    def end(self, ticket: str, site: str, who: str) -> None:
+        """Take a code back; a full disk leaves it as it was. Raises `FleetError`."""
+        with self._lock:
+            before = list(self._codes.codes)
+            self._codes.end(ticket, site, who, int(time.time()))
+            try:
+                self._save()
+            except OSError:
+                self._codes.codes = before
+                raise
+
     def put(self, code: Code) -> None:
         """What became of it."""
         with self._lock:
@@ -130,6 +156,10 @@ class Book:
         if data != self._written:
             write_whole(self._folder / NAME, data, 0o640)
             self._written = data
+
+
+def _order_of(code: Code) -> tuple[str, str, int, int]:
+    return code.site, code.name, code.tier, (code.until_unix_s - code.made_unix_s) // DAY_S
 
 
 def _number() -> str:

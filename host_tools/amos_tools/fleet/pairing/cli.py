@@ -1,7 +1,8 @@
-"""`amos fleet pair`: a code that lets one new player in at a site."""
+"""`amos fleet pair`: a code that lets one new player in at a site, and its end."""
 
 import getpass
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -17,10 +18,12 @@ from amos_cli.table import print_table
 from amos_tools.fleet.errors import FleetError, UnreachableError
 from amos_tools.fleet.options import fleet_refusals
 from amos_tools.fleet.orders.folder import DeskFolder
-from amos_tools.fleet.orders.order import Order, pair_order
+from amos_tools.fleet.orders.order import END, Order, pair_order
 from amos_tools.fleet.pairing.book import read_codes
-from amos_tools.fleet.pairing.codes import DAYS, DAYS_MAX, Code
+from amos_tools.fleet.pairing.codes import DAYS, DAYS_MAX, OPEN, Code
+from amos_tools.fleet.pairing.venue_link import VENUE_PAGE, checked_page, venue_link
 from amos_tools.fleet.pairing.words import code_facts
+from amos_web.in_terminal import picture_lines
 
 LOOK_S = 0.1
 
@@ -33,36 +36,81 @@ def pair(
     name: Annotated[str, typer.Option(help="What it is to be called there; else a free name.")] = "",
     tier: Annotated[int, typer.Option(min=0, max=255, help="User tier, reported with all its play.")] = 0,
     days: Annotated[int, typer.Option(min=1, max=DAYS_MAX, help="How long the code is good.")] = DAYS,
+    end: Annotated[str | None, typer.Option(metavar="CODE", help="Take this code back: it pairs nobody.")] = None,
+    venue_page: Annotated[
+        str, typer.Option(metavar="URL", help="Where phones at a venue find its page; {site} is the site's name.")
+    ] = VENUE_PAGE,
     wait_s: Annotated[float, typer.Option(min=0, callback=finite, help="Wait this long for the desk.")] = 10.0,
     as_json: AsJson = False,
 ) -> None:
     """Have the desk draw a code of six digits, by which one new player is paired at the site's page."""
     with fleet_refusals(as_json):
-        if site is None:
+        page = checked_page(venue_page)
+        if end is not None:
+            code = _ended(DeskFolder(folder), end, site, wait_s)
+        elif site is None:
             return _list(folder, as_json)
-        code = _drawn(DeskFolder(folder), pair_order(_user(), site, name, tier, days), wait_s)
+        else:
+            code = _drawn(DeskFolder(folder), pair_order(_user(), site, name, tier, days), wait_s)
     facts = code_facts(read_codes(folder), code, time.time())
+    link = None if end is not None else venue_link(page, code.site, code.code)
     if as_json:
-        return print_json(facts)
+        return print_json(facts | {"link": link})
+    if link is None:
+        return print(f"{code.code} pairs nobody at {code.site} from here on")
     until = datetime.fromtimestamp(code.until_unix_s, UTC)
     print(f"{code.code} pairs one new player at {code.site}, until {until:%Y-%m-%d %H:%M} UTC")
+    print(f"or by a phone there: {link}", *picture_lines(link), sep="\n")
 
 
 def _drawn(desk: DeskFolder, order: Order, wait_s: float) -> Code:
-    path, end_s, ticket = desk.put(order), time.monotonic() + wait_s, order.given["ticket"]
+    ticket = order.given["ticket"]
+    path = desk.put(order)
+    code = _followed(desk, order, path, wait_s, lambda: read_codes(desk.path).of_ticket(ticket))
+    if code is None:
+        path.unlink(missing_ok=True)  # nobody hears of what it would draw
+        raise UnreachableError(f"{desk.path}: no desk drew a code, and none will: does amos fleet serve run?")
+    return code
+
+
+def _ended(desk: DeskFolder, given: str, site: str | None, wait_s: float) -> Code:
+    codes, now_s = read_codes(desk.path), time.time()
+    there = [code for code in codes.codes if site in (None, code.site)]
+    found = next((code for code in there if code.code == given), None)
+    if found is None:
+        known = ", ".join(code.code for code in there if code.state(now_s) == OPEN) or "none"
+        raise FleetError(f"end: expected one of the codes that are good, {known}; found {given[:40]!r}")
+    order = Order(END, _user(), {"site": found.site, "ticket": found.ticket})
+
+    def ended() -> Code | None:
+        code = read_codes(desk.path).of_ticket(found.ticket)
+        return code if code is not None and code.ended_by else None
+
+    code = _followed(desk, order, desk.put(order), wait_s, ended)
+    if code is None:
+        raise UnreachableError(
+            f"{desk.path}: no desk took it back yet, and the order waits: does amos fleet serve run?"
+        )
+    return code
+
+
+def _followed(
+    desk: DeskFolder, order: Order, path: Path, wait_s: float, done: Callable[[], Code | None]
+) -> Code | None:
+    """The code once the desk has seen to the order at `path`; None where none did for so long."""
+    end_s = time.monotonic() + wait_s
     while True:
         is_seen_to = not path.exists()
-        code = read_codes(desk.path).of_ticket(ticket)
+        code = done()
         if code is not None:
             return code
         if is_seen_to:
             told = next(
                 (line for line in desk.trail(20) if (line["who"], line["what"]) == (order.who, order.told)), None
             )
-            raise FleetError("the desk drew none" if told is None else told["sentence"])
+            raise FleetError("the desk did not" if told is None else told["sentence"])
         if time.monotonic() >= end_s:
-            path.unlink(missing_ok=True)  # nobody hears of what it would draw
-            raise UnreachableError(f"{desk.path}: no desk drew a code, and none will: does amos fleet serve run?")
+            return None
         time.sleep(LOOK_S)
 
 

@@ -31,7 +31,7 @@ OPEN, TAKEN, PAST, ENDED = STATES = ("open", "used", "expired", "ended")
 class Code:
     """`ticket` is the order that drew it, `who` gave that. `name` is what the player is to be called, empty: the first
     free one. `device_id`: the player that took it, in hex; `called`: its name, once it is enrolled. `tries`: wrong
-    codes at its site since it was drawn."""
+    codes at its site since it was drawn. `ended_by`: who took it back; empty: nobody."""
 
     code: str
     site: str
@@ -44,6 +44,7 @@ class Code:
     device_id: str = ""
     called: str = ""
     tries: int = 0
+    ended_by: str = ""
 
     def state(self, now_s: float) -> str:
         """One of `STATES`."""
@@ -53,7 +54,7 @@ class Code:
             return PAST
         if self.device_id:
             return TAKEN
-        return ENDED if self.tries >= TRIES_MAX else OPEN
+        return ENDED if self.ended_by or self.tries >= TRIES_MAX else OPEN
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,17 @@ class Codes:
     def of_ticket(self, ticket: str) -> Code | None:
         """What that order drew."""
         return next((code for code in self.codes if code.ticket == ticket), None)
+
+    def end(self, ticket: str, site: str, who: str, now_s: int) -> None:
+        """It pairs nobody from here on; one that was taken back stays so. Raises `FleetError` where there is nothing to
+        take back."""
+        code = self.of_ticket(ticket)
+        if code is None or code.site != site:
+            raise FleetError(f"there is no such code for {site}")
+        state = code.state(now_s)
+        if state != OPEN and not code.ended_by:
+            raise FleetError(f"this code is {state}: there is nothing to take back")
+        self.put(replace(code, ended_by=code.ended_by or who))
 
     def locked_until(self, site: str, now_s: float) -> int | None:
         """Until when no code is taken there; None: one is."""
