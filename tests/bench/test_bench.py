@@ -231,7 +231,7 @@ def test_every_figure_without_the_32_bit_build_can_be_measured(
 def test_every_figure_can_be_measured(micropython: list[str], micropython_armhf: list[str]) -> None:
     if "qemu-arm" not in micropython_armhf[0]:
         pytest.skip("this machine runs ARM programs itself")
-    assert len(working(render.measure(TINY), {"scsynth"})) >= 14 and len(working(device.measure(TINY), set())) == 24
+    assert len(working(render.measure(TINY), {"scsynth"})) >= 14 and len(working(device.measure(TINY), set())) == 26
 
 
 @pytest.mark.long
@@ -275,6 +275,19 @@ def test_the_whole_player_fits_its_board(micropython_armhf: list[str], tmp_path:
 def test_board_scripts_on_micropython(micropython: list[str]) -> None:
     figure = board._time_ratio("native", "MicroPython", TINY)
     assert figure.value is not None and figure.value > 0
+
+
+@pytest.mark.parametrize("kind", ["stereo", "ramp", "none", "qoa", "low_pass", "sides", "hash"])
+def test_each_bare_loop_runs(micropython: list[str], kind: str) -> None:
+    assert board.run_board(micropython, ["board_bare.py", kind, "2", "64", "1"])["took_us"] >= 0
+
+
+def test_only_viper_is_counted(micropython_armhf: list[str]) -> None:
+    if "qemu-arm" not in micropython_armhf[0]:
+        pytest.skip("this machine runs ARM programs itself")
+    counted = board.count_compiled(micropython_armhf, ["board_bare.py", "low_pass", "1", "64", "1"])
+    # What a build for a board reckons with (`script/shape_work.py`); the interpreter takes many times as much.
+    assert counted / 64 == pytest.approx(154, abs=20)
 
 
 @pytest.mark.sweep  # newer emulators log so much that it takes minutes

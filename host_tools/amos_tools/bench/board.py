@@ -117,8 +117,8 @@ def count_all(argv: Sequence[str], words: Sequence[str]) -> int:
 
 def count_compiled(argv: Sequence[str], words: Sequence[str]) -> int:
     """Instructions in the viper loops: a run with all blocks less one with none, which compiles them too."""
-    first, last = run_board(argv, words)["code"]
-    log = ["-d", "exec,nochain", "-dfilter", f"{first:#x}..{last:#x}", "-D", "/proc/self/fd/2"]
+    pieces = ",".join(f"{first:#x}..{last:#x}" for first, last in run_board(argv, words)["code"])
+    log = ["-d", "exec,nochain", "-dfilter", pieces, "-D", "/proc/self/fd/2"]
     qemu = [argv[0], *_one_instruction_at_a_time(argv[0]), *log, *argv[1:], str(HERE / words[0]), *words[1:-1]]
     return _lines([*qemu, words[-1]]) - _lines([*qemu, "0"])
 

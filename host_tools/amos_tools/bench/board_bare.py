@@ -34,14 +34,15 @@ def processor_us():
 
 
 def mapped_for_code():
-    """(first, last) address of the memory into which viper compiles, from Linux; (0, 0) elsewhere."""
+    """[[first, last], ...] addresses of the memory into which viper compiles, from Linux; none elsewhere. Between two
+    of these pieces there may be all of the interpreter."""
     try:
         with open("/proc/self/maps") as maps:
             lines = [line for line in maps.read().split("\n") if " rwxp " in line]
     except OSError:
         lines = []
-    bounds = [[int(address, 16) for address in line.split(" ")[0].split("-")] for line in lines]
-    return (min([first for first, _ in bounds]), max([end for _, end in bounds]) - 1) if bounds else (0, 0)
+    pieces = [[int(address, 16) for address in line.split(" ")[0].split("-")] for line in lines]
+    return [[first, end - 1] for first, end in pieces]
 
 
 def shape_voices(kind, pcm, voices, block_frames):
@@ -53,7 +54,7 @@ def shape_voices(kind, pcm, voices, block_frames):
             shapes.turn_sides(pcm, gains, block_frames)
             continue
         for channel in range(2):
-            shapes.low_pass(pcm, channel, state, table, 2, block_frames)
+            shapes.low_pass(pcm, table, channel, state, 2, block_frames)
 
 
 def run(kind, voices, block_frames, blocks):

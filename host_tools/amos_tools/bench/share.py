@@ -1,7 +1,8 @@
 """What share of a board's processor its fullest music takes, in instructions of the emulated 32-bit ARM build.
 
 Counted are the loops: voices, QOA, sum with limiter and output, and the hash. Bytecode between them, storage, and what
-a real core waits for its memory come on top.
+a real core waits for its memory come on top. What shapes take is counted too, but is no part of all of these: a build
+for a board refuses music in which they take more than it has (`script/shape_work.py`).
 """
 
 from amos_tools import toolchain
@@ -36,9 +37,13 @@ def figures(board: Board, scale: float) -> list[Figure]:
         "sum, limiter, output": rest,
         "SHA-256 of the PCM": (count_all(argv, hashed[1]) - count_all(argv, hashed[0])) / blocks,
     }
+    shapes = {
+        f"low-passes of {voices} stereo voices": counted("low_pass", voices),
+        f"pans or widths of {voices} stereo voices": counted("sides", voices),
+    }
     found = [
         Figure("device", f"{title}: {name}", 100 * _share(count, frames, rate_hz), "%", None, f"{count:,.0f} a block")
-        for name, count in parts.items()
+        for name, count in (shapes | parts).items()
     ]
     note = f"{rate_hz} Hz, blocks of {frames}; bytecode, storage and waits for memory come on top"
     total = 100 * _share(sum(parts.values()), frames, rate_hz)
