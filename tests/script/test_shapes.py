@@ -52,7 +52,17 @@ def test_words_are_the_shape_of_a_layer(line: str, shape: list[int]) -> None:
     assert start.shape == score.sections[0].layers[0].shape
 
 
-@pytest.mark.parametrize("line", ["", "pan left 0 %", "width 100 %", "pan right 0 % width 100 %"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "",
+        "pan left 0 %",
+        "width 100 %",
+        "pan right 0 % width 100 %",
+        "width 100.001 %",
+        "width 99.999 % pan left 0.0005 %",
+    ],
+)
 def test_what_changes_nothing_is_no_shape(line: str) -> None:
     score = score_of(line)
     assert score.version == 2 and score.sections[0].layers[0].shape is None
@@ -105,6 +115,21 @@ def test_canonical_form() -> None:
     assert format_script(f"section a 4 bars\n{line}") == (
         "section a 4 bars\n  play pads from air pan left 30 % width 60 % lowpass 800 Hz\n"
     )
+
+
+@pytest.mark.parametrize("rate_hz", [22_050, 48_000])
+def test_what_is_told_is_what_was_written(rate_hz: int) -> None:
+    options = {
+        "lowpass": ("40", "90", "90.5", "121", "440", "1234", "10000"),
+        "pan left": ("0.5", "5", "12.25", "30.5", "33", "100"),
+        "width": ("0", "0.5", "33", "66.7", "101", "133", "199.5", "200"),
+    }
+    head = HEAD.replace("44100", str(rate_hz))
+    for word, numbers in options.items():
+        for number in numbers:
+            line = f"{word} {number} {'Hz' if word == 'lowpass' else '%'}"
+            score = decode_score(compile_script(f"{head}section a 16 bars\n  play pads from air {line}\n", VAULT).score)
+            assert shape_text(score.sections[0].layers[0].shape or (), rate_hz) == line
 
 
 def test_it_is_told_and_drawn() -> None:

@@ -6,7 +6,7 @@ width leaves the middle as loud as it was.
 
 import math
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from amos_tools.script import tree
@@ -34,14 +34,14 @@ def layer_shape(options: Mapping[str, tree.Option], rate_hz: int, problems: Prob
     cutoff_hz = _number(low_pass, "a low-pass in Hz", LOWPASS_HZ_MIN, LOWPASS_HZ_MAX, 0, problems)
     if aside is None or wide is None or cutoff_hz is None:
         return None
-    if not aside and wide == 100 and not cutoff_hz:
-        return LayerShape()
     angle = math.radians(45 * (1 - aside / 100))
-    near, far = Q15, round(Q15 * math.tan(angle))
+    far = _far_q15(aside)
     leftward = pan is not None and pan.word is not None and pan.word.value == "left"
-    left, right = (near, far) if leftward else (far, near)
-    mid, side = (Q15, round(Q15 * wide / 100)) if wide <= 100 else (round(Q15 * 100 / wide), Q15)
-    pole = round(Q15 * _pole(cutoff_hz / rate_hz)) if cutoff_hz else 0
+    left, right = (Q15, far) if leftward else (far, Q15)
+    mid, side = _middle_and_sides(wide)
+    pole = _pole_q15(cutoff_hz / rate_hz) if cutoff_hz else 0
+    if mid == side and left == right and not pole:
+        return LayerShape()
     return LayerShape(array("H", (mid, side, left, right, pole)), math.sqrt(2) * math.cos(angle) * Q15 / mid)
 
 
@@ -57,10 +57,20 @@ def _number(
     return float(value)
 
 
-def _pole(cutoff: float) -> float:
+def _far_q15(aside: float) -> int:
+    """Gain of the side that a pan of so many per cent moves away from."""
+    return round(Q15 * math.tan(math.radians(45 * (1 - aside / 100))))
+
+
+def _middle_and_sides(wide: float) -> tuple[int, int]:
+    """Gains of a width of so many per cent."""
+    return (Q15, round(Q15 * wide / 100)) if wide <= 100 else (round(Q15 * 100 / wide), Q15)
+
+
+def _pole_q15(cutoff: float) -> int:
     """Of a low-pass whose power is half at `cutoff`, a part of the sample rate."""
     less = 2 - math.cos(2 * math.pi * cutoff)
-    return less - math.sqrt(less * less - 1)
+    return round(Q15 * (less - math.sqrt(less * less - 1)))
 
 
 def _cutoff(pole: float) -> float:
@@ -68,14 +78,24 @@ def _cutoff(pole: float) -> float:
 
 
 def shape_text(shape: Sequence[int], rate_hz: int) -> str:
-    """As a script says it, rounded: `pan left 30 %, width 60 %, lowpass 800 Hz`."""
+    """As a script says it: `pan left 30 %, width 60 %, lowpass 800 Hz`, in the shortest numbers that make this shape."""
     mid, side, left, right, pole = shape
     told = []
     if left != right:
-        aside = 100 - math.degrees(math.atan(min(left, right) / Q15)) / 45 * 100
-        told.append(f"pan {'left' if left > right else 'right'} {aside:.0f} %")
+        far = min(left, right)
+        aside = 100 - math.degrees(math.atan(far / Q15)) / 45 * 100
+        said = _shortest(aside, lambda found: _far_q15(found) == far)
+        told.append(f"pan {'left' if left > right else 'right'} {said} %")
     if mid != side:
-        told.append(f"width {100 * side / mid:.0f} %")
+        said = _shortest(100 * side / mid, lambda found: _middle_and_sides(found) == (mid, side))
+        told.append(f"width {said} %")
     if pole:
-        told.append(f"lowpass {float(f'{_cutoff(pole / Q15) * rate_hz:.3g}'):g} Hz")
+        said = _shortest(_cutoff(pole / Q15) * rate_hz, lambda found: _pole_q15(found / rate_hz) == pole)
+        told.append(f"lowpass {said} Hz")
     return ", ".join(told)
+
+
+def _shortest(value: float, same: Callable[[float], bool]) -> str:
+    """`value` rounded as far as it is still the `same`, to a thousandth at least."""
+    rounded = (round(value, digits) for digits in range(-3, 4))
+    return f"{next(filter(same, rounded), round(value, 3)):g}"
