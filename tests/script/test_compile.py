@@ -141,6 +141,25 @@ def test_warnings_do_not_stop_a_script() -> None:
     assert any("section `b` is never reached" in message for message in messages)
 
 
+@pytest.mark.parametrize(
+    ("nexts", "line", "warned"),
+    [
+        ("b", "transition a -> b via c", False),
+        ("b 2, c", "transition a -> b via c", True),
+        ("b", 'transition a -> b via c\nrender "ad" length 60 s hit 30 s c', True),
+        ("c", "", True),
+    ],
+)
+def test_a_section_that_only_bridges_needs_no_next(nexts: str, line: str, warned: bool) -> None:
+    play = "16 bars\n play pads from warm\n"
+    source = f"{HEAD}section a {play} next {nexts}\nsection b {play} next a\nsection c {play}{line}\n"
+    compiled = compile_script(source, VAULT)
+    assert any("section `c` has no `next`" in told.message for told in compiled.warnings) == warned
+    if not warned:
+        entered = [event.section for event in vm_of(compiled).advance(64 * BAR) if isinstance(event, Section)]
+        assert entered == [0, 2, 1, 0]
+
+
 def test_an_artist_rule_is_not_too_much_for_a_pool_that_is_all_by_one() -> None:
     source = HEAD + "avoid stem 1 plays, artist 2 plays\nsection a 4 bars\n  play pads from warm\n"
     assert compile_script(source, VAULT).warnings == ()

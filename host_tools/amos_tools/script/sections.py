@@ -58,8 +58,9 @@ class Sections:
     def _nexts(self, block: Block) -> list[Next]:
         if block.next is None:
             led = any(part.sections for part in self._program.dayparts)
-            if len(self._program.blocks) > 1 and not self._program.broken_lines and not led:
-                name = block.section.name
+            name = block.section.name
+            settled = led or name.value in _only_bridges(self._program)
+            if len(self._program.blocks) > 1 and not self._program.broken_lines and not settled:
                 self._problems.warn(name.span, f"section `{name.value}` has no `next`, so it never ends")
             return []
         nexts: list[Next] = []
@@ -117,6 +118,21 @@ class Sections:
         if ("section", name.value) not in self._program.broken:
             self._problems.unknown(name.span, "section", name.value, self._index)
         return None
+
+
+def _only_bridges(program: Program) -> set[str]:
+    """Sections entered by a `via` alone: what follows them is settled when they are."""
+    bridges = {
+        option.word.value
+        for rule in program.transitions
+        for option in rule.options
+        if option.kind == "via" and option.word is not None
+    }
+    entered = {next(iter(program.blocks))}
+    for block in program.blocks.values():
+        entered.update(follower.section.value for follower in (block.next.followers if block.next else ()))
+    entered.update(hit.section.value for render in program.renders.values() for hit in render.hits)
+    return bridges - entered
 
 
 class Transitions:
