@@ -46,7 +46,7 @@ def test_its_stems_are_as_they_were_and_their_credits_unstated(kept: Path) -> No
     assert harbour.splits == (Split("ilse-maren", 700_000), Split("kite-publishing", 300_000))
     assert (tide.opt_in, tide.isrc, tide.frames, tide.channels) == (False, None, 150, 2)
     assert harbour.credits == tide.credits == NO_CREDITS
-    assert version(kept) == SCHEMA_VERSION == 3
+    assert version(kept) == SCHEMA_VERSION == 4
 
 
 def test_it_takes_credits(kept: Path) -> None:
@@ -90,3 +90,19 @@ def test_one_of_schema_2_keeps_its_credits_and_takes_tags(tmp_path: Path) -> Non
     with Vault(folder) as vault:
         assert [stem.tags for stem in vault.stems()] == [(("mood", "dusk"),)]
     assert version(folder) == SCHEMA_VERSION
+
+
+def test_one_of_schema_3_keeps_its_tags_and_takes_vocals(tmp_path: Path) -> None:
+    folder = tmp_path / "vault"
+    Blobs(folder).create()
+    (folder / "vault.sqlite").write_bytes(gzip.decompress(KEPT.with_name("schema-3.sqlite.gz").read_bytes()))
+    assert version(folder) == 3
+    with Vault(folder) as vault:
+        (stem,) = vault.stems()
+        assert (stem.title, stem.role, stem.credits.label) == ("Harbour", "melody", "Harbour Records")
+        assert stem.tags == (("mood", "dusk"),) and len(stem.splits) == 2
+        vault.edit([stem], {"role": "vocals"})
+    # One that knows no vocals refuses the file by its version, not by the row.
+    assert version(folder) == SCHEMA_VERSION
+    with Vault(folder) as vault:
+        assert [stem.role for stem in vault.stems()] == ["vocals"]

@@ -16,7 +16,7 @@ from amos_cli.names import nfc
 from amos_tools.stems import Composer, Credits, Split, StemFacts
 from amos_tools.vault.errors import CatalogueDamaged, NotAVault
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 _WAIT_S = 30.0
 
 _SCHEMA = """
@@ -60,7 +60,9 @@ CREATE TABLE tag (
 ) WITHOUT ROWID;
 UPDATE vault SET schema_version = 3;
 """
-_MIGRATIONS = {1: _TO_2, 2: _TO_3}
+# The tables stay. A stem's role may be vocals, and what knows schema 3 alone knows no such role.
+_TO_4 = "UPDATE vault SET schema_version = 4"
+_MIGRATIONS = {1: _TO_2, 2: _TO_3, 3: _TO_4}
 """Schema version → what brings a catalogue from it to the next."""
 
 _COLUMNS = (
