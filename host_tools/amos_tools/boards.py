@@ -9,6 +9,7 @@ from typing import Any, Literal
 from amos.edges.alsa_host import BLOCKS_PER_S, BUFFER_MS_MAX, BUFFER_MS_MIN
 from amos.edges.i2s_out import RING_BYTES_MAX, RING_BYTES_MIN, ring_bytes_max
 from amos.edges.sd_card import BAUDRATE_HZ_MAX, BAUDRATE_HZ_MIN
+from amos.packs.repertoire import ANY_BOARD
 from amos.protocol.limits import SMALL_TEXT_BYTES_MAX
 from amos.protocol.manifest import CODECS
 from amos.sound.mixer_base import VOICES_MAX
@@ -143,6 +144,12 @@ class Board:
 def board_names() -> list[str]:
     """The boards that the project knows."""
     return sorted(path.stem for path in BOARDS.glob("*.toml"))
+
+
+def boards_for(target: str) -> list[Board]:
+    """The boards whose players take packs for `target`: a board's name, a class of boards, a runtime, or `any`."""
+    boards = map(load_board, board_names())
+    return [board for board in boards if target in (ANY_BOARD, board.name, board["class"], board["runtime"])]
 
 
 def load_board(name: str) -> Board:

@@ -80,7 +80,11 @@ def test_shapes_that_a_board_has_no_time_for_are_refused_by_its_name(site: Path)
     refused = build(site, board="pico-2-w")
     assert refused.exit_code == 1
     assert "TooMuchWork: shapes: expected voices worth at most 6 on pico-2-w, found " in refused.output
-    assert build(site, board="pi-zero-2w").exit_code == 0  # which has the time
+    for target in ("mcu", "micropython", "any"):
+        refused = build(site, board=target)
+        assert refused.exit_code == 1 and "at most 6 on esp32-s3 and 6 on pico-2-w, found " in refused.output
+    assert build(site, board="linux").exit_code == 0
+    assert build(site, board="pi-zero-2w", serial="2").exit_code == 0  # which has the time
     with pytest.raises(PackDoesNotFit, match="shapes: expected voices worth at most 6 on pico-2-w, found"):
         check_fit(load_board("pico-2-w"), site / "pack", public_key(SEED).hex())
 

@@ -11,6 +11,7 @@ from amos.sound.events import Start
 from amos_tools.boards import load_board
 from amos_tools.pack.forecast import sides_power
 from amos_tools.script import Compiled, ScriptError, compile_script
+from amos_tools.script.cli import check_facts, summary
 from amos_tools.script.explain import Play, explain_at
 from amos_tools.script.format import format_script
 from amos_tools.script.preview import stem_frames
@@ -149,13 +150,25 @@ def test_it_is_told_and_drawn() -> None:
     assert f" · {said}</title>" in passage_svg(score, stems, passage, None, Marks((), (), ()), "", None)
 
 
+def test_check_says_which_boards_afford_it() -> None:
+    cheap, dear = (compiled(f"count 2 fade 1 bar lowpass 400 Hz{more}") for more in ("", " pan left 20 %"))
+    assert "the time of 5.7: esp32-s3 affords it (6), pico-2-w affords it (6)\n" in summary(cheap)
+    assert "the time of 6.6: esp32-s3 cannot (6), pico-2-w cannot (6)\n" in summary(dear)
+    assert set(check_facts(dear)["boards_afford_it"].values()) == {False}
+    assert "afford" not in summary(compiled("")) and set(check_facts(compiled(""))["boards_afford_it"].values()) == {
+        True
+    }
+
+
 def test_shapes_cost_a_board_time_and_what_it_cannot_afford_is_refused_by_name() -> None:
     pico, pi = load_board("pico-2-w"), load_board("pi-zero-2w")
     assert work_percent(score_of("count 4 fade 1 bar")) == 0
     # Eight voices at most, for the section follows itself; each with both.
     dear = score_of("count 2 fade 1 bar lowpass 400 Hz pan left 20 %")
     assert work_percent(dear) == 4 * 164
-    fault = shape_fault(dear, pico)
+    dear.voices, dear.rate_hz = 6, 22_050
+    fault = shape_fault(dear, [pico, pi])
     assert fault is not None and "expected voices worth at most 6 on pico-2-w, found 6.6" in fault
-    assert shape_fault(dear, pi) is None
-    assert shape_fault(score_of("count 2 fade 1 bar lowpass 400 Hz"), pico) is None
+    assert shape_fault(dear, [pi]) is None
+    dear.voices = 7  # which the board refuses as it is
+    assert shape_fault(dear, [pico]) is None

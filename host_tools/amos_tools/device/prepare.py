@@ -37,7 +37,7 @@ def check_fit(board: Board, pack: Path, publisher_key: str) -> None:
     for found, limit, unit in ((manifest.voices, "audio.voices", "voices"), (manifest.rate_hz, "audio.rate_hz", "Hz")):
         if found > board[limit]:
             raise PackDoesNotFit(f"pack: expected at most {board[limit]} {unit} on {board.name}, found {found}")
-    fault = shape_fault(decode_score(opened.score()), board)
+    fault = shape_fault(decode_score(opened.score()), [board])
     if fault:
         raise PackDoesNotFit(f"pack: {fault}")
 

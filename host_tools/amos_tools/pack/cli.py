@@ -19,7 +19,7 @@ from amos_cli.keys import public_key_of
 from amos_cli.output import AsJson, Exit, print_json, refusals
 from amos_cli.paths import file_argument, file_option, folder_argument, folder_option
 from amos_cli.table import print_table
-from amos_tools.boards import board_names, load_board
+from amos_tools.boards import board_names, boards_for, load_board
 from amos_tools.pack.build import PackSummary, build_pack
 from amos_tools.pack.delegate_cli import delegate
 from amos_tools.pack.errors import PackBuildError, TooManyVoices, TooMuchWork
@@ -112,7 +112,7 @@ def _build(order: _Order, vault: Path, as_json: bool) -> tuple[PackSummary, list
                 f"voices: expected at most {facts['audio.voices']} on {order.board}, found {compiled.voices} in the"
                 " script's `mix`"
             )
-        fault = shape_fault(decode_score(compiled.score), load_board(order.board)) if facts else None
+        fault = shape_fault(decode_score(compiled.score), boards_for(order.board))
         if fault:
             raise TooMuchWork(fault)
         summary = build_pack(

@@ -14,6 +14,7 @@ from amos.score.score import decode_score
 from amos_cli.files import OutputRefused, write_output
 from amos_cli.output import AsJson, Exit, UsageError, print_json, refusals
 from amos_cli.paths import file_argument, file_option, folder_option
+from amos_tools.boards import load_board
 from amos_tools.pack.build import stretched_stems
 from amos_tools.pack.conform import has_stretcher
 from amos_tools.pack.errors import PackBuildError
@@ -23,7 +24,7 @@ from amos_tools.script.format import format_script
 from amos_tools.script.memory import BOARDS
 from amos_tools.script.parse import read_source
 from amos_tools.script.problems import ScriptError
-from amos_tools.script.shape_work import work_percent
+from amos_tools.script.shape_work import affords, work_percent
 from amos_tools.script.times import ClockError, clock_of
 from amos_tools.simulate.cli import MIDNIGHT, simulate_command
 from amos_tools.simulate.inputs import InputFileError, TimedInput, read_inputs
@@ -163,6 +164,7 @@ def _compiled(file: Path, vault: Path, as_json: bool) -> Compiled:
 
 def check_facts(compiled: Compiled) -> dict[str, Any]:
     """What `summary` tells, and the warnings."""
+    score = decode_score(compiled.score)
     return {
         "name": compiled.name,
         "sections": len(compiled.sections),
@@ -171,13 +173,14 @@ def check_facts(compiled: Compiled) -> dict[str, Any]:
         "score_bytes": len(compiled.score),
         "voices": compiled.voices,
         "voices_most": compiled.voices_worst,
-        "voices_worth": work_percent(decode_score(compiled.score)) / 100 or compiled.voices_worst,
+        "voices_worth": work_percent(score) / 100 or compiled.voices_worst,
         "target_mlufs": compiled.target_mlufs,
         "peak_mdb": compiled.peak_mdb,
         "rate_hz": compiled.rate_hz,
         "decisions_per_hour_max": compiled.decisions_per_hour_max,
         "heap_bytes": compiled.heap_bytes,
         "boards_hold_it": {board: compiled.heap_bytes <= limit for board, limit in BOARDS.items()},
+        "boards_afford_it": {board: affords(score, load_board(board)) for board in BOARDS},
         "renders": [
             {"name": plan.name, "length_frames": plan.length_frames, "hits": plan.hits} for plan in compiled.renders
         ],
@@ -205,8 +208,15 @@ def summary(compiled: Compiled) -> str:
 
 
 def _worth(compiled: Compiled) -> str:
-    work = work_percent(decode_score(compiled.score))
-    return f"; with their shapes they take a board the time of {work / 100:.1f}" if work else ""
+    score = decode_score(compiled.score)
+    work = work_percent(score)
+    if not work:
+        return ""
+    boards = [
+        f"{board.name} {'affords it' if affords(score, board) else 'cannot'} ({board['audio.voices']})"
+        for board in map(load_board, BOARDS)
+    ]
+    return f"; with their shapes they take a board the time of {work / 100:.1f}: {', '.join(boards)}"
 
 
 def _distinct(compiled: Compiled) -> int:

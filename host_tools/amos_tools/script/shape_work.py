@@ -4,6 +4,8 @@ Instructions a stereo frame, viper on 32-bit ARM (`sound/SPEC.md`, "Cost"): a vo
 154, a pan or width 74.
 """
 
+from collections.abc import Sequence
+
 from amos.score.checks import steps
 from amos.score.score import Layer, Score, ScoreSection
 from amos.score.version_2 import shared_voices, themed_voices
@@ -44,12 +46,24 @@ def layer_percent(layer: Layer) -> int:
     return (LOW_PASS_PERCENT if pole else 0) + (SIDES_PERCENT if min(gains) < UNITY_Q15 else 0)
 
 
-def shape_fault(score: Score, board: Board) -> str | None:
-    """Why the board cannot afford the shapes of a score, or None. One with NumPy has time for all its voices."""
-    work = work_percent(score) if board["runtime"] == "micropython" else 0
-    if work <= 100 * board["audio.voices"]:
+def affords(score: Score, board: Board) -> bool:
+    """Whether the board has time for the shapes of a score. One with NumPy has it for all its voices."""
+    return board["runtime"] != "micropython" or work_percent(score) <= 100 * board["audio.voices"]
+
+
+def shape_fault(score: Score, boards: Sequence[Board]) -> str | None:
+    """Which of these boards cannot afford the shapes of a score, or None. Those that would refuse it for its rate or
+    its voices are left out."""
+    over = [
+        f"{board['audio.voices']} on {board.name}"
+        for board in boards
+        if score.voices <= board["audio.voices"]
+        and score.rate_hz <= board["audio.rate_hz"]
+        and not affords(score, board)
+    ]
+    if not over:
         return None
     return (
-        f"shapes: expected voices worth at most {board['audio.voices']} on {board.name}, found {work / 100:.1f}: each"
+        f"shapes: expected voices worth at most {' and '.join(over)}, found {work_percent(score) / 100:.1f}: each"
         f" costs {LOW_PASS_PERCENT / 100} more with a `lowpass`, and {SIDES_PERCENT / 100} with a `pan` or `width`"
     )
