@@ -78,7 +78,7 @@ def _cutoff(pole: float) -> float:
 
 
 def shape_text(shape: Sequence[int], rate_hz: int) -> str:
-    """As a script says it: `pan left 30 %, width 60 %, lowpass 800 Hz`, in the shortest numbers that make this shape."""
+    """As a script says it, in the shortest numbers that make this shape: `pan left 30 %, lowpass 800 Hz`."""
     mid, side, left, right, pole = shape
     told = []
     if left != right:
