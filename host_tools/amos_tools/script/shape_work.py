@@ -48,7 +48,8 @@ def layer_percent(layer: Layer) -> int:
 
 def affords(score: Score, board: Board) -> bool:
     """Whether the board has time for the shapes of a score. One with NumPy has it for all its voices."""
-    return board["runtime"] != "micropython" or work_percent(score) <= 100 * board["audio.voices"]
+    voices: int = board["audio.voices"]
+    return board["runtime"] != "micropython" or work_percent(score) <= 100 * voices
 
 
 def shape_fault(score: Score, boards: Sequence[Board]) -> str | None:
