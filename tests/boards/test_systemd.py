@@ -12,7 +12,7 @@ from amos_tools.boards import board_names, load_board
 
 UNITS = [
     *("amos-player@.service", "amos-courier.service", "amos-ledger.service", "amos-ledger-watch.service"),
-    "amos-pages.service",
+    *("amos-pages.service", "amos-desk.service"),
 ]
 STICK_UNITS = ["amos-stick.service", "run-amosstick.mount"]
 EXPOSURE_MAX = 2.0
@@ -74,7 +74,18 @@ def test_units_are_watched_restarted_and_write_only_their_own_folders(unit: str)
     assert setting(unit, "Type") == ["notify"] and setting(unit, "Restart") == ["always"]
     assert 0 < int(setting(unit, "WatchdogSec")[0]) <= 60
     assert setting(unit, "ProtectSystem") == ["strict"] and setting(unit, "StateDirectory")
-    assert not setting(unit, "ReadWritePaths")
+    assert setting(unit, "ReadWritePaths") == (["-%S/amos-desk/orders"] if unit == "amos-pages.service" else [])
+
+
+def test_who_signs_is_another_user_than_who_answers_browsers() -> None:
+    pages, desk = "amos-pages.service", "amos-desk.service"
+    assert setting(pages, "User") == ["amos"] and setting(desk, "User") == setting(desk, "Group") == ["amos-desk"]
+    assert setting(pages, "SupplementaryGroups") == ["amos-desk"] and desk in setting(pages, "After")[0]
+    assert setting(desk, "StateDirectoryMode") == ["0750"] and not setting(desk, "RestrictSUIDSGID")
+    (command,) = setting(desk, "ExecStart")
+    assert command.split()[1:] == ["-m", "amos_tools", "fleet", "serve", "%S/amos-desk", "$AMOS_DESK"]
+    users = (package_data.UNITS / "amos.sysusers").read_text()
+    assert {line.split()[1] for line in users.splitlines() if line[0] == "u"} == {"amos", "amos-desk"}
 
 
 def test_a_stick_is_mounted_for_whoever_exchanges_with_it_and_no_longer() -> None:
