@@ -16,9 +16,16 @@ def seconds_of(text: str, option: str) -> int:
     return int(number) * _UNITS_S[unit]
 
 
-def in_words(seconds: int) -> str:
-    """The largest unit of which there are two or more, rounded down: "3 days"."""
-    for size, name in ((86_400, "days"), (3600, "hours"), (60, "minutes")):
+def largest_unit(seconds: int) -> tuple[int, str]:
+    """(how many, of which), rounded down: the largest of "day", "hour" and "minute" of which there are two or more,
+    else "second"."""
+    for size, name in ((86_400, "day"), (3600, "hour"), (60, "minute")):
         if seconds >= 2 * size:
-            return f"{seconds // size} {name}"
-    return f"{max(seconds, 0)} seconds"
+            return seconds // size, name
+    return max(seconds, 0), "second"
+
+
+def in_words(seconds: int) -> str:
+    """The same in English: "3 days"."""
+    count, unit = largest_unit(seconds)
+    return f"{count} {unit}" if count == 1 else f"{count} {unit}s"

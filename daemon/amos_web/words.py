@@ -1,16 +1,20 @@
 """Languages by gettext: `.po` files are read as they are when a program starts, so nothing is built.
 
-Of a `.po` file this takes what ours have: comments, `msgid` and `msgstr`, each a string or several in a row.
+Of a `.po` file this takes what ours have: comments, `msgid`, `msgid_plural`, `msgstr` and `msgstr[N]`, each a string or
+several in a row.
 """
 
 import ast
 import gettext
+import re
 import struct
 from importlib.resources.abc import Traversable
 from io import BytesIO
 
 LANGUAGES = ("en", "de")
 """The first is that of the sources, which needs no file."""
+
+_WORD = re.compile(r"msgid|msgid_plural|msgstr(\[[0-5]\])?")
 
 
 def translations(folder: Traversable) -> dict[str, gettext.NullTranslations]:
@@ -23,13 +27,14 @@ def translations(folder: Traversable) -> dict[str, gettext.NullTranslations]:
 
 
 def entries(text: str) -> dict[str, str]:
-    """What each message is in that language. Raises `ValueError`."""
+    """What each message is in that language; one with a plural as gettext keeps it, its forms with NUL between. Raises
+    `ValueError`."""
     found: dict[str, str] = {}
     parts: dict[str, str] = {}
     word = ""
     for number, line in enumerate([*text.splitlines(), ""], 1):
         name, _space, rest = line.strip().partition(" ")
-        if name in ("msgid", "msgstr"):
+        if _WORD.fullmatch(name):
             word = name
             parts[word] = _string(rest, number)
         elif name.startswith('"'):
@@ -37,7 +42,8 @@ def entries(text: str) -> dict[str, str]:
         elif name and not name.startswith("#"):
             raise ValueError(f"line {number}: expected msgid, msgstr or a comment, found {name[:40]!r}")
         if not name and parts:
-            found[parts["msgid"]] = parts["msgstr"]
+            key = "\0".join(parts[word] for word in ("msgid", "msgid_plural") if word in parts)
+            found[key] = "\0".join(parts[word] for word in sorted(parts) if word.startswith("msgstr"))
             parts = {}
     return found
 

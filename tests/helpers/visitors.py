@@ -106,11 +106,13 @@ def check_languages(sources: Path) -> None:
     """Every sentence of the templates is there in every language, with the same places for what is put in."""
     templates = "".join(path.read_text() for path in (sources / "templates").glob("*.html"))
     wanted = set(re.findall(r'_\("((?:[^"\\]|\\.)*)"', templates))
+    wanted |= {f"{one}\0{many}" for one, many in re.findall(r'ngettext\("([^"]*)", "([^"]*)"', templates)}
     for language in LANGUAGES[1:]:
         known = entries((sources / "locale" / f"{language}.po").read_text())
         known.pop("")
         assert set(known) == wanted and all(known.values())
         for message, translated in known.items():
+            assert message.count("\0") == translated.count("\0") and "" not in translated.split("\0")
             assert set(re.findall(r"%\(\w+\)s", message)) == set(re.findall(r"%\(\w+\)s", translated))
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from at_the_page import sign_in, text_of
+from german import english_lengths, texts_of
 from patience import wait_until
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
@@ -144,10 +145,34 @@ def test_the_language_is_the_one_that_is_liked_best(accept: str, language: str) 
     assert chosen(accept) == language
 
 
-@pytest.mark.parametrize("text", ['msgid "a"\nmsgstr "b', 'msgid a\nmsgstr "b"', "hello\n"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *('msgid "a"\nmsgstr "b', 'msgid a\nmsgstr "b"', "hello\n"),
+        *('msgid "a"\nmsgstr[6] "b"', 'msgid "a"\nmsgstr[] "b"'),
+    ],
+)
 def test_a_catalogue_that_is_none_is_named_with_its_line(text: str) -> None:
     with pytest.raises(ValueError, match=r"^line \d: expected"):
         entries(text)
+
+
+def test_a_number_says_which_form_a_message_has() -> None:
+    known = translations(SOURCES / "locale")
+    forms = "%(num)s minute is not receipted yet.", "%(num)s minutes are not receipted yet."
+    told = {language: [known[language].ngettext(*forms, number) for number in (0, 1, 2)] for language in LANGUAGES}
+    assert told["en"] == [forms[1], forms[0], forms[1]]
+    one, many = "%(num)s Minute ist noch nicht quittiert.", "%(num)s Minuten sind noch nicht quittiert."
+    assert told["de"] == [many, one, many]
+
+
+def test_no_length_of_time_is_told_in_english_to_who_reads_german(venue: VenueWorld) -> None:
+    visitor, de = NoScript(venue.url), {"Accept-Language": "de"}
+    assert english_lengths(visitor.get("/signin", de)[1]) == []
+    visitor.post("/signin", token=venue.token)
+    code, page = visitor.get("/", de)
+    told = " ".join(texts_of(page, "de"))
+    assert code == 200 and english_lengths(page) == [] and "nicht quittiert." in told and "ohne Nachricht" in told
 
 
 def test_nothing_is_fetched_from_elsewhere() -> None:

@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-from amos_cli.durations import in_words
+from amos_cli.durations import largest_unit
 from amos_ledger.command import LAST_UNIX_S
 from amos_ledger.folder import Folder
 from amos_ledger.store.store import Store
@@ -79,7 +79,8 @@ class Frame:
         if entered is not None:
             person, cookie = entered
             known = {"person": person, "pages": pages_of(person), "secret": self.door.secret_of(cookie)}
-        shown = {"origin": self._origin, "now_s": int(time.time()), "ago": ago, "utc": utc, "here": name, "qr": qr_svg}
+        shown = {"origin": self._origin, "now_s": int(time.time()), "utc": utc, "here": name, "qr": qr_svg}
+        shown |= {"largest_unit": largest_unit}
         headers = {"content-language": language, "vary": "accept-language, cookie"}
         html = self._templates.render(f"{name}.html", language, {**shown, **known, **values})
         return HTMLResponse(html, code, headers)
@@ -101,12 +102,6 @@ class Frame:
         if error.status in (408, 413):
             answer.headers["connection"] = "close"
         return answer
-
-
-def ago(unix_s: float, now_s: float) -> tuple[str, str]:
-    """How long ago: a number, and its unit in the plural."""
-    count, _space, unit = in_words(int(now_s - unix_s)).partition(" ")
-    return count, unit
 
 
 def utc(unix_s: float) -> str:

@@ -11,7 +11,6 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from amos_cli.durations import in_words
 from amos_cli.output import UsageError
 from amos_tools.fleet.errors import FleetError
 from amos_tools.fleet.orders.folder import DeskFolder
@@ -143,13 +142,9 @@ def _ring_facts(rollout: Rollout, number: int, ring: Ring) -> dict[str, Any]:
         "state": state_of(rollout, number),
         "players": len(ring.devices),
         "healths": [(str(health), counts[health]) for health in Health if counts[health]],
-        "soaked": in_words(min(ring.soaked_ms // 1000, limits.soak_s)),
-        "soak": in_words(limits.soak_s),
+        "soaked_s": min(ring.soaked_ms // 1000, limits.soak_s),
         "share": min(ring.soaked_ms // (10 * limits.soak_s), 100),
         "limits": limits,
-        "silent": in_words(limits.silent_for_s),
-        "vanish": in_words(limits.vanish_after_s),
-        "take": in_words(limits.take_s),
         "troubled": troubled[:TROUBLED_SHOWN_MAX],
         "more": max(len(troubled) - TROUBLED_SHOWN_MAX, 0),
     }
