@@ -84,7 +84,7 @@ def uneven(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Vault]:
     """Pads of -18 to -36 dB with rises and falls of their own, of 8 and 4 bars, with and without ring-out and beats."""
     facts = replace(FACTS, tempo_mbpm=120_000, beats=32)
     rows = [
-        (faded(wash(16, 1), 0.3, 0.5), -18, facts, {"round"}), (faded(wash(16, 2), 0.15, 1), -28, facts, {"round"}),
+        (faded(wash(16, 1), 0.3, 0.5), -18, facts, {"round"}), (faded(wash(16, 2), 0.15, 2), -28, facts, {"round"}),
         (faded(wash(8, 3), 0.6, 0.7), -36, replace(facts, beats=16), {"round"}), (wash(16, 4), -24, facts, {"round"}),
         (faded(wash(17.7, 5), 0.1, 1.7), -20, facts, set()),
         (faded(wash(8.8, 6), 0.1, 0.8), -30, replace(facts, beats=16), set()),

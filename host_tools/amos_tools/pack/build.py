@@ -17,8 +17,9 @@ from amos.protocol.signing import sign_manifest
 from amos.score.score import Score, decode_score
 from amos_tools.pack import errors
 from amos_tools.pack.catalogue import export_catalogue
-from amos_tools.pack.conform import Target, plan_for
-from amos_tools.pack.ends import fades_over
+from amos_tools.pack.conform import Plan, Target, plan_for
+from amos_tools.pack.ends import Hole
+from amos_tools.pack.fades import fades_over
 from amos_tools.pack.folder import PackWriter
 from amos_tools.pack.level import SHORT_MLU_MAX
 from amos_tools.pack.lift import Lifted
@@ -26,6 +27,7 @@ from amos_tools.pack.prepare import Prepared, Workshop
 from amos_tools.pack.profile import Profile
 from amos_tools.pack.working import Working, find_working
 from amos_tools.stems import ROLES, StemFacts
+from amos_tools.tags import AS_RECORDED, has_tag
 from amos_tools.vault import Vault
 
 
@@ -49,7 +51,7 @@ class CompiledScript(Protocol):
 class PackSummary:
     """What was built. `pack_id` is the SHA-256 of the signed manifest; `variants` are its rows, which have so many
     `stems`. `held_up`: those that fade in their own files, and by how many thousandths of a decibel at most their ends
-    were held up."""
+    were held up. `holes`: those that stay soft at an end under fades of their layers, and why."""
 
     path: Path
     pack_id: bytes
@@ -61,6 +63,7 @@ class PackSummary:
     target_mlufs: int
     levelled: tuple[tuple[StemFacts, Lifted], ...]
     held_up: tuple[tuple[StemFacts, int], ...]
+    holes: tuple[tuple[StemFacts, Hole], ...]
 
     @property
     def amplified(self) -> list[tuple[StemFacts, Lifted]]:
@@ -142,7 +145,8 @@ def build_pack(
         working=working,
         target_mlufs=score.target_mlufs,
         levelled=tuple((stem.stem, stem.lifted) for stem in prepared),
-        held_up=tuple((stem.stem, stem.held_mdb) for stem in prepared if stem.held_mdb),
+        held_up=tuple((stem.stem, stem.hold.mdb) for stem in prepared if stem.hold.mdb),
+        holes=tuple((stem.stem, hole) for stem in prepared for hole in stem.hold.holes),
     )
 
 
@@ -183,9 +187,19 @@ def _prepared(stems: list[StemFacts], compiled: CompiledScript, workshop: Worksh
     score = _score(compiled)
     with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as workers:
         plans = [plan_for(stem, target) for stem, target in zip(stems, compiled.targets, strict=True)]
-        measured = list(workers.map(workshop.measure, stems, plans, fades_over(score)))
+        lengths = [_length(stem, plan, score.rate_hz) for stem, plan in zip(stems, plans, strict=True)]
+        fades = [
+            0 if has_tag(stem, AS_RECORDED) else fade
+            for stem, fade in zip(stems, fades_over(score, lengths), strict=True)
+        ]
+        measured = list(workers.map(workshop.measure, stems, plans, fades))
         working = find_working(score, measured, workshop)
         return working, list(workers.map(lambda stem: workshop.finish(stem, working.mlufs), measured))
+
+
+def _length(stem: StemFacts, plan: Plan | None, rate_hz: int) -> int:
+    frames = stem.frames * rate_hz // stem.rate_hz
+    return plan.frames(frames, rate_hz) if plan else frames
 
 
 def _score(compiled: CompiledScript) -> Score:

@@ -147,6 +147,10 @@ def _summary_facts(out: Path, serial: int, summary: PackSummary, warnings: list[
         "held_up": [
             {"stem": stem.stem_id.hex(), "title": stem.title, "held_mdb": mdb} for stem, mdb in summary.held_up
         ],
+        "holes": [
+            {"stem": stem.stem_id.hex(), "title": stem.title, "reason": hole.reason, "softer_mdb": hole.mdb}
+            for stem, hole in summary.holes
+        ],
         "warnings": warnings,
     }
 

@@ -4,14 +4,43 @@ from collections.abc import Iterable
 from typing import Any
 
 from amos_tools.pack.build import PackSummary
+from amos_tools.pack.ends import ABRUPT, DEEP, LONG, SILENT
 from amos_tools.pack.level import STRONGLY_LIMITED_MDB
 from amos_tools.pack.lift import Lifted
 from amos_tools.stems import StemFacts
+from amos_tools.tags import AS_RECORDED
 
 TARGET_MISSED_MLU = 1_000
 """Listeners notice a step of about one LU; a forecast is within a third of that."""
 LIMITED_MLU_MIN = 100
 _NAMED_MAX = 8
+_HOLES = {
+    LONG: (
+        "EndsTooLong",
+        "pads whose own fades last no longer than twice the `fade` of their layers and a quarter of the file",
+        "longer ones",
+        "give the layers a longer `fade`, or the files shorter ones",
+    ),
+    DEEP: (
+        "EndsTooDeep",
+        "pads whose own fades are not below 30 dB for long",
+        "deeper ones",
+        "export them with a straight fade, or let a loop ring out after its beats",
+    ),
+    ABRUPT: (
+        "EndsSoft",
+        "pads that are as loud at their ends as elsewhere, or fade there gradually",
+        "a soft passage, a step or a noise",
+        "cut it, or make a straight fade of it",
+    ),
+    SILENT: (
+        "EndsSilent",
+        "pads that sound up to their ends",
+        "more than 100 ms of silence",
+        "cut it off, or let a loop sound on to the end of its beats",
+    ),
+}
+"""By the reason: a name, what was expected and found, and what to do."""
 
 
 def level_lines(summary: PackSummary) -> list[str]:
@@ -44,6 +73,7 @@ def level_warnings(summary: PackSummary) -> list[str]:
             f"StemsBelow: expected stems at {summary.working.mlufs / 1000:.1f} LUFS, found peaks or noise that keep "
             f"{len(short)} of them below: {_named(short)}"
         )
+    warnings += _holes(summary)
     missed = _missed(summary)
     if missed:
         warnings.append(missed)
@@ -56,6 +86,19 @@ def _strongly_limited(stems: list[tuple[StemFacts, int]]) -> str:
         f"{len(stems)} with more, which may be heard in their strokes: {_named(stems)}; denser recordings, or a lower "
         "target of the script, need less"
     )
+
+
+def _holes(summary: PackSummary) -> list[str]:
+    """A sentence for each reason why pads stay soft where their layers fade."""
+    warnings = []
+    for reason, (name, expected, found, what_to_do) in _HOLES.items():
+        stems = _each_once((stem, hole.mdb) for stem, hole in summary.holes if hole.reason == reason)
+        if stems:
+            warnings.append(
+                f"{name}: expected {expected}, found {found} in {len(stems)}, which leave holes where sections change: "
+                f"{_named(stems)}; {what_to_do}, or tag them `{AS_RECORDED}` if they are meant so"
+            )
+    return warnings
 
 
 def _missed(summary: PackSummary) -> str | None:

@@ -16,7 +16,7 @@ import numpy as np
 from amos.protocol.manifest import CODEC_PCM16, CODECS
 from amos_tools.pack import errors
 from amos_tools.pack.conform import CONFORM_VERSION, Plan, conform, is_loop, loop_frames
-from amos_tools.pack.ends import held_up
+from amos_tools.pack.ends import Hold, held_up
 from amos_tools.pack.fit import FIT_VERSION, fitted
 from amos_tools.pack.level import UNITY_Q15, linear
 from amos_tools.pack.lift import Level, Lifted, Terms, lifted
@@ -38,12 +38,12 @@ ONE_SHOT_S_MAX = 10
 @dataclass(frozen=True, slots=True)
 class Measured:
     """A stem at the pack's rate, tempo and key, as loud as it is by itself. `peak` is of full scale 1;
-    `held_mdb` is the most by which its ends were held up, for fades of `fade_frames` take their place."""
+    `hold` is how its ends were held up, for fades of `fade_frames` take their place."""
 
     stem: StemFacts
     plan: Plan | None
     fade_frames: int
-    held_mdb: int
+    hold: Hold
     frames: int
     peak: float
     one_shot: bool
@@ -70,7 +70,7 @@ class Prepared:
     key: str | None
     tempo_mbpm: int | None
     gain_q15: int
-    held_mdb: int
+    hold: Hold
     lifted: Lifted
     profile: Profile
 
@@ -87,13 +87,13 @@ class Workshop:
 
     def measure(self, stem: StemFacts, plan: Plan | None, fade_frames: int) -> Measured:
         """`fade_frames` as of `fades_over`. Raises a `PackBuildError`, or a `VaultError` for a damaged blob."""
-        samples, held_mdb = self._samples(stem, plan, fade_frames)
+        samples, hold = self._samples(stem, plan, fade_frames)
         peak = float(np.max(np.abs(samples)))
         if peak < SILENT_PEAK:
             raise errors.SilentStem(f"{stem.title}: expected something that is heard, found silence throughout")
         one_shot = stem.beats is None and len(samples) <= ONE_SHOT_S_MAX * self.rate_hz
         profile = profile_of(samples, self.rate_hz)
-        return Measured(stem, plan, fade_frames, held_mdb, len(samples), peak, one_shot, profile)
+        return Measured(stem, plan, fade_frames, hold, len(samples), peak, one_shot, profile)
 
     def finish(self, measured: Measured, working_mlufs: int) -> Prepared:
         """The stem at the working loudness, its blob stored. Raises as `measure` does."""
@@ -111,14 +111,14 @@ class Workshop:
             key=plan.key if plan else stem.key,
             tempo_mbpm=plan.tempo_mbpm if plan else stem.tempo_mbpm,
             gain_q15=level.gain_q15,
-            held_mdb=measured.held_mdb,
+            hold=measured.hold,
             lifted=level.report,
             profile=measured.profile * (linear(level.report.gain_mdb) * UNITY_Q15 / level.gain_q15) ** 2,
         )
 
     def level(self, measured: Measured, working_mlufs: int) -> Level:
         """The stem's samples at the working loudness, and the gain in play. Raises as `measure` does."""
-        samples, _held_mdb = self._samples(measured.stem, measured.plan, measured.fade_frames)
+        samples, _hold = self._samples(measured.stem, measured.plan, measured.fade_frames)
         return lifted(samples, measured.mlufs, measured.peak, working_mlufs, self._terms(measured))
 
     def cached(self, facts: str, make: Callable[[], bytes]) -> bytes:
@@ -134,12 +134,12 @@ class Workshop:
         _keep(path, hashlib.sha256(data).digest() + data)
         return data
 
-    def _samples(self, stem: StemFacts, plan: Plan | None, fade_frames: int) -> tuple[FloatFrames, int]:
+    def _samples(self, stem: StemFacts, plan: Plan | None, fade_frames: int) -> tuple[FloatFrames, Hold]:
         samples = self._conformed(stem, plan)
-        held_mdb = 0
+        hold = Hold()
         if stem.beats is None or is_loop(stem):  # the end of any other is its ring-out
-            samples, held_mdb = held_up(samples, self.rate_hz, fade_frames)
-        return with_seam(samples) if is_loop(stem) else samples, held_mdb
+            samples, hold = held_up(samples, self.rate_hz, fade_frames)
+        return with_seam(samples) if is_loop(stem) else samples, hold
 
     def _conformed(self, stem: StemFacts, plan: Plan | None) -> FloatFrames:
         stored = resampled(to_float(self.vault.audio(stem)), stem.rate_hz, self.rate_hz)

@@ -23,7 +23,7 @@ from amos_tools.pack.profile import HOPS_PER_S, Profile, integrated_mlufs
 from amos_tools.pack.sample_render import NEAR_MLU, SAMPLE_S, sampled, sampled_stems
 from amos_tools.vault.audio import Int16Frames
 
-WORKING_VERSION = 1
+WORKING_VERSION = 2
 """Raised with every change that alters what is found: what is kept of another version is not used."""
 PLAYER_LIMITS_MLU_MAX = 2_000
 """The player's limiter acts within a cell and recovers in 0.2 s: where it takes more than this, music pumps."""
@@ -48,7 +48,7 @@ class Working:
 
 def find_working(score: Score, stems: Sequence[Measured], workshop: Workshop) -> Working:
     """Raises a `PackBuildError`, or a `VaultError` for a damaged blob. What was found once is kept."""
-    known = [(stem.stem.sha256.hex(), stem.plan, stem.frames, stem.peak, stem.mlufs, stem.held_mdb) for stem in stems]
+    known = [(stem.stem.sha256.hex(), stem.plan, stem.frames, stem.peak, stem.mlufs, stem.hold.mdb) for stem in stems]
     facts = ("working", WORKING_VERSION, score.encode().hex(), known)
     kept = workshop.cached(repr(facts), lambda: json.dumps(asdict(_found(score, stems, workshop))).encode())
     found = json.loads(kept)

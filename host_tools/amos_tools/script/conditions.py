@@ -9,9 +9,9 @@ from amos_tools.script.changes import Phrase, changes_fit
 from amos_tools.script.fits import key_fits, tempo_fits
 from amos_tools.script.hints import ROLE_ALIASES
 from amos_tools.script.problems import Problems, Span
-from amos_tools.script.tags import has_tag, tags_of
 from amos_tools.script.units import ClockFacts
 from amos_tools.stems import ROLES, StemFacts
+from amos_tools.tags import has_tag, tags_of
 
 Holds = Callable[[StemFacts, str | None], bool]
 """Whether it holds for a stem, when conditions of that kind are taken to hold."""

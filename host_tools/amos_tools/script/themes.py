@@ -7,8 +7,8 @@ from amos.score.score import THEMES_MAX, Layer, StemSet
 from amos_cli.names import nearest
 from amos_tools.script import tree
 from amos_tools.script.problems import Problems, Span
-from amos_tools.script.tags import has_tag, tags_in, tags_of
 from amos_tools.stems import StemFacts
+from amos_tools.tags import has_tag, tags_in, tags_of
 
 
 class Themes:

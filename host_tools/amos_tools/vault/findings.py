@@ -109,7 +109,8 @@ def _ends(file: str, samples: FloatFrames, rate_hz: int, tempo_mbpm: int | None,
     if hole_db < _HOLE_DB:
         return []
     expected = "sound where it begins again: what rings goes on at its beginning, or after its beats"
-    return [Finding(file, "FadedEnds", "ends", expected, f"{min(hole_db, 99):.0f} dB less than in its softest tenth")]
+    found = f"{min(hole_db, 99):.0f} dB less than in its softest tenth; of pads, packs make up for it where layers fade"
+    return [Finding(file, "FadedEnds", "ends", expected, found)]
 
 
 def _lead(file: str, samples: FloatFrames, rate_hz: int, tempo_mbpm: int | None, beats: int | None) -> list[Finding]:

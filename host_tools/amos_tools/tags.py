@@ -27,6 +27,10 @@ def tags_in(stem: StemFacts, column: str) -> frozenset[str]:
     return frozenset().union(*texts)
 
 
+AS_RECORDED = "as recorded"
+"""A stem that is tagged so is not held up at its ends when a pack is built."""
+
+
 def _parts(text: str) -> frozenset[str]:
     return frozenset(part.strip().casefold() for part in _BETWEEN.split(text)) - {""}
 
