@@ -36,6 +36,7 @@ from amos_mqtt.happenings import Arrival, Granted, Up
 from amos_mqtt.settings import ClientSettings
 from amos_tools.cli import app
 from amos_tools.fleet.errors import FleetError
+from amos_tools.fleet.orders.ask import user_name
 from amos_tools.fleet.orders.folder import DeskFolder
 from amos_tools.fleet.orders.order import Order, OrderError, pair_order
 from amos_tools.fleet.orders.work import Packs, Worker
@@ -307,12 +308,10 @@ def test_the_command_has_the_desk_draw_one_and_lists_them(tmp_path: Path) -> Non
 
 
 def test_who_is_nobody_by_name_may_ask_too(monkeypatch: Any) -> None:
-    from amos_tools.fleet.pairing import cli
-
     for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(os, "getuid", lambda: 4_000_000_000)
-    assert cli._user() == "somebody"
+    assert user_name() == "somebody"
 
 
 def test_the_book_is_whole_or_as_before_when_power_goes(world: DeskWorld, monkeypatch: Any) -> None:

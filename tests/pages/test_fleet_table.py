@@ -3,6 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
 import pytest
 from hypothesis import given
@@ -19,10 +20,13 @@ from amos_sync.courier_status import OFFLINE, ONLINE, CourierStatus, PackRefusal
 from amos_tools import toolchain
 from amos_tools.fleet.desk import Desk
 from amos_tools.fleet.members import Members
+from amos_tools.fleet.tags.tags import TAG_LETTERS_MAX, TAGS_EACH_MAX, TAGS_MAX, tags_of
 from amos_tools.pages import looking
 from amos_tools.pages.fleet_query import ROWS_A_PAGE, SORTS, Query, in_order, query_of, select
 from amos_tools.pages.fleet_rows import ALL_STATES, FleetRow, fleet_rows
 from amos_tools.pages.looking import Looked, Looking
+from amos_tools.pages.operators import Operators
+from amos_web.errors import WebRefusal
 from protocol_examples import a_status
 
 DEVICE, PACK = bytes(range(16)), b"p" * 32
@@ -90,6 +94,9 @@ def a_fleet(count: int) -> list[FleetRow]:
 
 
 FLEET = in_order(a_fleet(250))
+TAGS = tags_of(
+    {"site-003": ["north"]} | {f"{row.site}/{row.device_id}": ["pilot", "north"] for row in FLEET if row.wrong}
+)
 QUERIES = st.builds(
     Query,
     text=st.sampled_from(["", "site-00", "PLAYER-1", "000000", "no such"]),
@@ -98,31 +105,58 @@ QUERIES = st.builds(
     sort=st.sampled_from(sorted(SORTS)),
     down=st.booleans(),
     page=st.integers(1, 9),
+    tag=st.sampled_from(["", "north", "pilot", "early bird", "süd & co", "nobody's"]),
 )
 
 
 @given(QUERIES)
 def test_the_pages_of_a_query_hold_each_selected_row_once_and_in_order(query: Query) -> None:
-    parts = [select(FLEET, replace(query, page=page)) for page in range(1, select(FLEET, query).pages + 1)]
+    pages = select(FLEET, query, TAGS).pages
+    parts = [select(FLEET, replace(query, page=page), TAGS) for page in range(1, pages + 1)]
     rows = [row for part in parts for row in part.rows]
     assert len(rows) == len(set(rows)) == parts[0].count
     assert all(len(part.rows) <= ROWS_A_PAGE and part.pages == len(parts) for part in parts)
     left = set(FLEET) - set(rows)
     assert all(not query.state or row.state == query.state for row in rows)
     assert all(not query.wrong or row.wrong for row in rows)
-    if not (query.text or query.state or query.wrong):
+    assert all(not query.tag or query.tag in TAGS.of(row.site, row.device_id) for row in rows)
+    if not (query.text or query.state or query.wrong or query.tag):
         assert not left
     values = [getattr(row, SORTS[query.sort]) for row in rows]
     known = [value for value in values if value is not None]
     assert known == sorted(known, reverse=query.down) and values[: len(known)] == known, "what is not known stands last"
-    assert select(FLEET, replace(query, page=99)).page == len(parts), "beyond the last is the last"
+    assert len({part.which for part in parts}) == 1 and parts[0].sites == len({row.site for row in rows})
+    assert select(FLEET, replace(query, page=99), TAGS).page == len(parts), "beyond the last is the last"
 
 
 @given(QUERIES)
 def test_the_address_of_a_query_leads_to_it_again(query: Query) -> None:
-    words = dict(part.split("=") for part in query.address().partition("?")[2].split("&") if part)
-    assert query_of({name: value.replace("+", " ") for name, value in words.items()}) == query
+    assert query_of(dict(parse_qsl(query.address().partition("?")[2]))) == query
+    assert query_of({"tag": " #Süd "}).tag == "süd"
     assert query_of({}) == Query() and Query().address() == "/fleet"
+
+
+def test_a_tag_is_asked_for_alone_and_beside_all_else() -> None:
+    """A site's tag is that of its players."""
+    names = lambda **asked: {row.name for row in select(FLEET, Query(**asked), TAGS).all}  # noqa: E731
+    assert names(tag="pilot") == names(wrong=True) and len(names(tag="pilot")) == 25
+    assert names(tag="north") == names(wrong=True) | names(text="site-003")
+    assert names(tag="pilot", text="site-010") == names(wrong=True, text="site-010") != set()
+    state = FLEET[0].state
+    assert names(tag="north", state=state) == names(tag="north") & names(state=state) != set()
+    assert names(tag="north", wrong=True, text="site-003") == names(tag="lost") == set()
+    with pytest.raises(WebRefusal, match="tag: expected no control character"):
+        query_of({"tag": "a\x07"})
+
+
+def test_others_in_their_place_are_not_the_players_that_were_shown() -> None:
+    shown = select(FLEET, Query(tag="pilot"), TAGS)
+    assert shown.which == select(FLEET, Query(tag="pilot", sort="name", down=True, page=2), TAGS).which
+    moved = TAGS.changed([f"{shown.all[0].site}/{shown.all[0].device_id}"], [], ["pilot"])
+    other = next(row for row in FLEET if not row.wrong)
+    moved = moved.changed([f"{other.site}/{other.device_id}"], ["pilot"], [])
+    found = select(FLEET, Query(tag="pilot"), moved)
+    assert found.count == shown.count and found.which != shown.which
 
 
 def test_a_page_of_ten_thousand_players_stays_small(pages: PagesWorld, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -135,7 +169,12 @@ def test_a_page_of_ten_thousand_players_stays_small(pages: PagesWorld, monkeypat
     rows = tuple(replace(wide, device_id=f"{number:032x}") for number in range(10_000))
     looked = Looked("ledger", 1.0, rows)
     monkeypatch.setattr(Looking, "looked", property(lambda _self: looked, lambda _self, _new: None), raising=False)
+    names = [f"{number:02}".ljust(TAG_LETTERS_MAX, "&") for number in range(TAGS_MAX)]
+    all_of_them = {f"{row.site}/{row.device_id}": names[:TAGS_EACH_MAX] for row in rows}
+    tags = tags_of(all_of_them | {f"site-{number}": names[number : number + 2] for number in range(TAGS_MAX - 1)})
+    monkeypatch.setattr(Operators, "_tags", lambda _self: (tags, ""))
     code, page = visitor.get("/fleet?page=37")
+    assert page.count("<option>") == TAGS_MAX and page.count("<td>00&amp;&amp;") == ROWS_A_PAGE
     assert code == 200 and page.count("<tr>") == ROWS_A_PAGE + 1 and "page 37 of 100" in page
     assert len(page.encode()) < 100_000
 

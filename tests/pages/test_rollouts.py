@@ -20,6 +20,7 @@ from players_on_air import OnAir, PlayersOnAir
 from rollout_examples import a_rollout
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
+from selenium.webdriver.support.ui import Select
 from settled_world import OPERATOR
 from typer.testing import CliRunner
 from visitors import audited
@@ -32,6 +33,8 @@ from amos_tools.fleet.orders.folder import DeskFolder, Offered
 from amos_tools.fleet.orders.order import Order
 from amos_tools.fleet.orders.work import Packs, Worker
 from amos_tools.fleet.rollout.state import Phase
+from amos_tools.fleet.tags.kept import read_tags, write_tags
+from amos_tools.fleet.tags.tags import TAG_LETTERS_MAX, Tags
 from amos_tools.simulate.week import Held, week_svg
 from pack_examples import Pack as Made
 
@@ -118,11 +121,20 @@ def test_an_operator_rolls_a_pack_out_to_two_rings_and_the_second_stops_by_itsel
         press(phone, "button[value=continue]")
         wait_until(lambda: desk.store("cafe-8").load().phase is Phase.DONE, lambda: desk.trail(9))
         phone.get(f"{ordering.url}/fleet?q=bar-1")
-        assert audited(phone) == []
+        Select(phone.find_element(By.ID, "act")).select_by_value("tag")
+        put(phone, "value", f"Hotel, {'w' * TAG_LETTERS_MAX}")
+        press(phone, "#order button")
+        shows(phone, "1 of 1 changed")
+        phone.get(f"{ordering.url}/fleet")
+        Select(phone.find_element(By.ID, "tag")).select_by_visible_text("hotel")
+        press(phone, ".filter button")
+        shows(phone, "1 players; page 1 of 1")
+        assert audited(phone) == [] and "tag=hotel" in phone.current_url
         put(phone, "value", "40")
         press(phone, "#order button")
         shows(phone, "1 of 1 follow")
         assert bears.volume_q15 == 40 * 32768 // 100 and refuses.volume_q15 is None
+    assert f"fleet ordered: tag hotel, {'w' * TAG_LETTERS_MAX} for cafe/{bears.device.hex()}" in ordering.said
     assert "fleet ordered: roll out cafe-8" in ordering.said and len(refuses.serials) == 1
     assert f"fleet ordered: volume 40 for cafe/{bears.device.hex()}" in ordering.said
 
@@ -172,9 +184,10 @@ def test_orders_wait_for_a_desk_that_does_not_work(
 def test_what_is_wanted_of_all_that_are_selected_is_one_order(ordering: PagesWorld, desk: DeskFolder) -> None:
     visitor, secret = ordering.visitor("fleet", "Flo")
     page = visitor.get("/fleet?q=bar&sort=name")[1]
-    fields = dict(re.findall(r'name="(query|count)" value="([^"]*)"', page))
+    fields = dict(re.findall(r'name="(query|count|which)" value="([^"]*)"', page))
+    shown = {"which": fields.pop("which")}
     assert fields == {"query": "q=bar&amp;sort=name", "count": "2"}
-    given = {"query": "q=bar", "count": "2", "act": "pause", "value": "mon-fri 22:00-07:00, sun"}
+    given = {"query": "q=bar", "count": "2", "act": "pause", "value": "mon-fri 22:00-07:00, sun"} | shown
     assert visitor.post("/fleet", secret=secret, **given)[0] == 200
     (path,) = desk.waiting()
     order = desk.read(path)
@@ -182,8 +195,9 @@ def test_what_is_wanted_of_all_that_are_selected_is_one_order(ordering: PagesWor
     assert {*order.given["targets"]} == {f"cafe/{ordering.device_id(number)}" for number in (BAR, HELD)}
     path.unlink()
     for wrong, code, said in (
-        ({"count": "3"}, 409, "expected 3 players, found 2; look again"),
-        ({"query": "q=nobody"}, 409, "expected 2 players, found 0"),
+        ({"count": "3"}, 409, "expected 3 players as shown, found 2; look again"),
+        ({"query": "q=nobody"}, 409, "expected 2 players as shown, found 0"),
+        ({"which": "0" * 16}, 409, "expected 2 players as shown, found others; look again"),
         ({"query": "sort=x"}, 400, "sort: expected one of"),
         ({"act": "volume"}, 400, "volume: expected a whole number up to 100"),
         ({"act": "sync"}, 400, "sync: expected no value"),
@@ -199,10 +213,43 @@ def test_what_is_wanted_of_all_that_are_selected_is_one_order(ordering: PagesWor
     assert desk.waiting() == []
 
 
+def test_tags_are_given_and_taken_away_by_all_that_are_selected(ordering: PagesWorld, desk: DeskFolder) -> None:
+    bar, held = (f"cafe/{ordering.device_id(number)}" for number in (BAR, HELD))
+    write_tags(desk.path, Tags({bar: ("north",), "cafe/" + "f" * 32: ("of one that is away",)}))
+    visitor, secret = ordering.visitor("fleet", "Flo")
+    page = visitor.get("/fleet?tag=North")[1]
+    assert "<option selected>north</option>" in page and "<td>north</td>" in page
+    fields = dict(re.findall(r'name="(query|count|which)" value="([^"]*)"', page))
+    assert (fields["query"], fields["count"]) == ("tag=north", "1")
+    assert visitor.post("/fleet", secret=secret, **fields, act="tag-sites", value="Hotel")[0] == 200
+    assert visitor.post("/fleet", secret=secret, **fields, act="untag", value="north")[0] == 200
+    assert visitor.post("/fleet", secret=secret, **fields, act="untag", value="a\x07")[0] == 400
+    write_tags(desk.path, read_tags(desk.path).changed([bar], [], ["north"]).changed([held], ["north"], []))
+    code, page = visitor.post("/fleet", secret=secret, **fields, act="restart", value="")
+    assert (code, "expected 1 players as shown, found others; look again" in page) == (409, True)
+    seen_to(a_worker(desk, desk.path))
+    assert read_tags(desk.path).of("cafe", ordering.device_id(HELD)) == ("hotel", "north")
+    assert [line["what"] for line in desk.trail(2)] == [f"untag north for {bar}", "tag hotel for cafe"]
+    page = visitor.get("/fleet?tag=lost")[1]
+    assert "<option selected>lost</option>" in page and "0 players" in page and 'id="order"' not in page
+    assert "<dd>hotel, north</dd>" in visitor.get(f"/fleet/{ordering.device_id(HELD)}")[1]
+    code, page = visitor.get("/fleet?tag=a%07")
+    assert (code, "expected no control character, found U+0007" in page) == (400, True)
+    player, its = ordering.visitor("player")
+    page = player.get("/fleet?tag=hotel")[1]
+    assert "2 players" in page and 'id="order"' not in page
+    assert player.post("/fleet", secret=its, **fields, act="tag", value="x")[0] == 403
+    (desk.path / "tags.json").write_bytes(b"{")
+    page = visitor.get("/fleet?tag=hotel")[1]
+    assert "put a copy back, or move it away and give tags anew" in page and "0 players" in page
+    (desk.path / "tags.json").unlink()
+
+
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ({"rings": "first 5 %"}, "expected NAME: 10 % or NAME: SITE, SITE/DEVICE in each line"),
+        ({"rings": "a: #"}, "tags: tag: expected 1 to 32 letters"),
+        ({"rings": "first 5 %"}, "expected NAME: 10 % or NAME: SITE, SITE/DEVICE, #TAG in each line"),
         ({"rings": "first: 500 %"}, "rings: expected a whole number up to 100"),
         ({"rings": ""}, "plan.ring: expected 1 to 32 tables"),
         ({"rings": "a: 5 %\na: 6 %"}, "expected a name for each, found one twice"),
@@ -233,6 +280,7 @@ def test_one_that_is_under_way_is_stopped_and_one_that_is_over_is_not(
 ) -> None:
     monkeypatch.setattr("amos_tools.fleet.desk.HEAR_S", 0.1)
     visitor, secret = ordering.visitor("fleet", "Flo")
+    desk.offer(Offered())
     desk.store("r-1").save(a_rollout(1, 2))
     page = visitor.get("/rollouts/r-1")[1]
     assert "Stop it" in page and "the roll-out stands still" in page and 'data-live="2000"' in page

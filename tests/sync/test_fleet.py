@@ -277,8 +277,10 @@ def test_what_an_earlier_key_signed_is_signed_again_when_that_is_asked_for(
     ("words", "code", "said"),
     [
         (["bar"], Exit.USAGE, "something that is wanted"),
-        (["--restart"], Exit.USAGE, "expected players, or --all"),
-        (["bar", "--all", "--restart"], Exit.USAGE, "expected players, or --all"),
+        (["--restart"], Exit.USAGE, "expected players, --tag or --all"),
+        (["bar", "--tag", "x", "--restart"], Exit.USAGE, "expected players, --tag or --all"),
+        (["--tag", "x", "--restart"], Exit.USAGE, "--tag: expected with --desk"),
+        (["bar", "--all", "--restart"], Exit.USAGE, "expected players, --tag or --all"),
         (["bar", "--pause", "2-3"], Exit.FINDING, "--pause: expected two different times of a day, as in"),
         (["bar", "--pause", "sonntag"], Exit.FINDING, "--pause: expected weekdays as in mon-fri"),
         (["bar", "--pack", "zz"], Exit.FINDING, "--pack: expected a pack's folder"),

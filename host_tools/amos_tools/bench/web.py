@@ -14,8 +14,11 @@ from pathlib import Path
 from statistics import median
 
 from amos_tools.bench.figure import Figure, measured, note_progress
-from amos_tools.bench.ledger_fleet import NOON, SEGMENT_S, Fleet
+from amos_tools.bench.ledger_fleet import NOON, SEGMENT_S, SITE, Fleet
 from amos_tools.demo.broker import free_port
+from amos_tools.fleet.orders.folder import DeskFolder
+from amos_tools.fleet.tags.kept import write_tags
+from amos_tools.fleet.tags.tags import tags_of
 from amos_tools.pages.serve import people_of
 from amos_web.people import FLEET
 
@@ -25,7 +28,8 @@ QUESTIONS = 30
 FIRST_BYTE_MS_MAX, PAGE_BYTES_MAX, INTAKE_LOSS_MAX = 200, 100_000, 0.05
 TURNS, TURN_BATCHES = 6, 8
 START_S_MAX = 60.0
-QUERIES = ("", "?page=50", "?sort=heard&down=yes", "?q=player-99", "?sort=state&page=7", "?wrong=yes")
+TAGS = ("hotel", "north", "pilot", "harbour side")
+QUERIES = ("", "?page=50", "?sort=heard&down=yes", "?q=player-99", "?sort=state&page=7", "?wrong=yes", "?tag=north")
 
 
 def measure(scale: float) -> list[Figure]:
@@ -39,7 +43,11 @@ def _figures(scale: float) -> list[Figure]:
     with tempfile.TemporaryDirectory(prefix="amos-bench-") as folder:
         fleet = Fleet(Path(folder) / "ledger", players, ROWS)
         intake = _Intake(fleet)
-        with _served(fleet.folder.path) as port:
+        desk = DeskFolder(Path(folder) / "desk")
+        desk.make()
+        device_ids = [player.key.id.hex() for player in fleet.players]
+        write_tags(desk.path, tags_of({f"{SITE}/{each}": TAGS[: 2 + n % 3] for n, each in enumerate(device_ids)}))
+        with _served(fleet.folder.path, desk.path) as port:
             visitor = _Visitor(fleet.folder.path, port)
             note_progress("the fleet's page, beside intake")
             asked = _while_asked(visitor, questions, intake.take)
@@ -124,10 +132,11 @@ def _loss(intake: _Intake, visitor: _Visitor, turns: int) -> float:
 
 
 @contextmanager
-def _served(ledger: Path) -> Iterator[int]:
+def _served(ledger: Path, desk: Path) -> Iterator[int]:
     """Pages in a process of their own; their port."""
     port = free_port()
     command = [sys.executable, "-m", "amos_tools", "pages", "serve", str(ledger), "--web", f"127.0.0.1:{port}"]
+    command += ["--desk", str(desk)]
     with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
         try:
             end_s = time.monotonic() + START_S_MAX

@@ -25,14 +25,19 @@ from amos_tools.fleet.options import (
     BrokerName,
     OperatorKeyFile,
     PasswordFile,
+    TagNames,
+    TagsDesk,
     TlsCa,
     TlsCertificate,
     TlsKey,
     Username,
     Wait,
     fleet_refusals,
+    tags_at,
 )
 from amos_tools.fleet.pause_hours import hours_of
+from amos_tools.fleet.tags.players import tagged
+from amos_tools.fleet.tags.tags import Tags
 from amos_tools.fleet.wanted import Changes, next_directive, place_of, position_of, volume_of
 from amos_tools.script.moods import mood_positions
 from amos_tools.script.parse import read_source
@@ -54,6 +59,8 @@ def direct(
     broker: BrokerName,
     operator_key_file: OperatorKeyFile,
     everybody: Annotated[bool, typer.Option("--all", help="Every player that the broker knows.")] = False,
+    tag: TagNames = None,
+    tags_desk: TagsDesk = None,
     tier: Annotated[int | None, typer.Option(min=0, max=254, help="User tier.")] = None,
     volume: Percent = None,
     slider: Annotated[list[str] | None, typer.Option(metavar="NAME=PERCENT", help="Where a slider stands.")] = None,
@@ -99,16 +106,23 @@ def direct(
             **pack_values(pack, pack_place, pack_from),
         }
         changes = Changes(values, tuple(forget or ()), restart, sync)
-        if not (changes.any or take_over) or bool(target) == everybody:
-            raise UsageError("expected players, or --all, and something that is wanted of them")
+        if not (changes.any or take_over) or bool(target) + bool(tag) + everybody != 1:
+            raise UsageError("expected players, --tag or --all, and something that is wanted of them")
+        tags = tags_at(tags_desk, "--tag", bool(tag))
         tls, seed = (tls_ca, tls_certificate, tls_key), read_key(operator_key_file)
         with Desk(broker_of(broker, "auto", tls, username, password_file), crypto.public_key(seed)) as desk:
             desk.members.check_own_key()
-            members = to_direct(members_of(desk, target or [], everybody), changes, take_over)
+            members = to_direct(_whom(desk, target or [], tags, tag or []), changes, take_over)
             for member in members:
                 publish(desk, member, changes, seed)
             desk.wait(lambda: all(is_heard(member) for member in members), wait_s)
     _tell(members, as_json)
+
+
+def _whom(desk: Desk, targets: list[str], tags: Tags | None, names: list[str]) -> list[Member]:
+    if tags is not None and names:
+        return tagged(desk.members.all(), tags, names)
+    return members_of(desk, targets, everybody=not targets)
 
 
 def sliders_of(slider: list[str], mood: str | None, script: Path | None) -> dict[str, Any]:

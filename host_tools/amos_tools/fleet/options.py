@@ -10,10 +10,12 @@ import typer
 from amos.protocol.errors import ProtocolError
 from amos_cli.key_files import KeyFileError
 from amos_cli.numbers import finite
-from amos_cli.output import refusals
-from amos_cli.paths import file_option
+from amos_cli.output import UsageError, refusals
+from amos_cli.paths import file_option, folder_option
 from amos_mqtt.broker import BrokerSettingError
 from amos_tools.fleet.errors import FleetError
+from amos_tools.fleet.tags.kept import read_tags
+from amos_tools.fleet.tags.tags import Tags
 
 BrokerName = Annotated[str, typer.Option(metavar="HOST:PORT", help="The MQTT broker.")]
 OperatorKeyFile = Annotated[Path, file_option(help="The operator's key file.")]
@@ -25,9 +27,22 @@ Username = Annotated[str | None, typer.Option(metavar="NAME", help="Name to log 
 PasswordFile = Annotated[Path | None, file_option(help="Its password, in the first line.")]
 Wait = Annotated[float, typer.Option(min=0, callback=finite, help="Wait so many seconds for players to follow.")]
 
+TagNames = Annotated[
+    list[str] | None, typer.Option("--tag", metavar="TAG", help="Players with this tag, or with one of these.")
+]
+TagsDesk = Annotated[Path | None, folder_option("--desk", help="The folder of amos fleet serve, which keeps the tags.")]
+
 
 @contextmanager
 def fleet_refusals(as_json: bool) -> Iterator[None]:
     """Every refusal as one line that names it, with its exit code."""
     with refusals(FleetError, KeyFileError, ProtocolError, OSError, usage=(BrokerSettingError,), as_json=as_json):
         yield
+
+
+def tags_at(desk: Path | None, what: str, needed: bool) -> Tags | None:
+    """Those of the desk's folder, None without one. Raises `UsageError` where `what` needs one, `FleetError`,
+    OSError."""
+    if desk is None and needed:
+        raise UsageError(f"{what}: expected with --desk, the folder of amos fleet serve, which keeps the tags")
+    return None if desk is None else read_tags(desk)

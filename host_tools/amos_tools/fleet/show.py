@@ -20,12 +20,17 @@ from amos_tools.fleet.options import (
     BrokerName,
     OperatorKey,
     PasswordFile,
+    TagNames,
+    TagsDesk,
     TlsCa,
     TlsCertificate,
     TlsKey,
     Username,
     fleet_refusals,
+    tags_at,
 )
+from amos_tools.fleet.tags.players import tagged
+from amos_tools.fleet.tags.tags import Tags
 from amos_tools.fleet.wanted import facts_of
 
 NONE = bytes(32)
@@ -35,6 +40,8 @@ NAMES_SHOWN_MAX = 3
 def show(
     broker: BrokerName,
     operator_key: OperatorKey,
+    tag: TagNames = None,
+    tags_desk: TagsDesk = None,
     tls_ca: TlsCa = None,
     tls_certificate: TlsCertificate = None,
     tls_key: TlsKey = None,
@@ -45,23 +52,29 @@ def show(
 ) -> None:
     """Show what is wanted of each player, and what its status says."""
     with fleet_refusals(as_json):
+        tags = tags_at(tags_desk, "--tag", bool(tag))
         heard = _heard(broker, operator_key, (tls_ca, tls_certificate, tls_key), username, password_file)
-    members, notices = heard.all(), key_notices(heard)
+        members = _with(heard, tags, tag)
+    notices = key_notices(heard)
     if as_json:
-        return print_json({"players": [player_facts(member) for member in members], "notices": notices})
-    table = Table("player", "state", "output", "tier", "wanted", "directive")
+        players = [player_facts(member) | _tags_of(member, tags) for member in members]
+        return print_json({"players": players, "notices": notices})
+    table = Table("player", *([] if tags is None else ["tags"]), "state", "output", "tier", "wanted", "directive")
     for member in members:
         status = member.status
         state = "unknown" if status is None else STATES[status.state]
         wanted = _in_words(member)
         output, tier = ("", "") if status is None else (OUTPUTS[status.output], str(status.tier))
-        table.add_row(member.name, state, output, tier, escape(wanted), escape(_how_far(member)))
+        shown = [escape(", ".join(each)) for each in _tags_of(member, tags).values()]
+        table.add_row(member.name, *shown, state, output, tier, escape(wanted), escape(_how_far(member)))
     _print(table, notices)
 
 
 def packs(
     broker: BrokerName,
     operator_key: OperatorKey,
+    tag: TagNames = None,
+    tags_desk: TagsDesk = None,
     tls_ca: TlsCa = None,
     tls_certificate: TlsCertificate = None,
     tls_key: TlsKey = None,
@@ -72,9 +85,11 @@ def packs(
 ) -> None:
     """Show which pack is wanted of each player, and which it has."""
     with fleet_refusals(as_json):
+        tags = tags_at(tags_desk, "--tag", bool(tag))
         heard = _heard(broker, operator_key, (tls_ca, tls_certificate, tls_key), username, password_file)
-    members, notices = heard.all(), key_notices(heard)
-    rows = [pack_facts(member, heard.pack_refusal(member)) for member in members]
+        members = _with(heard, tags, tag)
+    notices = key_notices(heard)
+    rows = [pack_facts(member, heard.pack_refusal(member)) | _tags_of(member, tags) for member in members]
     if as_json:
         return print_json({"players": rows, "notices": notices})
     table = Table("player", "wanted", "actual", "state")
@@ -139,6 +154,15 @@ def pack_facts(member: Member, refusal: PackRefusal | None) -> dict[str, Any]:
         "state": "refused" if refuses else state,
         "refusal": refusal.text if refusal is not None and refuses else None,
     }
+
+
+def _with(heard: Members, tags: Tags | None, names: list[str] | None) -> list[Member]:
+    return heard.all() if tags is None or not names else tagged(heard.all(), tags, names)
+
+
+def _tags_of(member: Member, tags: Tags | None) -> dict[str, list[str]]:
+    """Where there is a desk that keeps them."""
+    return {} if tags is None else {"tags": [*tags.of(member.site, member.device_id.hex())]}
 
 
 def _in_words(member: Member) -> str:

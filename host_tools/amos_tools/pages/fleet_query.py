@@ -1,15 +1,20 @@
 """Which players are asked for, in which order, and the part of them that one page shows. Pure."""
 
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import ceil
 from operator import attrgetter
 from urllib.parse import urlencode
 
+from amos_tools.fleet.tags.tags import TagError, Tags, tag_of
 from amos_tools.pages.fleet_rows import ALL_STATES, FleetRow
 from amos_web.errors import WebRefusal
 
 ROWS_A_PAGE = 100
+TAGS_SHOWN_LETTERS = 40
+WHICH_DIGITS = 16
+NO_TAGS = Tags()
 TEXT_LETTERS_MAX = 80
 SORTS = {
     "site": "site",
@@ -31,7 +36,8 @@ SORTS = {
 
 @dataclass(frozen=True)
 class Query:
-    """`text` is part of a site's or a player's name or of an id; `wrong`: only those of which something is wrong."""
+    """`text` is part of a site's or a player's name or of an id; `wrong`: only those of which something is wrong;
+    `tag`: only those that have it, or whose site has."""
 
     text: str = ""
     state: str = ""
@@ -39,6 +45,7 @@ class Query:
     sort: str = "site"
     down: bool = False
     page: int = 1
+    tag: str = ""
 
     def address(self, **changes: object) -> str:
         """Of the page with this query, in which something is changed."""
@@ -49,6 +56,7 @@ class Query:
         """The same without the path; empty where nothing is asked for."""
         changed = replace(self, **changes)  # type: ignore[arg-type]
         given = {"q": changed.text, "state": changed.state, "wrong": "yes" if changed.wrong else ""}
+        given |= {"tag": changed.tag}
         given |= {"sort": changed.sort if changed.sort != "site" else "", "down": "yes" if changed.down else ""}
         given |= {"page": str(changed.page) if changed.page != 1 else ""}
         return urlencode({name: value for name, value in given.items() if value})
@@ -56,12 +64,27 @@ class Query:
 
 @dataclass(frozen=True)
 class Selected:
-    """`rows` of page `page` out of `pages`; `count` are selected in all."""
+    """`rows` of page `page` out of `pages`; `all` are those of every page."""
 
     rows: Sequence[FleetRow]
-    count: int
+    all: Sequence[FleetRow]
     page: int
     pages: int
+
+    @property
+    def count(self) -> int:
+        """How many are selected."""
+        return len(self.all)
+
+    @property
+    def sites(self) -> int:
+        """At how many sites they are."""
+        return len({row.site for row in self.all})
+
+    @property
+    def which(self) -> str:
+        """Stands for all of them, whatever their order: other players have another."""
+        return which(self.all)
 
 
 def query_of(given: Mapping[str, str]) -> Query:
@@ -76,8 +99,12 @@ def query_of(given: Mapping[str, str]) -> Query:
         raise WebRefusal(400, "QueryWrong", f"sort: expected one of {', '.join(SORTS)}")
     if not (number.isascii() and number.isdigit() and len(number) <= 6):
         raise WebRefusal(400, "QueryWrong", "page: expected a number")
+    try:
+        tag = tag_of(given["tag"]) if given.get("tag", "").strip() else ""
+    except TagError as error:
+        raise WebRefusal(400, "QueryWrong", str(error)) from None
     flags = {name: given.get(name, "") == "yes" for name in ("wrong", "down")}
-    return Query(text, state, sort=sort, page=max(int(number), 1), **flags)
+    return Query(text, state, sort=sort, page=max(int(number), 1), tag=tag, **flags)
 
 
 def in_order(rows: Iterable[FleetRow]) -> tuple[FleetRow, ...]:
@@ -85,7 +112,7 @@ def in_order(rows: Iterable[FleetRow]) -> tuple[FleetRow, ...]:
     return tuple(sorted(rows, key=attrgetter("site", "name", "device_id")))
 
 
-def asked_for(rows: Sequence[FleetRow], query: Query) -> list[FleetRow]:
+def asked_for(rows: Sequence[FleetRow], query: Query, tags: Tags = NO_TAGS) -> list[FleetRow]:
     """All that the query selects, in their order."""
     text = query.text.lower()
     return [
@@ -93,17 +120,28 @@ def asked_for(rows: Sequence[FleetRow], query: Query) -> list[FleetRow]:
         for row in rows
         if (not query.state or row.state == query.state)
         and (not query.wrong or row.wrong)
+        and (not query.tag or tags.has(query.tag, row.site, row.device_id))
         and (not text or text in row.site or text in row.name.lower() or row.device_id.startswith(text))
     ]
 
 
-def select(rows: Sequence[FleetRow], query: Query) -> Selected:
+def players(rows: Iterable[FleetRow]) -> list[str]:
+    """As orders name them."""
+    return [f"{row.site}/{row.device_id}" for row in rows]
+
+
+def which(rows: Iterable[FleetRow]) -> str:
+    """Stands for these players."""
+    return hashlib.sha256("\n".join(sorted(players(rows))).encode()).hexdigest()[:WHICH_DIGITS]
+
+
+def select(rows: Sequence[FleetRow], query: Query, tags: Tags = NO_TAGS) -> Selected:
     """In the order of the column that is named, what is not known last; where that is the same, as they are."""
-    found = asked_for(rows, query)
+    found = asked_for(rows, query, tags)
     field = attrgetter(SORTS[query.sort])
     if query.sort != "site" or query.down:
         known = sorted((row for row in found if field(row) is not None), key=field, reverse=query.down)
         found = known + [row for row in found if field(row) is None]
     pages = max(ceil(len(found) / ROWS_A_PAGE), 1)
     page = min(query.page, pages)
-    return Selected(found[(page - 1) * ROWS_A_PAGE : page * ROWS_A_PAGE], len(found), page, pages)
+    return Selected(found[(page - 1) * ROWS_A_PAGE : page * ROWS_A_PAGE], found, page, pages)

@@ -6,6 +6,7 @@ orders/ID.json       one order each, in the order of their names; gone once it i
 rollouts/NAME.json   the state of a roll-out, as of `amos fleet rollout`
 desk.json            that the desk works, and which packs it offers
 weeks/NAME.svg       the calendar of a pack that it offers; empty where that has none
+tags.json            tags of players and sites (`amos_tools.fleet.tags.kept`)
 pairing.json         codes for new players (`amos_tools.fleet.pairing.book`)
 trail.jsonl          who ordered what, and what became of it, a line each
 """

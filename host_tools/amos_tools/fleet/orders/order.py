@@ -8,6 +8,7 @@ back      `rollout`, and the `pack` that its players go back to
 pair      `site`, where a code is to let one new player in for so many `days`, as `name` (empty: a free one) with that
           `tier`; `ticket`, by which its code is found: the same ticket draws one code
 end       `site` and `ticket` of a code that is taken back
+tag       `targets`, SITE or SITE/DEVICE with its 32 digits, and the tags to `add` there and to `remove`
 """
 
 import re
@@ -20,11 +21,13 @@ from amos_tools.fleet.pairing.codes import DAYS, DAYS_MAX
 from amos_tools.fleet.pause_hours import hours_of
 from amos_tools.fleet.rollout.plain import Field, PlainError, values_of
 from amos_tools.fleet.rollout.plan import plan_of
+from amos_tools.fleet.tags.tags import TAGS_EACH_MAX, Tags, tag_of
 from amos_tools.fleet.wanted import FIELDS, Changes, position_of, volume_of
 
-KINDS = ("direct", "rollout", "stop", "continue", "back", "pair", "end")
-DIRECT, ROLLOUT, STOP, CONTINUE, BACK, PAIR, END = KINDS
+KINDS = ("direct", "rollout", "stop", "continue", "back", "pair", "end", "tag")
+DIRECT, ROLLOUT, STOP, CONTINUE, BACK, PAIR, END, TAG = KINDS
 ACTS = ("volume", "sliders", "pause", "tier", "restart", "sync", "forget")
+TAG_ACTS = ("tag", "untag", "tag-sites", "untag-sites")
 WITHOUT_VALUE = ("restart", "sync")
 VERSION = 1
 TARGETS_MAX = 20_000
@@ -58,6 +61,11 @@ _GIVEN = {
         "ticket": _TICKET,
     },
     END: {"site": Field(str, form=_SLUG), "ticket": _TICKET},
+    TAG: {
+        "targets": Field(list, 1, TARGETS_MAX),
+        "add": Field(list, 0, TAGS_EACH_MAX),
+        "remove": Field(list, 0, TAGS_EACH_MAX),
+    },
 }
 
 
@@ -82,9 +90,12 @@ class Order:
             values_of(self.kind, _GIVEN[self.kind], self.given)
         except PlainError as error:
             raise OrderError(str(error)) from None
+        for name in ("targets", "add", "remove"):
+            if not all(isinstance(each, str) for each in self.given.get(name, ())):
+                raise OrderError(f"{self.kind}.{name}: expected texts")
+        if self.kind == TAG:
+            Tags().changed(self.given["targets"], self.given["add"], self.given["remove"])
         if self.kind == DIRECT:
-            if not all(isinstance(target, str) for target in self.given["targets"]):
-                raise OrderError("direct.targets: expected texts")
             changes_of(self.given["act"], self.given["value"])
         if self.kind == ROLLOUT:
             plan = plan_of(self.given["plan"])
@@ -100,10 +111,10 @@ class Order:
     @property
     def told(self) -> str:
         """In a few words, for the trail."""
-        if self.kind == DIRECT:
+        if self.kind in (DIRECT, TAG):
             targets = self.given["targets"]
             whom = ", ".join(targets[:3]) + (f" and {len(targets) - 3} more" if len(targets) > 3 else "")
-            return f"{self.given['act']} {self.given['value']}".strip() + f" for {whom}"
+            return f"{self._act} for {whom}"
         if self.kind == ROLLOUT:
             return f"roll out {self.given['plan']['pack']}"
         if self.kind == PAIR:
@@ -111,6 +122,30 @@ class Order:
         if self.kind == END:
             return f"take back a code for {self.given['site']}"
         return f"{self.kind} {self.given['rollout']}" + (f" to {self.given['pack']}" if self.kind == BACK else "")
+
+    @property
+    def _act(self) -> str:
+        if self.kind == DIRECT:
+            return f"{self.given['act']} {self.given['value']}".strip()
+        parts = (("tag", self.given["add"]), ("untag", self.given["remove"]))
+        return "; ".join(f"{act} {', '.join(tags)}" for act, tags in parts if tags)
+
+
+def bulk_order(who: str, players: list[str], act: str, value: str) -> Order:
+    """What a form wants of `players`, each SITE/DEVICE: one of `ACTS`, or of `TAG_ACTS` for the tags of `value`, which
+    has commas between; those of sites are for the sites of these players. Raises `FleetError`."""
+    if act not in TAG_ACTS:
+        return Order(DIRECT, who, {"targets": players, "act": act, "value": value})
+    of_sites, tags = act.endswith("-sites"), _parts(value)
+    targets = sorted({player.partition("/")[0] for player in players}) if of_sites else players
+    gives = act in ("tag", "tag-sites")
+    return tag_order(who, targets, tags if gives else [], [] if gives else tags)
+
+
+def tag_order(who: str, targets: list[str], add: list[str], remove: list[str]) -> Order:
+    """One for tags. Raises `FleetError`."""
+    tags = {name: [*dict.fromkeys(map(tag_of, texts))] for name, texts in (("add", add), ("remove", remove))}
+    return Order(TAG, who, {"targets": targets} | tags)
 
 
 def new_ticket() -> str:
@@ -155,8 +190,8 @@ def changes_of(act: str, value: str) -> Changes:
 
 
 def plan_tables(pack: str, rings: str, limits: dict[str, Any]) -> dict[str, Any]:
-    """A plan as its file has it, of what a form says: a line `NAME: 10 %` or `NAME: SITE, SITE/DEVICE` for each ring.
-    Raises `FleetError`."""
+    """A plan as its file has it, of what a form says: a line `NAME: 10 %` or `NAME: SITE, SITE/DEVICE, #TAG` for each
+    ring. Raises `FleetError`."""
     if len(rings) > RINGS_TEXT_MAX:
         raise OrderError(f"rings: expected at most {RINGS_TEXT_MAX} letters")
     tables = []
@@ -164,11 +199,15 @@ def plan_tables(pack: str, rings: str, limits: dict[str, Any]) -> dict[str, Any]
         name, colon, rest = (part.strip() for part in line.partition(":"))
         percent = rest.removesuffix("%").strip()
         if not (name and colon and rest):
-            raise OrderError(f"rings: expected NAME: 10 % or NAME: SITE, SITE/DEVICE in each line, found {line[:60]!r}")
+            expected = "NAME: 10 % or NAME: SITE, SITE/DEVICE, #TAG in each line"
+            raise OrderError(f"rings: expected {expected}, found {line[:60]!r}")
         if rest.endswith("%"):
             tables.append({"name": name, "percent": _number("rings", percent, 100)})
         else:
-            tables.append({"name": name, "players": _parts(rest)})
+            named = _parts(rest)
+            players, tags = ([each for each in named if each.startswith("#") is is_tag] for is_tag in (False, True))
+            given = {"players": players, "tags": tags}
+            tables.append({"name": name} | {key: some for key, some in given.items() if some})
     plan = {"pack": pack, "ring": tables} | limits
     plan_of(plan)
     return plan

@@ -25,16 +25,18 @@ from amos_tools.fleet.desk import Desk
 from amos_tools.fleet.direct import is_heard, members_of, publish, said, to_direct
 from amos_tools.fleet.errors import FleetError
 from amos_tools.fleet.orders.folder import DeskFolder, DeskFolderError, Offered
-from amos_tools.fleet.orders.order import BACK, CONTINUE, DIRECT, END, NAME, PAIR, STOP, Order, changes_of
+from amos_tools.fleet.orders.order import BACK, CONTINUE, DIRECT, END, NAME, PAIR, STOP, TAG, Order, changes_of
 from amos_tools.fleet.pairing.book import Book
 from amos_tools.fleet.rollout.decide import go_on
 from amos_tools.fleet.rollout.pack_folder import pack_of
 from amos_tools.fleet.rollout.plan import plan_of
-from amos_tools.fleet.rollout.rings import rings_of
+from amos_tools.fleet.rollout.rings import NO_TAGS, rings_of
 from amos_tools.fleet.rollout.run_commands import check_back, turn_back
 from amos_tools.fleet.rollout.runner import Runner
 from amos_tools.fleet.rollout.state import Pack, Phase, Rollout
 from amos_tools.fleet.rollout.store import stopped
+from amos_tools.fleet.tags.kept import read_tags, write_tags
+from amos_tools.fleet.tags.tags import told as tagging_told
 from amos_tools.simulate.week import week_of, week_svg
 
 TURN_S = 0.2
@@ -212,6 +214,8 @@ class Worker:
             return self._pair(order)
         if order.kind == END:
             return self._end_code(order)
+        if order.kind == TAG:
+            return self._tag(order.given["targets"], order.given["add"], order.given["remove"])
         return self._start(order)
 
     def _direct(self, targets: list[str], act: str, value: str) -> str:
@@ -229,9 +233,10 @@ class Worker:
     def _start(self, order: Order) -> str:
         plan = plan_of(order.given["plan"])
         pack = self._packs.named(plan.pack)
+        tags = read_tags(self._folder.path) if plan.has_tags else NO_TAGS
         with self._desk() as desk:
             desk.members.check_own_key()
-            rollout = Rollout(pack, rings_of(plan, bytes.fromhex(pack.pack_id), desk.members))
+            rollout = Rollout(pack, rings_of(plan, bytes.fromhex(pack.pack_id), desk.members, tags))
         name = self._folder.free_name(plan.pack[:50])
         store = self._folder.store(name)
         with store.held():
@@ -279,6 +284,13 @@ class Worker:
             raise FleetError(NO_BOOK)
         self._book.end(**order.given, who=order.who)
         return "it pairs nobody from here on"
+
+    def _tag(self, targets: list[str], add: list[str], remove: list[str]) -> str:
+        before = read_tags(self._folder.path)
+        after = before.changed(targets, add, remove)
+        if after != before:
+            write_tags(self._folder.path, after)
+        return tagging_told(before, after, targets, remove)
 
     def _begin(self, name: str) -> None:
         """Have a thread run it, where it is under way. One that is not is looked at again once its file has changed."""

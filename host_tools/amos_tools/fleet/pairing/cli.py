@@ -1,6 +1,5 @@
 """`amos fleet pair`: a code that lets one new player in at a site, and its end."""
 
-import getpass
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -17,6 +16,7 @@ from amos_cli.paths import folder_argument
 from amos_cli.table import print_table
 from amos_tools.fleet.errors import FleetError, UnreachableError
 from amos_tools.fleet.options import fleet_refusals
+from amos_tools.fleet.orders.ask import told_of, user_name
 from amos_tools.fleet.orders.folder import DeskFolder
 from amos_tools.fleet.orders.order import END, Order, pair_order
 from amos_tools.fleet.pairing.book import read_codes
@@ -51,7 +51,7 @@ def pair(
         elif site is None:
             return _list(folder, as_json)
         else:
-            code = _drawn(DeskFolder(folder), pair_order(_user(), site, name, tier, days), wait_s)
+            code = _drawn(DeskFolder(folder), pair_order(user_name(), site, name, tier, days), wait_s)
     facts = code_facts(read_codes(folder), code, time.time())
     link = None if end is not None else venue_link(page, code.site, code.code)
     if as_json:
@@ -80,7 +80,7 @@ def _ended(desk: DeskFolder, given: str, site: str | None, wait_s: float) -> Cod
     if found is None:
         known = ", ".join(code.code for code in there if code.state(now_s) == OPEN) or "none"
         raise FleetError(f"end: expected one of the codes that are good, {known}; found {given[:40]!r}")
-    order = Order(END, _user(), {"site": found.site, "ticket": found.ticket})
+    order = Order(END, user_name(), {"site": found.site, "ticket": found.ticket})
 
     def ended() -> Code | None:
         code = read_codes(desk.path).of_ticket(found.ticket)
@@ -105,9 +105,7 @@ def _followed(
         if code is not None:
             return code
         if is_seen_to:
-            told = next(
-                (line for line in desk.trail(20) if (line["who"], line["what"]) == (order.who, order.told)), None
-            )
+            told = told_of(desk, order)
             raise FleetError("the desk did not" if told is None else told["sentence"])
         if time.monotonic() >= end_s:
             return None
@@ -129,10 +127,3 @@ def _list(folder: Path, as_json: bool) -> None:
 
 def _utc(unix_s: int | None) -> str:
     return "" if unix_s is None else f"{datetime.fromtimestamp(unix_s, UTC):%Y-%m-%d %H:%M}"
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()[:64] or "somebody"
-    except (KeyError, OSError):
-        return "somebody"

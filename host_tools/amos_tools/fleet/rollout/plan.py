@@ -8,13 +8,14 @@ from amos_cli.durations import seconds_of
 from amos_cli.output import UsageError
 from amos_tools.fleet.errors import FleetError
 from amos_tools.fleet.rollout.state import LIMITS, RINGS_MAX, TEXT_LETTERS_MAX, Limits
+from amos_tools.fleet.tags.tags import TagError, tag_of
 
 _LENGTHS = {name.removesuffix("_s"): name for name in LIMITS if name.endswith("_s")}
 """Lengths of time, as people write them in a plan."""
 
 _SHARES = [name for name in LIMITS if name.endswith("_percent")]
 _OF_PLAN = ["pack", "place", "ring", *_LENGTHS, *_SHARES]
-_OF_RING = ["name", "players", "percent", *_LENGTHS, *_SHARES]
+_OF_RING = ["name", "players", "tags", "percent", *_LENGTHS, *_SHARES]
 
 
 class PlanError(FleetError):
@@ -23,13 +24,14 @@ class PlanError(FleetError):
 
 @dataclass(frozen=True)
 class RingPlan:
-    """`players` are named as for `amos fleet direct`; with `percent` it is so much of all players, with those of
-    earlier rings, instead."""
+    """`players` are named as for `amos fleet direct`, with those that have one of `tags` when it starts; with `percent`
+    it is so much of all players, with those of earlier rings, instead."""
 
     name: str
     players: tuple[str, ...]
     percent: int | None
     limits: Limits
+    tags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,11 @@ class Plan:
     pack: str
     place: str | None
     rings: tuple[RingPlan, ...]
+
+    @property
+    def has_tags(self) -> bool:
+        """Whether a ring names players by them."""
+        return any(ring.tags for ring in self.rings)
 
 
 def plan_of(content: dict[str, Any]) -> Plan:
@@ -61,17 +68,23 @@ def _ring(number: int, content: Any, limits: Limits) -> RingPlan:
     if not isinstance(content, dict):
         raise PlanError(f"{where}: expected a table [[ring]]")
     _check_keys(where, content, _OF_RING)
-    players, percent = content.get("players"), content.get("percent")
-    if (players is None) == (percent is None):
-        raise PlanError(f"{where}: expected either players or percent")
+    players, tags, percent = (content.get(key) for key in ("players", "tags", "percent"))
+    if (players is None and tags is None) == (percent is None):
+        raise PlanError(f"{where}: expected players, tags or both of them, or percent")
     if percent is not None and not (type(percent) is int and 1 <= percent <= 100):
         raise PlanError(f"{where}.percent: expected a whole number from 1 to 100, found {_shown(percent)}")
-    if players is not None and not (
-        isinstance(players, list) and players and all(isinstance(each, str) for each in players)
-    ):
-        raise PlanError(f"{where}.players: expected a list of SITE or SITE/DEVICE, found {_shown(players)}")
+    for key, given, what in (("players", players, "SITE or SITE/DEVICE"), ("tags", tags, "tags")):
+        if given is not None and not (isinstance(given, list) and given and all(isinstance(x, str) for x in given)):
+            raise PlanError(f"{where}.{key}: expected a list of {what}, found {_shown(given)}")
     name = _text(where, content, "name") if "name" in content else str(number)
-    return RingPlan(name, tuple(players or ()), percent, _limits(where, content, limits))
+    return RingPlan(name, tuple(players or ()), percent, _limits(where, content, limits), _tags(where, tags or []))
+
+
+def _tags(where: str, tags: list[str]) -> tuple[str, ...]:
+    try:
+        return tuple(map(tag_of, tags))
+    except TagError as error:
+        raise PlanError(f"{where}.tags: {error}") from None
 
 
 def _limits(where: str, content: dict[str, Any], limits: Limits) -> Limits:

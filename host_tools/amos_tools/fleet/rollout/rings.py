@@ -6,9 +6,13 @@ from amos_tools.fleet.errors import FleetError
 from amos_tools.fleet.members import Member, Members
 from amos_tools.fleet.rollout.plan import Plan, RingPlan
 from amos_tools.fleet.rollout.state import PLAYERS_MAX, Device, Ring
+from amos_tools.fleet.tags.players import tagged
+from amos_tools.fleet.tags.tags import TagError, Tags
+
+NO_TAGS = Tags()
 
 
-def rings_of(plan: Plan, pack_id: bytes, members: Members) -> list[Ring]:
+def rings_of(plan: Plan, pack_id: bytes, members: Members, tags: Tags = NO_TAGS) -> list[Ring]:
     """The rings that have somebody; each player is in the first ring that it fits. Raises `FleetError`.
 
     A share is chosen by a hash of pack and player: so it is not the same players that try out every pack.
@@ -17,7 +21,7 @@ def rings_of(plan: Plan, pack_id: bytes, members: Members) -> list[Ring]:
     taken: dict[bytes, Member] = {}
     rings = []
     for ring in plan.rings:
-        chosen = _share(ring.percent, fleet, taken) if ring.percent is not None else _named(ring, members, taken)
+        chosen = _share(ring.percent, fleet, taken) if ring.percent is not None else _named(ring, members, tags, taken)
         taken |= {member.device_id: member for member in chosen}
         if chosen:
             devices = [Device(member.site, member.device_id.hex()) for member in chosen]
@@ -50,8 +54,12 @@ def _share(percent: int, fleet: list[Member], taken: dict[bytes, Member]) -> lis
     return [member for member in fleet if member.device_id not in taken][: max(count, 0)]
 
 
-def _named(ring: RingPlan, members: Members, taken: dict[bytes, Member]) -> list[Member]:
+def _named(ring: RingPlan, members: Members, tags: Tags, taken: dict[bytes, Member]) -> list[Member]:
     found = [member for name in ring.players for member in members.named(name)]
+    try:
+        found += tagged(members.all(), tags, ring.tags) if ring.tags else []
+    except TagError as error:
+        raise FleetError(f"ring {ring.name}: {error}") from None
     chosen = [member for member in _each_once(found) if member.device_id not in taken]
     if not chosen:
         raise FleetError(f"ring {ring.name}: expected a player that no earlier ring has")

@@ -18,22 +18,25 @@ from amos_tools.fleet.options import (
     BrokerName,
     OperatorKeyFile,
     PasswordFile,
+    TagsDesk,
     TlsCa,
     TlsCertificate,
     TlsKey,
     Username,
     Wait,
     fleet_refusals,
+    tags_at,
 )
 from amos_tools.fleet.rollout.decide import go_on as forgive
 from amos_tools.fleet.rollout.look_commands import StateFile, tell
 from amos_tools.fleet.rollout.pack_folder import pack_of
 from amos_tools.fleet.rollout.plan import Plan, PlanError, plan_of
-from amos_tools.fleet.rollout.rings import rings_of
+from amos_tools.fleet.rollout.rings import NO_TAGS, rings_of
 from amos_tools.fleet.rollout.runner import Runner
 from amos_tools.fleet.rollout.state import Health, Pack, Phase, Rollout
 from amos_tools.fleet.rollout.store import StateError, Store, stopped
 from amos_tools.fleet.rollout.words import passed_by
+from amos_tools.fleet.tags.tags import Tags
 
 Place = Annotated[str | None, typer.Option(metavar="URL", help="Where couriers find that pack.")]
 
@@ -45,6 +48,7 @@ def start(
     broker: BrokerName,
     operator_key_file: OperatorKeyFile,
     dry_run: Annotated[bool, typer.Option(help="Show who is in which ring; send and keep nothing.")] = False,
+    tags_desk: TagsDesk = None,
     tls_ca: TlsCa = None,
     tls_certificate: TlsCertificate = None,
     tls_key: TlsKey = None,
@@ -57,12 +61,13 @@ def start(
     with fleet_refusals(as_json):
         made = _read_plan(plan)
         pack = pack_of(plan.parent / made.pack, made.place)
+        tags = tags_at(tags_desk, "a ring with tags", made.has_tags) or NO_TAGS
         seed = read_key(operator_key_file)
         at = broker_of(broker, "auto", (tls_ca, tls_certificate, tls_key), username, password_file)
         desk = Desk(at, crypto.public_key(seed))
         if dry_run:
             with desk:
-                rollout = _made(made, pack, desk)
+                rollout = _made(made, pack, desk, tags)
                 _say_all(passed_by(rollout, desk.members), as_json)
             return tell(rollout, as_json)
         store = Store(state)
@@ -70,7 +75,7 @@ def start(
             if state.exists():
                 raise StateError(f"{state}: expected a free name, found a file (rollout continue goes on with one)")
             with desk:
-                rollout = _made(made, pack, desk)
+                rollout = _made(made, pack, desk, tags)
                 store.seen_to_it()  # somebody may have asked a roll-out of this name before to stop
                 store.save(rollout)
                 _run(desk, store, rollout, seed, as_json)
@@ -164,9 +169,9 @@ def _read_plan(path: Path) -> Plan:
         raise PlanError(f"{path}: {error}") from None
 
 
-def _made(plan: Plan, pack: Pack, desk: Desk) -> Rollout:
+def _made(plan: Plan, pack: Pack, desk: Desk, tags: Tags) -> Rollout:
     desk.members.check_own_key()
-    rings = rings_of(plan, bytes.fromhex(pack.pack_id), desk.members)
+    rings = rings_of(plan, bytes.fromhex(pack.pack_id), desk.members, tags)
     return Rollout(pack, rings)
 
 
