@@ -64,7 +64,7 @@ class Query:
 
 @dataclass(frozen=True)
 class Selected:
-    """`rows` of page `page` out of `pages`; `all` are those of every page."""
+    """`rows` of page `page` out of `pages`; `all` are those of every page, whatever they are sorted by."""
 
     rows: Sequence[FleetRow]
     all: Sequence[FleetRow]
@@ -83,7 +83,7 @@ class Selected:
 
     @property
     def which(self) -> str:
-        """Stands for all of them, whatever their order: other players have another."""
+        """Stands for all of them: other players have another."""
         return which(self.all)
 
 
@@ -131,17 +131,17 @@ def players(rows: Iterable[FleetRow]) -> list[str]:
 
 
 def which(rows: Iterable[FleetRow]) -> str:
-    """Stands for these players."""
-    return hashlib.sha256("\n".join(sorted(players(rows))).encode()).hexdigest()[:WHICH_DIGITS]
+    """Stands for these players in this order."""
+    return hashlib.sha256("\n".join(players(rows)).encode()).hexdigest()[:WHICH_DIGITS]
 
 
 def select(rows: Sequence[FleetRow], query: Query, tags: Tags = NO_TAGS) -> Selected:
     """In the order of the column that is named, what is not known last; where that is the same, as they are."""
-    found = asked_for(rows, query, tags)
+    asked = found = asked_for(rows, query, tags)
     field = attrgetter(SORTS[query.sort])
     if query.sort != "site" or query.down:
         known = sorted((row for row in found if field(row) is not None), key=field, reverse=query.down)
         found = known + [row for row in found if field(row) is None]
     pages = max(ceil(len(found) / ROWS_A_PAGE), 1)
     page = min(query.page, pages)
-    return Selected(found[(page - 1) * ROWS_A_PAGE : page * ROWS_A_PAGE], found, page, pages)
+    return Selected(found[(page - 1) * ROWS_A_PAGE : page * ROWS_A_PAGE], asked, page, pages)
