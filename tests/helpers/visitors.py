@@ -26,7 +26,7 @@ const light = (c) => { const f = (v) => { v /= 255; return v <= .03928 ? v / 12.
   return .2126 * f(c[0]) + .7152 * f(c[1]) + .0722 * f(c[2]); };
 const under = (e) => { for (; e; e = e.parentElement) { const c = rgb(getComputedStyle(e).backgroundColor);
   if (c.length === 3 || c[3] > 0) return c; } return [255, 255, 255]; };
-const found = [];
+const found = [], width = document.documentElement.clientWidth;  // a phone's innerWidth grows with what is too wide
 for (const e of document.querySelectorAll('body *')) {
   const own = [...e.childNodes].some((n) => n.nodeType === 3 && n.textContent.trim());
   const box = e.getBoundingClientRect();
@@ -35,7 +35,7 @@ for (const e of document.querySelectorAll('body *')) {
     if ((a + .05) / (b + .05) < 4.5) found.push(['contrast', e.outerHTML.slice(0, 80), (a + .05) / (b + .05)]);
   }
   const scrolls = e.parentElement.closest('.scroll, svg');
-  if (box.right > innerWidth + 1 && !scrolls) found.push(['wide', e.outerHTML.slice(0, 80), box.right]);
+  if (box.right > width + 1 && !scrolls) found.push(['wide', e.outerHTML.slice(0, 80), box.right]);
   if (e.matches('button, select, input:not([type=hidden])')) {
     const name = e.getAttribute('aria-label') || (e.labels && e.labels.length && e.labels[0].textContent.trim())
       || e.textContent.trim();
