@@ -13,7 +13,7 @@ from amos_web.errors import WebRefusal
 
 ROWS_A_PAGE = 100
 TAGS_SHOWN_LETTERS = 40
-WHICH_DIGITS = 16
+WHICH_BYTES = 8
 NO_TAGS = Tags()
 TEXT_LETTERS_MAX = 80
 SORTS = {
@@ -132,7 +132,8 @@ def players(rows: Iterable[FleetRow]) -> list[str]:
 
 def which(rows: Iterable[FleetRow]) -> str:
     """Stands for these players in this order."""
-    return hashlib.sha256("\n".join(players(rows)).encode()).hexdigest()[:WHICH_DIGITS]
+    ids = "".join(row.device_id for row in rows)
+    return hashlib.blake2b(ids.encode(), digest_size=WHICH_BYTES).hexdigest()
 
 
 def select(rows: Sequence[FleetRow], query: Query, tags: Tags = NO_TAGS) -> Selected:
