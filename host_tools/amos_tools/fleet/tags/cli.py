@@ -17,7 +17,7 @@ from amos_tools.fleet.orders.ask import ordered, user_name
 from amos_tools.fleet.orders.folder import DeskFolder
 from amos_tools.fleet.orders.order import tag_order
 from amos_tools.fleet.tags.kept import read_tags
-from amos_tools.fleet.tags.tags import Tags
+from amos_tools.fleet.tags.tags import Tags, check_target
 
 
 def tag(
@@ -48,8 +48,11 @@ def tag(
 
 
 def _chosen(tags: Tags, targets: list[str], names: list[str]) -> dict[str, tuple[str, ...]]:
-    """The tags of these targets, of those that have one of the tags `names`, or of all, by target."""
+    """The tags of these targets, of those that have one of the tags `names`, or of all, by target. Raises
+    `TagError`."""
     if targets:
+        for each in targets:
+            check_target(each)
         return {each: tags.by_target.get(each, ()) for each in targets}
     wanted = {tags.known(name) for name in names}
     return {each: has for each, has in sorted(tags.by_target.items()) if not names or wanted & {*has}}

@@ -72,7 +72,9 @@ class Tags:
         if added & removed or not added | removed:
             raise TagError("tags: expected some to give or to take away, and none of them in both")
         made: dict[str, Iterable[str]] = dict(self.by_target)
-        made |= {target: {*self.by_target.get(target, ()), *added} - removed for target in targets}
+        for target in targets:
+            check_target(target)
+            made[target] = {*self.by_target.get(target, ()), *added} - removed
         return tags_of(made)
 
 
