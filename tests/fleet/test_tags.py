@@ -18,6 +18,7 @@ from amos.edges import durable_host
 from amos_cli.output import Exit
 from amos_mqtt.broker import broker_at
 from amos_tools.cli import app
+from amos_tools.fleet.desk import Desk
 from amos_tools.fleet.errors import FleetError
 from amos_tools.fleet.orders.folder import DeskFolder
 from amos_tools.fleet.orders.order import Order, OrderError, bulk_order, order_of, plan_tables, tag_order
@@ -320,7 +321,10 @@ def test_tags_name_players_for_orders_tables_and_rings(tmp_path: Path, mosquitto
     with mosquitto_with(mosquitto, tmp_path, "allow_anonymous true\n") as port:
         at = ["--broker", f"127.0.0.1:{port}", "--desk", tmp_path]
         look, sign = [*at, "--operator-key", key.hex()], [*at, "--operator-key-file", tmp_path / "operator.key"]
-        with PlayersOnAir(broker_at(f"127.0.0.1:{port}"), key, [bar, lobby, shop]):
+        broker = broker_at(f"127.0.0.1:{port}")
+        with PlayersOnAir(broker, key, [bar, lobby, shop]):
+            with Desk(broker, key) as heard:
+                wait_until(lambda: heard.turn() or len(heard.members.all()) == 3, lambda: heard.members.all())
             done = amos("direct", "--tag", "hotel", "--volume", "40", "--wait-s", "30", *sign, "--json")
             assert [player["device_id"] for player in json.loads(done.stdout)["players"]] == [LOBBY.hex(), SHOP.hex()]
             wait_until(lambda: lobby.volume_q15 == shop.volume_q15 == 40 * 32768 // 100, lambda: (lobby, shop))

@@ -99,9 +99,13 @@ def test_an_operator_rolls_a_pack_out_to_two_rings_and_the_second_stops_by_itsel
         open_.enter_context(working(desk, address, packs, key))
         wait_until(lambda: desk.offered().packs, "the desk works")
         ordering.sign_in(phone, "fleet")
-        phone.get(f"{ordering.url}/rollouts")
+        phone.get(f"{ordering.url}/fleet?q=bar-1")
+        Select(phone.find_element(By.ID, "act")).select_by_value("tag")
+        put(phone, "value", f"Hotel, {'w' * TAG_LETTERS_MAX}")
+        press(phone, "#order button")
+        shows(phone, "1 of 1 changed")
         assert audited(phone) == []
-        put(phone, "rings", f"first: cafe/{bears.device.hex()}\nrest: 100 %")
+        put(phone, "rings", "first: #hotel\nrest: 100 %")
         put(phone, "soak", "1s")
         put(phone, "percent", "50")
         press(phone, "form.card button")
@@ -116,15 +120,11 @@ def test_an_operator_rolls_a_pack_out_to_two_rings_and_the_second_stops_by_itsel
             ("rest", "is on", "1 refuses it"),
         ]
         assert bears.pack == Made(8).id and refuses.pack == bytes(32)
-        (trail,) = [line for line in desk.trail(9) if line["who"]]
+        trail, tagged = [line for line in desk.trail(99) if line["who"] == "fleet"]
+        assert tagged["what"] == f"tag hotel, {'w' * TAG_LETTERS_MAX} for cafe/{bears.device.hex()}"
         assert (trail["who"], trail["what"], trail["outcome"]) == ("fleet", "roll out cafe-8", "done")
         press(phone, "button[value=continue]")
         wait_until(lambda: desk.store("cafe-8").load().phase is Phase.DONE, lambda: desk.trail(9))
-        phone.get(f"{ordering.url}/fleet?q=bar-1")
-        Select(phone.find_element(By.ID, "act")).select_by_value("tag")
-        put(phone, "value", f"Hotel, {'w' * TAG_LETTERS_MAX}")
-        press(phone, "#order button")
-        shows(phone, "1 of 1 changed")
         phone.get(f"{ordering.url}/fleet")
         Select(phone.find_element(By.ID, "tag")).select_by_visible_text("hotel")
         press(phone, ".filter button")
