@@ -76,8 +76,8 @@ pool all = stems where role pads
 section loop 4 bars
   play pads from all count 2 fade 1 beat
   play pads from all chance calm gain -6 dB
-daypart mon-sun 00:00..24:00 set calm 1
 """
+DAYPART = "daypart mon-sun 00:00..24:00 set calm 1\n"
 
 
 @pytest.fixture(scope="module")
@@ -89,9 +89,13 @@ def pack_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
             samples = noise.randint(-9000, 9000, (RATE_HZ * 6 + number, 1)).astype("int16")
             told = {"title": f"stem {number}", "artist": "A", "splits": "a=1000000", "role": "pads", "opt_in": "yes"}
             vault.import_samples(samples, parse_facts("noise", told))
-        terms = {"publisher_seed": PUBLISHER, "serial": 1, "board_class": "any", "lease_end_unix_s": LEASE_END_S}
-        build_pack(compile_script(SCRIPT, vault.stems()), vault, folder / "pack", **terms)  # type: ignore[arg-type]
+        build(vault, SCRIPT + DAYPART, folder / "pack")
     return folder / "pack"
+
+
+def build(vault: Vault, script: str, folder: Path) -> None:
+    terms = {"publisher_seed": PUBLISHER, "serial": 1, "board_class": "any", "lease_end_unix_s": LEASE_END_S}
+    build_pack(compile_script(script, vault.stems()), vault, folder, **terms)  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -334,6 +338,19 @@ def test_an_anchor_dates_the_segments_to_come_and_tells_the_score_the_time(pack:
     told = [(at, value % 86400) for at, kind, value in inputs([before]) if kind == INPUT_CLOCK]
     assert told == [(frame, (NOON_MS // 1000 + 1) % 86400)]
     assert rows([before, after]) == replay(pack, [before, after])
+
+
+@pytest.mark.parametrize("line", ["daypart 00:00..12:00 section loop", "volume 00:00 -6 dB"])
+def test_a_score_is_told_the_time_whatever_its_day_brings(line: str, pack_folder: Path, tmp_path: Path) -> None:
+    with Vault(pack_folder.parent / "vault") as vault:
+        build(vault, SCRIPT.replace("count 2 fade 1 beat", "fade 1 beat") + line, tmp_path / "pack")
+    opened = open_pack(str(tmp_path / "pack"), crypto.public_key(PUBLISHER), crypto.verify)
+    venue = Venue(opened, tmp_path / "player")
+    venue.wall.wall_ms = NOON_MS
+    venue.play(1)
+    [told] = [value for _frame, kind, value in inputs(venue.finish()) if kind == INPUT_CLOCK]
+    opened.close()
+    assert told % 86400 == NOON_MS // 1000 % 86400
 
 
 def test_an_anchor_that_is_replayed_or_foreign_is_refused_by_name_and_a_late_one_sets_no_clock(
