@@ -75,8 +75,9 @@ _RULES = {
     "pools": [{1: indexes(0, 1), 2: indexes(2)}, {1: indexes(3, 4, 5)}],
     "renders": [{1: "p", 2: 480000, 3: 0, 4: [{1: 96000, 2: 1}]}],
 }
-_SCORES = ({}, _RULES)
-"""A small score, and one with the whole language."""
+_CURVED = {"version": 4, "day_sliders": indexes(255, 360, 720, 0, 0, 32768, 255, 720, 1800, 0, 32768, 0)}
+_SCORES = ({}, _RULES, _CURVED)
+"""A small score, one with all words of version 1, and one with curves of sliders."""
 
 
 def before_figures(sentence: str) -> str:

@@ -197,6 +197,10 @@ def score_documents(draw: Any) -> bytes:
         rules_drawn |= {"version": 3, "seams": draw(st.booleans())}
     if any(29 in item for part in sections for item in part[4]):
         rules_drawn["version"] = 3
+    if draw(st.booleans()):
+        one, other = [draw(st.sampled_from([0, 1, 9999, 32768])) for _ in range(2)]
+        rows = [1, 1, 3, 0, one, other, 255, 2, 3, 0, other, 0, 127, 3, 1443, 0, other, one]
+        rules_drawn |= {"version": 4, "day_sliders": indexes(*rows)}
     steps = draw(transitions(count, shortest))
     item = score_map(voices=32, sections=sections, transitions=steps, pools=pools, **rules_drawn)
     data = dumps(item)

@@ -89,6 +89,7 @@ def score_map(**changes):
         "day_sections": 44,
         "day_volumes": 45,
         "seams": 46,
+        "day_sliders": 47,
     }
     result = {
         1: 1,
@@ -158,8 +159,11 @@ def test_refuses_by_name():
     waits = [section("a", 5, 7, [layer(1, 0, when=words(0, 39, 1, 39, 9))], [])]
     waits_not = [section("a", 5, 7, [layer(1, 0, when=words(0, 1, 0, 39, 9))], [])]
     cases = (
-        ({"version": 0}, "version: expected 1 to 3, found 0"),
-        ({"version": 4}, "version: expected 1 to 3, found 4"),
+        ({"version": 0}, "version: expected 1 to 4, found 0"),
+        ({"version": 5}, "version: expected 1 to 4, found 5"),
+        ({"version": 4}, "version: expected 1 with these fields, found 4"),
+        ({"version": 4, "beats": indexes(1, 1, 1, 1, 1, 1, 1), "seams": True}, "version: expected 3 with these fields"),
+        ({"version": 3, "day_sliders": indexes(255, 0, 60, 0, 0, 0)}, "version: expected 4 with these fields, found 3"),
         ({"version": 3}, "version: expected 1 with these fields, found 3"),
         ({"version": 3, "beats": indexes(1, 1, 1, 1, 1, 1, 1)}, "version: expected 2 with these fields, found 3"),
         ({"version": 2, "beats": indexes(1, 1, 1, 1, 1, 1, 1), "seams": True}, "version: expected 3 with these fields"),
@@ -269,11 +273,11 @@ def test_refuses_by_name():
 
 
 def test_a_version_to_come_is_named_before_its_fields():
-    item = score_map(version=4)
+    item = score_map(version=5)
     item[99] = 1
-    assert refused(item) == "version: expected 1 to 3, found 4"
+    assert refused(item) == "version: expected 1 to 4, found 5"
     del item[1]
-    assert refused(item) == "version: expected 1 to 3, found None"
+    assert refused(item) == "version: expected 1 to 4, found None"
 
 
 def test_any_flipped_or_missing_byte_is_a_score_error_or_a_score():

@@ -17,8 +17,9 @@ MORNING = [DAILY, 7 * 60, 10 * 60, 2000, 200]
 
 def day_vm(**changes):
     """Sections a, b and c of four bars (8 s), each of which follows itself; a to c may follow one another by a skip."""
+    changes.setdefault("version", 2)
     changes.setdefault("sections", [section(name, 4, 4, [layer(1, 0)], [follow(at)]) for at, name in enumerate("abc")])
-    return vm_of(stems=1, stem_frames=[2 * BAR], pools=[{1: indexes(0)}], version=2, **changes)
+    return vm_of(stems=1, stem_frames=[2 * BAR], pools=[{1: indexes(0)}], **changes)
 
 
 def tell(vm, second, frame, weekday=FRIDAY, holiday=False):

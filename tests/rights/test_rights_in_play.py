@@ -340,7 +340,7 @@ def test_an_anchor_dates_the_segments_to_come_and_tells_the_score_the_time(pack:
     assert rows([before, after]) == replay(pack, [before, after])
 
 
-@pytest.mark.parametrize("line", ["daypart 00:00..12:00 section loop", "volume 00:00 -6 dB"])
+@pytest.mark.parametrize("line", ["daypart 00:00..12:00 section loop", "volume 00:00 -6 dB", "curve calm 00:00 1"])
 def test_a_score_is_told_the_time_whatever_its_day_brings(line: str, pack_folder: Path, tmp_path: Path) -> None:
     with Vault(pack_folder.parent / "vault") as vault:
         build(vault, SCRIPT.replace("count 2 fade 1 beat", "fade 1 beat") + line, tmp_path / "pack")

@@ -27,7 +27,7 @@ gains = array("H", [32767] * len(frames))
 gc.collect()
 before = gc.mem_alloc()
 vm = Vm(decode_score(data), frames, gains, bytes(32))
-forget("amos.score.checks", "amos.score.version_2", "amos.score.version_3")
+forget("amos.score.checks", "amos.score.version_2", "amos.score.version_3", "amos.score.version_4")
 shape = [layer.shape for section in vm.score.sections for layer in section.layers if layer.shape]
 if shape:
     from amos.edges.stem_memory import MemoryStem
@@ -74,6 +74,10 @@ DAY = f"""{EXAMPLE}
 daypart "evening" 17:00..20:00 section bloom volume -3 dB
 volume 07:00 -18 dB, 10:00 -6 dB, 18:00 -2 dB, 23:30 -12 dB
 """
+CURVES = f"""{EXAMPLE}
+curve intensity {", ".join(f"{hour:02}:30 0.{hour % 10}" for hour in range(24))}
+curve intensity sat, sun 09:00 0.1, 18:00 0.7
+"""
 
 
 def turned() -> Compiled:
@@ -91,10 +95,11 @@ def turned() -> Compiled:
         compile_script(MOVING, VAULT),
         picked_up(),
         compile_script(DAY, VAULT),
+        compile_script(CURVES, VAULT),
         turned(),
         compile_script(EXAMPLE.replace("gain -3 dB", "gain -3 dB lowpass 400 Hz pan left 30 %"), VAULT),
     ],
-    ids=["example", "starter", "ensemble", "struck", "moving", "pickups", "day", "tempi", "shaped"],
+    ids=["example", "starter", "ensemble", "struck", "moving", "pickups", "day", "curves", "tempi", "shaped"],
 )
 def test_the_estimate_covers_what_is_taken(compiled: Compiled, micropython_armhf: list[str], tmp_path: Path) -> None:
     (tmp_path / "score").write_bytes(compiled.score)

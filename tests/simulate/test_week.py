@@ -1,6 +1,7 @@
 """A week's calendar: what holds when, as the player's clock of the day takes it."""
 
 from array import array
+from copy import copy
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -33,6 +34,23 @@ def test_the_first_row_that_covers_a_time_holds(held: list[Held]) -> None:
     assert days[5] == [Held(5, 420, 600, MORNING), Held(5, 1320, 1440, LATE)]
     assert days[6] == [Held(6, 0, 120, LATE), Held(6, 420, 600, MORNING)]
     assert days[HOLIDAY] == []
+
+
+def test_curves_stand_between_what_parts_of_the_day_set(score: Score) -> None:
+    score = copy(score)
+    score.day_sections = None
+    score.dayparts = [Daypart(days=1 << 6, from_minute=720, until_minute=780, slider=0, position_q15=0)]
+    score.day_sliders = array("H", [DAILY, 360, 900, 0, 8192, 24576, DAILY, 900, 1800, 0, 24576, 8192])
+    found = [item for item in week_of(score) if item.day in (0, 6)]
+    night = ("intensity 0.45 to 0.25",), ("intensity 0.25 to 0.75",), ("intensity 0.75 to 0.45",)
+    assert found[:3] == [Held(0, 0, 360, night[0]), Held(0, 360, 900, night[1]), Held(0, 900, 1440, night[2])]
+    assert found[3:] == [
+        Held(6, 0, 360, night[0]),
+        Held(6, 360, 720, ("intensity 0.25 to 0.583",)),
+        Held(6, 720, 780, ("intensity 0",)),
+        Held(6, 780, 900, ("intensity 0.639 to 0.75",)),
+        Held(6, 900, 1440, night[2]),
+    ]
 
 
 def test_the_calendar_shows_each_day_and_is_empty_without_parts_of_the_day(held: list[Held], score: Score) -> None:

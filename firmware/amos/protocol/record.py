@@ -101,7 +101,8 @@ class Record:
     FIELDS: tuple = ()
     KEYS_OF_1 = 0
     KEYS_OF_2 = U16
-    """In a format of several versions: the last key of the first, and of the second."""
+    KEYS_OF_3 = U16
+    """In a format of several versions: the last key of the first, of the second and of the third."""
 
     def __init__(self, **values) -> None:
         for _key, name, kind, _bound in self.FIELDS:

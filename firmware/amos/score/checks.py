@@ -7,7 +7,7 @@ from amos.compat import const
 from amos.protocol.record import Record
 from amos.score.expression import CONST, ROLE_VALUES_FROM, SLIDER, fault
 from amos.score.parts import ANY, TEMPO_MBPM_MIN, ScoreSection
-from amos.score.score import DAY_SECTION_FIELDS, HISTORY_MAX, RATES_HZ, VERSION, VERSION_1, VERSION_2
+from amos.score.score import DAY_SECTION_FIELDS, HISTORY_MAX, RATES_HZ, VERSION, VERSION_1, VERSION_2, VERSION_3
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -76,7 +76,12 @@ def _version_fault(score: "Score"):
         return reason
     from amos.score.version_3 import version_3_fault
 
-    return version_3_fault(score)
+    reason = version_3_fault(score)
+    if reason or needed == VERSION_3:
+        return reason
+    from amos.score.version_4 import version_4_fault
+
+    return version_4_fault(score)
 
 
 def _step_fault(score: "Score"):
@@ -143,11 +148,12 @@ def version_needed(score: "Score") -> int:
         records.append(section)
         records.extend(section.layers)
         records.extend(section.nexts)
-    needed = VERSION if _names_vocals(score) else VERSION_1
+    needed = VERSION_3 if _names_vocals(score) else VERSION_1
     for record in records:
         for key, name, _kind, _bound in record.FIELDS:
             if key > record.KEYS_OF_1 and getattr(record, name) is not None:
-                needed = max(needed, VERSION if key > record.KEYS_OF_2 else VERSION_2)
+                came_with = VERSION if key > record.KEYS_OF_3 else VERSION_3 if key > record.KEYS_OF_2 else VERSION_2
+                needed = max(needed, came_with)
     return needed
 
 

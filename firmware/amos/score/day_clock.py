@@ -34,6 +34,7 @@ class DayClock:
         "_marks",
         "_midnight",
         "_next",
+        "_positions",
         "_rate",
         "_score",
         "_times",
@@ -68,6 +69,7 @@ class DayClock:
         self._weekday = 0
         self._holiday = 0
         self._next = 0
+        self._positions = [slider.start_q15 for slider in score.sliders]  # as the day has set them last
 
     def next_frame(self, none: int) -> int:
         """Frame of the next mark, or `none` while the time is unknown or nothing depends on it."""
@@ -129,18 +131,22 @@ class DayClock:
         """The operator's gain as the day turns it."""
         return volume_q15
 
-    def positions(self, frame: int) -> list:
-        """[(slider, position)] that dayparts set at `frame`; the first that covers it holds. Empty without a time."""
-        if not self._known:
-            return []
-        minute = (frame - self._midnight) // (60 * self._rate)
-        found = {}
-        for part in self._score.dayparts or ():
-            inside = part.from_minute <= minute < part.until_minute and part.days >> self._day() & 1
-            if inside and part.slider not in found:
-                found[part.slider] = part.position_q15
-        return sorted(found.items())
+    def move(self, sliders, frame: int) -> None:
+        """Set the `Sliders` anew that have another position at `frame` than before; not while the time is unknown."""
+        if not self._edges or not self._known:
+            return
+        found = self._set_by_parts((frame - self._midnight) // (60 * self._rate))
+        for index, slider in enumerate(self._score.sliders):
+            position = found.get(index, slider.start_q15)
+            if position != self._positions[index]:
+                self._positions[index] = position
+                sliders.set_base(index, position, frame, True)
 
-    def holds(self) -> bool:
-        """Whether there are dayparts, and a time."""
-        return self._edges and self._known
+    def _set_by_parts(self, minute: int) -> dict:
+        """Position of each slider that dayparts set; the first that covers the time holds."""
+        found = {}
+        day = self._day()
+        for part in self._score.dayparts or ():
+            if part.slider not in found and part.from_minute <= minute < part.until_minute and part.days >> day & 1:
+                found[part.slider] = part.position_q15
+        return found

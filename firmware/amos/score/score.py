@@ -52,7 +52,8 @@ __all__ = (
     "Score", "ScoreError", "ScoreSection", "Slider", "StemSet", "Transition", "decode_score",
 )  # fmt: skip
 
-VERSION = 3
+VERSION = 4
+VERSION_3 = 3
 VERSION_2 = 2
 VERSION_1 = 1
 """A score is of the lowest version that knows all of its fields: so it plays as it always did, on every player."""
@@ -65,6 +66,7 @@ DAY_SECTIONS_MAX = 64
 DAY_SECTION_FIELDS = 4
 DAY_VOLUMES_MAX = 128
 DAY_VOLUME_FIELDS = 5
+_DAY_SLIDER_NUMBERS_MAX = const(128 * 6)
 ANNOUNCEMENTS_MAX = 32
 RENDERS_MAX = 16
 _EDGE_FRAMES_MAX = const(1024)
@@ -101,11 +103,13 @@ class Score(Record):
     day_sections    four numbers each: days, minutes from and until, and the section that these lead to. Version 2
     day_volumes     five each: days, minutes, and by how many hundredths of a dB all is down there. Version 2
     seams           what is no loop comes in at once where a loop has rung out. Version 3
+    day_sliders     six each: days, minutes, a slider, and its position there and there. Version 4
     """
 
     NAME = "score"
     KEYS_OF_1 = 28
     KEYS_OF_2 = 45
+    KEYS_OF_3 = 46
     FIELDS = (
         (1, "version", "uint", U8),
         (2, "name", "text", SMALL_TEXT_BYTES_MAX),
@@ -144,6 +148,7 @@ class Score(Record):
         (44, "day_sections", "H?", DAY_SECTIONS_MAX * DAY_SECTION_FIELDS),
         (45, "day_volumes", "H?", DAY_VOLUMES_MAX * DAY_VOLUME_FIELDS),
         (46, "seams", "bool?", None),
+        (47, "day_sliders", "H?", _DAY_SLIDER_NUMBERS_MAX),
     )
 
     version: int
@@ -183,6 +188,7 @@ class Score(Record):
     day_sections: "array[int] | None"
     day_volumes: "array[int] | None"
     seams: "bool | None" = None
+    day_sliders: "array[int] | None" = None
     sha256: bytes
 
     def fault(self) -> "str | None":
@@ -223,7 +229,7 @@ def decode_score(data: bytes) -> Score:
         raise ScoreError("score: expected at most %d bytes, found %d" % (SCORE_BYTES_MAX, len(data)))
     try:
         item = loads(data)
-        if isinstance(item, dict) and item.get(1) not in (VERSION_1, VERSION_2, VERSION):
+        if isinstance(item, dict) and item.get(1) not in (VERSION_1, VERSION_2, VERSION_3, VERSION):
             # Before any field that only a later version has.
             raise ScoreError("version: expected 1 to %d, found %s" % (VERSION, item.get(1)))
         score = Score.from_map(item)

@@ -6,9 +6,12 @@ _POSITION_ONE = const(32768)
 
 
 class Sliders:
-    """Positions 0 .. 32768 of a score's sliders. A position moves to its target no faster than the slider's slew."""
+    """Positions 0 .. 32768 of a score's sliders. A position moves to its target no faster than the slider's slew.
 
-    __slots__ = ("_base", "_by_hand", "_from", "_since", "_still_from", "_table", "_target", "_values")
+    by_hand   of each, whether an input holds
+    """
+
+    __slots__ = ("_base", "_from", "_since", "_still_from", "_table", "_target", "_values", "by_hand")
 
     def __init__(self, table):
         self._table = table
@@ -16,27 +19,29 @@ class Sliders:
         self._target = list(self._base)
         self._from = list(self._base)
         self._since = [0] * len(table)
-        self._by_hand = [False] * len(table)
+        self.by_hand = [False] * len(table)
         self._values = None
         # From this frame on nothing moves until somebody sets a slider again.
         self._still_from = 0
 
     def set(self, index: int, position_q15: int, frame: int) -> None:
         """An input: holds until the section ends if the slider's scope is the section, else until it is set again."""
-        self._by_hand[index] = True
+        self.by_hand[index] = True
         self._move(index, position_q15, frame)
 
-    def set_base(self, index: int, position_q15: int, frame: int) -> None:
-        """What the script says from `frame` on; the latest word holds, so it replaces an input."""
+    def set_base(self, index: int, position_q15: int, frame: int, anew: bool) -> None:
+        """What the script says from `frame` on: the latest word, which replaces an input, if it is `anew`."""
         self._base[index] = position_q15
-        self._by_hand[index] = False
-        self._move(index, position_q15, frame)
+        if anew:
+            self.by_hand[index] = False
+        if not self.by_hand[index]:
+            self._move(index, position_q15, frame)
 
     def leave_section(self, frame: int) -> None:
         """A section ends: sliders of its scope return to what the script says."""
-        for index, by_hand in enumerate(self._by_hand):
+        for index, by_hand in enumerate(self.by_hand):
             if by_hand and self._table[index].section_scope:
-                self._by_hand[index] = False
+                self.by_hand[index] = False
                 self._move(index, self._base[index], frame)
 
     def _move(self, index: int, position_q15: int, frame: int) -> None:

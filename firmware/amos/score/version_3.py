@@ -1,7 +1,9 @@
 """What a score of version 3 must be beside what its tables say, and what plays it.
 
-Only a score of version 3 loads this, and a board lets go of it once the VM is made. SCORE.md is the reference.
+Only a score of version 3 or later loads this, and a board lets go of it once the VM is made. SCORE.md is the reference.
 """
+
+from amos.score.score import VERSION_3
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,4 +36,8 @@ def with_version_3(score: "Score", stage, chooser, conductor, day):
         from amos.score.seams import with_seams
 
         stage = with_seams(stage)
-    return stage, chooser, conductor, day
+    if score.version == VERSION_3:
+        return stage, chooser, conductor, day
+    from amos.score.version_4 import with_version_4
+
+    return with_version_4(score, stage, chooser, conductor, day)

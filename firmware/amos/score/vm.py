@@ -88,7 +88,6 @@ class Vm:
         self._start_state = self._chooser.memory_bytes(0, self.volume_q15)
         self._stage = stage(score, stem_frames, stem_gains_q15, seed32, self._chooser)
         self._sliders = Sliders(score.sliders)
-        self._daypart_positions = [slider.start_q15 for slider in score.sliders]
         self._inputs = InputQueue(score)
         self._day = day(score)
         self._announcer = Announcer(score, stem_frames, stem_gains_q15, self._chooser.weights_q8)
@@ -215,7 +214,7 @@ class Vm:
             self._sliders.set(kind - INPUT_SLIDER, value, frame)
         elif kind == INPUT_CLOCK:
             self._conductor.announce(self._day.set(value, frame), frame)
-            self._set_dayparts(frame)
+            self._day.move(self._sliders, frame)
         elif kind == INPUT_LEAVE:
             self._conductor.leave()
         elif kind == INPUT_ANNOUNCE:
@@ -280,17 +279,7 @@ class Vm:
         due = self._day.next_frame(NEVER)
         if due <= frame:
             self._conductor.announce(self._day.due(frame), frame)
-            self._set_dayparts(frame)
-
-    def _set_dayparts(self, frame: int) -> None:
-        if not self._day.holds():
-            return
-        found = dict(self._day.positions(frame))
-        for index, slider in enumerate(self.score.sliders):
-            position = found.get(index, slider.start_q15)
-            if position != self._daypart_positions[index]:
-                self._daypart_positions[index] = position
-                self._sliders.set_base(index, position, frame)
+            self._day.move(self._sliders, frame)
 
 
 def _classes_of(score: Score):

@@ -83,7 +83,9 @@ class Session:
         seed = session_seed(device.identity.device_id, pack.pack_id, journal.session, device.seed_root.root)
         frames = [stem.frames for stem in manifest.stems]
         self._vm = recall_vm(score, frames, [s.gain_q15 for s in manifest.stems], seed, journal.memory)
-        self._tells_time = bool(score.dayparts or score.announcements or score.day_sections or score.day_volumes)
+        self._tells_time = bool(
+            score.dayparts or score.announcements or score.day_sections or score.day_volumes or score.day_sliders
+        )
         self._meter = Meter(manifest.voices)
         ceiling = ceiling_for(score.peak_mdb)
         mixer = make_mixer(

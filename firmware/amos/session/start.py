@@ -39,5 +39,5 @@ def check_playable(pack) -> None:
 
 def _vm(score, frames, gains_q15, seed: bytes, memory) -> Vm:
     vm = Vm(score, frames, gains_q15, seed, memory)
-    forget("amos.score.checks", "amos.score.version_2", "amos.score.version_3")
+    forget("amos.score.checks", "amos.score.version_2", "amos.score.version_3", "amos.score.version_4")
     return vm

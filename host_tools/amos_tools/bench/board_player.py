@@ -64,7 +64,9 @@ def run(score, stems, stem_frames, block_frames, blocks):
     noise = bytes([0x08 if at & 1 else (7 * at * at >> 3) & 0xFF for at in range(4 * block_frames)])
     before = heap_bytes()
     vm = Vm(score, [stem_frames] * stems, [20000] * stems, bytes(32))
-    forget("amos.score.checks", "amos.score.version_2", "amos.score.version_3")  # as a session does
+    forget(
+        "amos.score.checks", "amos.score.version_2", "amos.score.version_3", "amos.score.version_4"
+    )  # as a session does
     meter = Meter(score.voices)
     mixer = make_mixer(score.rate_hz, score.voices, block_frames)
     source = NoiseStem(stem_frames, noise)

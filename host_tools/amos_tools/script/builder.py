@@ -261,6 +261,12 @@ class Builder(Transformer[Token, Any]):
     def point(self, parts: Parts) -> tuple[tree.Text, tree.Number]:
         return self._text(parts[0]), parts[1]
 
+    place_at = point
+
+    def curve(self, parts: Parts) -> tree.Curve:
+        keyword, slider, days, *points = parts
+        return tree.Curve(self._span(keyword), self._text(slider), days or (), tuple(points))
+
     def mood(self, parts: Parts) -> tree.Mood:
         return tree.Mood(self._span(parts[0]), self._text(parts[1]), tuple(parts[2:]))
 

@@ -26,6 +26,7 @@ from amos_tools.script.announcements import announcements
 from amos_tools.script.avoidance import AvoidFacts, avoidance, warn_idle_rules, warn_small_pools
 from amos_tools.script.budget import Budget
 from amos_tools.script.changes import Phrasing
+from amos_tools.script.day_curves import day_sliders
 from amos_tools.script.day_plan import day_sections, day_volumes
 from amos_tools.script.dayparts import DaypartFacts, daypart_facts, dayparts
 from amos_tools.script.ensembles import Ensembles
@@ -136,6 +137,7 @@ class _Checked:
     dayparts: list[Daypart]
     day_sections: "array[int] | None"
     day_volumes: "array[int] | None"
+    day_sliders: "array[int] | None"
     daypart_facts: tuple[DaypartFacts, ...]
     reactions: list[Reaction]
     renders: list[RenderPlan]
@@ -191,6 +193,7 @@ def _check(
     transitions = Transitions(program, sections, clock_facts, problems)
     parts = dayparts(program, slider_table, problems)
     leads, volumes = day_sections(program, sections, problems), day_volumes(program, problems)
+    curves = day_sliders(program, slider_table, problems)
     part_facts = () if problems.errors else daypart_facts(program, problems)
     answers = reactions(program, problems)
     plans = renders(program, sections, clock_facts, problems)
@@ -222,6 +225,7 @@ def _check(
         parts,
         leads,
         volumes,
+        curves,
         part_facts,
         answers,
         plans,
@@ -277,6 +281,7 @@ def _score(checked: _Checked, spoken: list[Announcement]) -> Score:
         pickups=pickups_of(table, played),
         day_sections=checked.day_sections,
         day_volumes=checked.day_volumes,
+        day_sliders=checked.day_sliders,
         seams=True if beats is not None and _seams(checked.sections, pools, table, beats) else None,
     )
     score.version = version_needed(score)

@@ -1,7 +1,7 @@
 """Where dayparts lead, and how loud a day is: `section` and `volume` to rows of a score."""
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
@@ -75,15 +75,9 @@ def _down(volume: tree.Number, problems: Problems) -> int | None:
 def _curve(curve: tree.Volume, order: int, problems: Problems) -> list[_Row]:
     """A row from each point to the next; from the last on it goes over midnight to the first."""
     days = days_mask(curve.days, problems)
-    points: list[tuple[int, int]] = []
-    for time, volume in curve.points:
-        minute, down = minute_of(time, problems), _down(volume, problems)
-        if minute is None or down is None:
-            return []
-        if points and minute <= points[-1][0]:
-            problems.error(time.span, "the times of a curve run from morning to night", expected=["a later time"])
-            return []
-        points.append((minute, down))
+    points = points_of(curve.points, lambda volume: _down(volume, problems), problems)
+    if not points:
+        return []
     (first, begins), (last, ends) = points[0], points[-1]
     overnight = first + MINUTES_OF_DAY - last
     midnight = round(ends + (begins - ends) * Fraction(MINUTES_OF_DAY - last, overnight))
@@ -93,6 +87,32 @@ def _curve(curve: tree.Volume, order: int, problems: Problems) -> list[_Row]:
         for (one, down), (other, then) in pairwise(points)
         if one < other
     ]
+
+
+def points_of(
+    points: Sequence[tuple[tree.Text, tree.Number]], value_of: Callable[[tree.Number], int | None], problems: Problems
+) -> list[tuple[int, int]]:
+    """Minute of the day and value of each point of a curve; none with an error noted, by `value_of` too."""
+    found: list[tuple[int, int]] = []
+    for time, number in points:
+        minute, value = minute_of(time, problems), value_of(number)
+        if minute is None or value is None:
+            return []
+        if found and minute <= found[-1][0]:
+            problems.error(time.span, "the times of a curve run from morning to night", expected=["a later time"])
+            return []
+        found.append((minute, value))
+    return found
+
+
+def warn_of_overlap(later: Span, earlier: Span, problems: Problems) -> None:
+    """Warn that of two lines about the same hours the later holds."""
+    problems.warn(later, f"this overlaps what line {earlier.line} says of the same hours, and holds where it does")
+
+
+def within(days: int, others: int) -> bool:
+    """Whether `days` are some of `others`, and not all: a curve for them counts more than one for all, as is meant."""
+    return days != others and not days & ~others
 
 
 def _ordered(rows: Sequence[_Row], most: int, what: str, problems: Problems) -> "array[int] | None":
@@ -112,11 +132,8 @@ def _warn_overlaps(rows: Sequence[_Row], problems: Problems) -> None:
             pair = (earlier.order, later.order)
             if earlier.priority != later.priority or earlier.order == later.order or pair in told:
                 continue
-            if later.priority == _CURVES and later.days != earlier.days and not later.days & ~earlier.days:
-                continue  # a curve for some of the days of another
+            if later.priority == _CURVES and within(later.days, earlier.days):
+                continue
             if later.days & earlier.days and overlap(later, earlier) and later.values != earlier.values:
                 told.add(pair)
-                problems.warn(
-                    later.span,
-                    f"this overlaps what line {earlier.span.line} says of the same hours, and holds where it does",
-                )
+                warn_of_overlap(later.span, earlier.span, problems)

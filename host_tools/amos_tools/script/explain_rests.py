@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from amos.score.day_plan import DayPlan
+from amos.score.day_sliders import DAY_SLIDER_FIELDS
 from amos.score.expression import evaluate
-from amos.score.score import Layer, Score
+from amos.score.score import Layer, Score, Slider
 from amos.score.slots import Run, Slot
 from amos.score.vm import Vm
 from amos.sound.limiter import UNITY_Q15
 from amos_tools.script.compile import Compiled
-from amos_tools.script.times import moment
+from amos_tools.script.times import moment, time_of
 from amos_tools.simulate.run import SimStem
 from amos_tools.stems import ROLES
 
@@ -53,7 +54,20 @@ class WatchedVm(Vm):
         """
         told = [*self._rests(compiled, frame, played), *self._arrival(compiled), *self._steps_that_wait(compiled)]
         down_db = -20 * math.log10(self._day.turned(UNITY_Q15) / UNITY_Q15)
-        return [*told, *([f"volume: the day turns all down by {down_db:.1f} dB"] if down_db else [])]
+        told += [f"volume: the day turns all down by {down_db:.1f} dB"] if down_db else []
+        return told if self.score.day_sliders is None else [*told, *self._curves(self.score.day_sliders)]
+
+    def _curves(self, table: Sequence[int]) -> Iterator[str]:
+        """Of each slider that a curve of the day moves, and no daypart sets: where it is, and on which way."""
+        for slider, value, row, by_hand in zip(
+            self.score.sliders, self.slider_values(), self._day.rows, self._sliders.by_hand, strict=True
+        ):
+            if row >= 0:
+                _days, begin, end, _slider, one, other = table[row : row + DAY_SLIDER_FIELDS]
+                way = f"goes from {_at(slider, one, begin)} to {_at(slider, other, end)}"
+                way = f"stays at {_units(slider, one)}" if one == other else way
+                why = f"set by hand, until {time_of(end)} at the latest; " if by_hand else ""
+                yield f"slider {slider.name}: {value / 32768:.3g}\n  why         {why}its curve of the day {way}"
 
     def _world(self) -> int:
         return self._day.world if isinstance(self._day, DayPlan) else 0
@@ -123,6 +137,14 @@ class WatchedVm(Vm):
         if self._led:
             leading = [part.name for part in compiled.dayparts if part.section == self.section]
             yield head + (f"the day leads here: {', '.join(leading)}" if leading else "no daypart leads elsewhere now")
+
+
+def _at(slider: Slider, position_q15: int, minute: int) -> str:
+    return f"{_units(slider, position_q15)} at {time_of(minute)}"
+
+
+def _units(slider: Slider, position_q15: int) -> str:
+    return f"{slider.value(position_q15) / 32768:.3g}"
 
 
 def _visits(count: int) -> str:

@@ -37,6 +37,7 @@ _LEVEL = 40
 _PICKUPS = 2500
 _RESTS = 2000
 _DAY = 3500
+_CURVES = 2000
 _VARIANTS = 1500
 _TEMPI = 2000
 _SEAMS = 700
@@ -75,6 +76,8 @@ def heap_bytes(score: Score) -> int:
         total += _STROKES
     if has_day_plan(score):
         total += _DAY + sum(18 * len(rows) for rows in (score.day_sections, score.day_volumes) if rows is not None)
+    if score.day_sliders is not None:
+        total += _CURVES + 7 * len(score.day_sliders)
     total += sum(20 * (1 + len(item.more_minutes or ())) for item in score.announcements or ())
     if has_variants(score):
         total += 2 * score.stems + _VARIANTS

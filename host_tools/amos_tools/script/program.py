@@ -40,6 +40,7 @@ class Program:
     moods: dict[str, tree.Mood] = field(default_factory=dict)
     dayparts: list[tree.Daypart] = field(default_factory=list)
     volumes: list[tree.Volume] = field(default_factory=list)
+    curves: list[tree.Curve] = field(default_factory=list)
     announces: dict[str, tree.Announce] = field(default_factory=dict)
     reactions: dict[str, tree.On] = field(default_factory=dict)
     renders: dict[str, tree.Render] = field(default_factory=dict)
@@ -111,6 +112,8 @@ class _Gatherer:
                 program.dayparts.append(statement)
             case tree.Volume():
                 program.volumes.append(statement)
+            case tree.Curve():
+                program.curves.append(statement)
             case tree.Announce():
                 self._titled("announcement", program.announces, statement)
             case tree.Render():

@@ -63,6 +63,11 @@ def clock_of(text: str) -> int | None:
     return clock_value(weekday, holiday, int(match[2]) * 3600 + int(match[3]) * 60)
 
 
+def time_of(minute: int) -> str:
+    """A minute of the day, or of the next, as a time."""
+    return f"{minute // 60 % 24:02}:{minute % 60:02}"
+
+
 def moment(frame: int, rate_hz: int) -> str:
     """A frame as hours, minutes and seconds."""
     ms = frame * 1000 // rate_hz

@@ -242,6 +242,16 @@ class Volume:
 
 
 @dataclass(frozen=True, slots=True)
+class Curve:
+    """Where a slider stands over the day: `points` of time and value."""
+
+    span: Span
+    slider: Text
+    days: tuple[Days, ...]
+    points: tuple[tuple[Text, Number], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Announce:
     """Options are exact, duck, gain and for; `times` as listed, or `every` so long, from one of two to the other."""
 
@@ -317,6 +327,7 @@ Statement = (
     | Mood
     | Daypart
     | Volume
+    | Curve
     | Announce
     | On
     | Render

@@ -5,7 +5,7 @@ from amos_tools.stems import ROLES
 
 STATEMENTS = (
     "experience", "clock", "pool", "slider", "avoid", "relax", "block", "mix", "section", "play", "next",
-    "transition", "mood", "daypart", "announce", "on", "render", "exclusive", "phrase", "volume",
+    "transition", "mood", "daypart", "announce", "on", "render", "exclusive", "phrase", "volume", "curve",
 )  # fmt: skip
 
 _WORDS = (
@@ -36,7 +36,7 @@ _UNITS = {
 TERMINALS: dict[str, tuple[str, ...]] = {**{word.upper(): (word,) for word in _WORDS}, **_UNITS}
 """Terminal name to its spellings, the usual one first."""
 
-_FREE = {"mood", "volume", "pan", "left", "right", "width", "lowpass", "Hz", *MODE_NAMES[2:]}
+_FREE = {"mood", "volume", "curve", "pan", "left", "right", "width", "lowpass", "Hz", *MODE_NAMES[2:]}
 """These stand nowhere that a name does, and are good ones for a slider."""
 RESERVED = frozenset(spelling for spellings in TERMINALS.values() for spelling in spellings) - _FREE
 

@@ -44,7 +44,8 @@ def simulate_command(
     inputs: Annotated[Path | None, file_option("--input", help="JSON lines of inputs.")] = None,
     out: Annotated[Path | None, typer.Option("--out", "-o", metavar="SVG", help="Draw the day.")] = None,
     week: Annotated[
-        Path | None, typer.Option("--week", metavar="SVG", help="Draw what parts of the day set, as a week's calendar.")
+        Path | None,
+        typer.Option("--week", metavar="SVG", help="Draw what parts and curves of the day set, as a week's calendar."),
     ] = None,
     begin: Annotated[str | None, typer.Option("--from", metavar="TIME", help="Draw single bars from then on.")] = None,
     minutes: Annotated[float | None, typer.Option(help=f"So many minutes of them, up to {MINUTES_MAX}.")] = None,

@@ -6,6 +6,7 @@ from typing import Any
 from rich.markup import escape
 from rich.table import Table
 
+from amos.score.day_sliders import DAY_SLIDER_FIELDS
 from amos.score.score import DAY_VOLUME_FIELDS, Score
 from amos_cli.table import print_table
 from amos_tools.pack.working import Working
@@ -80,6 +81,7 @@ def mix_json(score: Score, stems: Sequence[SimStem], working: Working, rests: He
         "forecast_mlufs": working.forecast_mlufs,
         "limited_mlu": working.limited_mlu,
         "day_volume_cdb": _day_volume(score),
+        "day_sliders": _day_sliders(score),
         "heard_rests": heard,
         "unreachable": [stems[stem].title for stem in never_played(score)],
     }
@@ -128,6 +130,7 @@ def lines(report: dict[str, Any]) -> list[str]:
         f"level    forecast {report['forecast_mlufs'] / 1000:.1f} LUFS, target {report['target_mlufs'] / 1000:g} LUFS"
         + (f"; the player's limiter takes {report['limited_mlu'] / 1000:.1f} LU" if report["limited_mlu"] else ""),
         *([f"day      turns all down by {quiet[0] / 100:g} to {quiet[1] / 100:g} dB"] if quiet else []),
+        *([f"curves   the day moves {_moved(curves)}"] if (curves := report["day_sliders"]) else []),
         f"voices   at most {voices['most']} of {voices['budget']} at once; sounding {counts}",
         f"         the busiest is voice {busiest} with {voices['starts'][busiest]} starts",
         f"rests    {report['silent']['ms']:,} ms in which no stem plays; the longest {rest['ms']:,} ms"
@@ -149,6 +152,22 @@ def _day_volume(score: Score) -> list[int] | None:
         return None
     found = [*rows[3::DAY_VOLUME_FIELDS], *rows[4::DAY_VOLUME_FIELDS]]
     return [min(found), max(found)]
+
+
+def _day_sliders(score: Score) -> dict[str, list[float]]:
+    """The least and the greatest value that curves of the day lead each slider to; nothing of the others."""
+    rows = list(score.day_sliders or ())
+    found: dict[str, list[float]] = {}
+    for at in range(0, len(rows), DAY_SLIDER_FIELDS):
+        slider = score.sliders[rows[at + 3]]
+        values = [slider.value(position) / 32768 for position in rows[at + 4 : at + DAY_SLIDER_FIELDS]]
+        values += found.get(slider.name, [])
+        found[slider.name] = [round(value, 4) for value in (min(values), max(values))]
+    return dict(sorted(found.items()))
+
+
+def _moved(curves: dict[str, list[float]]) -> str:
+    return ", ".join(f"{name} from {low:.3g} to {high:.3g}" for name, (low, high) in curves.items())
 
 
 def _log(tally: Tally, rate_hz: int) -> dict[str, int]:

@@ -1,10 +1,13 @@
-"""A week as a score has it: what the parts of each day set, and where they lead, as a calendar. SVG 1.1 by hand."""
+"""A week as a score has it: what the parts and curves of each day set, and where they lead, as a calendar. SVG 1.1 by
+hand."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
 from itertools import pairwise
+from typing import NamedTuple
 
+from amos.score.day_sliders import DAY_SLIDER_FIELDS
 from amos.score.score import DAY_SECTION_FIELDS, Score
 
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun", "holiday")
@@ -31,7 +34,7 @@ def week_of(score: Score) -> list[Held]:
     for day in range(len(DAYS)):
         edges = sorted({0, MINUTES, *_edges(score, day)})
         for first, until in pairwise(edges):
-            words = _words(score, day, first)
+            words = _words(score, day, first, until)
             if words and found and (found[-1].day, found[-1].until_minute, found[-1].words) == (day, first, words):
                 found[-1] = Held(day, found[-1].from_minute, until, words)
             elif words:
@@ -88,17 +91,26 @@ def _edges(score: Score, day: int) -> Iterable[int]:
     for days, first, until, _section in _day_sections(score):
         if days >> day & 1:
             yield from (first, until)
+    for row in _day_sliders(score):
+        if row.days >> day & 1:
+            yield from (row.first, row.until % MINUTES)
 
 
-def _words(score: Score, day: int, minute: int) -> tuple[str, ...]:
-    positions: dict[int, int] = {}
+def _words(score: Score, day: int, minute: int, until: int) -> tuple[str, ...]:
+    """What holds on a day from one minute until another, between which there is no edge."""
+    positions: dict[int, list[int]] = {}
     for part in score.dayparts or ():
         if part.days >> day & 1 and part.from_minute <= minute < part.until_minute:
-            positions.setdefault(part.slider, part.position_q15)
+            positions.setdefault(part.slider, [part.position_q15])
+    for row in _day_sliders(score):
+        begins = minute if minute >= row.first else minute + MINUTES
+        if row.days >> day & 1 and row.first <= begins < row.until:
+            positions.setdefault(row.slider, [row.at(begins), row.at(begins + until - minute)])
     found = []
-    for index, position in sorted(positions.items()):
+    for index, stretch in sorted(positions.items()):
         slider = score.sliders[index]
-        found.append(f"{slider.name} {slider.value(position) / 32768:.3g}")
+        values = [f"{slider.value(position) / 32768:.3g}" for position in stretch]
+        found.append(f"{slider.name} {' to '.join(dict.fromkeys(values))}")
     for days, first, until, section in _day_sections(score):
         if days >> day & 1 and first <= minute < until:
             return (f"→ {score.sections[section].name}", *found)
@@ -108,6 +120,25 @@ def _words(score: Score, day: int, minute: int) -> tuple[str, ...]:
 def _day_sections(score: Score) -> list[Sequence[int]]:
     rows = list(score.day_sections or ())
     return [rows[at : at + DAY_SECTION_FIELDS] for at in range(0, len(rows), DAY_SECTION_FIELDS)]
+
+
+class _Row(NamedTuple):
+    days: int
+    first: int
+    until: int
+    slider: int
+    position_q15: int
+    then_q15: int
+
+    def at(self, minute: int) -> int:
+        """Position there, from `first` to `until`."""
+        rise = self.then_q15 - self.position_q15
+        return self.position_q15 + rise * (minute - self.first) // (self.until - self.first)
+
+
+def _day_sliders(score: Score) -> list[_Row]:
+    rows = list(score.day_sliders or ())
+    return [_Row(*rows[at : at + DAY_SLIDER_FIELDS]) for at in range(0, len(rows), DAY_SLIDER_FIELDS)]
 
 
 def _of(held: Sequence[Held], day: int) -> list[tuple[int, int, tuple[str, ...]]]:
