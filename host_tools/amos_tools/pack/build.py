@@ -25,6 +25,7 @@ from amos_tools.pack.level import SHORT_MLU_MAX
 from amos_tools.pack.lift import Lifted
 from amos_tools.pack.prepare import Prepared, Workshop
 from amos_tools.pack.profile import Profile
+from amos_tools.pack.shape_loss import NAMED_MDB, Loss, shapes_over
 from amos_tools.pack.working import Working, find_working
 from amos_tools.stems import ROLES, StemFacts
 from amos_tools.tags import AS_RECORDED, has_tag
@@ -51,7 +52,8 @@ class CompiledScript(Protocol):
 class PackSummary:
     """What was built. `pack_id` is the SHA-256 of the signed manifest; `variants` are its rows, which have so many
     `stems`. `held_up`: those that fade in their own files, and by how many thousandths of a decibel at most their ends
-    were held up. `holes`: those that stay soft at an end under fades of their layers, and why."""
+    were held up. `holes`: those that stay soft at an end under fades of their layers, and why. `losses`: what shapes
+    take of those that are hardly heard in one of their layers."""
 
     path: Path
     pack_id: bytes
@@ -64,6 +66,7 @@ class PackSummary:
     levelled: tuple[tuple[StemFacts, Lifted], ...]
     held_up: tuple[tuple[StemFacts, int], ...]
     holes: tuple[tuple[StemFacts, Hole], ...]
+    losses: tuple[tuple[StemFacts, Loss], ...]
 
     @property
     def amplified(self) -> list[tuple[StemFacts, Lifted]]:
@@ -147,6 +150,7 @@ def build_pack(
         levelled=tuple((stem.stem, stem.lifted) for stem in prepared),
         held_up=tuple((stem.stem, stem.hold.mdb) for stem in prepared if stem.hold.mdb),
         holes=tuple((stem.stem, hole) for stem in prepared for hole in stem.hold.holes),
+        losses=tuple((stem.stem, stem.loss) for stem in prepared if stem.loss and stem.loss.mdb > NAMED_MDB),
     )
 
 
@@ -158,12 +162,14 @@ def stretched_stems(compiled: CompiledScript) -> list[StemFacts]:
 
 @dataclass(frozen=True, slots=True)
 class TableStem:
-    """A stem as a pack would have it. `profile` is of the samples that the pack has, before `gain_q15`."""
+    """A stem as a pack would have it. `profile` is of the samples that the pack has, before `gain_q15`; `loss` is what
+    that shape of its layers takes which takes most."""
 
     stem: StemFacts
     frames: int
     gain_q15: int
     profile: Profile
+    loss: Loss | None
 
 
 def stem_table(compiled: CompiledScript, vault: Vault) -> tuple[list[TableStem], Working]:
@@ -174,7 +180,7 @@ def stem_table(compiled: CompiledScript, vault: Vault) -> tuple[list[TableStem],
     score = _score(compiled)
     workshop = Workshop(vault, score.rate_hz, score.peak_mdb, "pcm16", lambda blob: hashlib.sha256(blob).digest())
     working, prepared = _prepared(_checked_stems(compiled, vault), compiled, workshop)
-    return [TableStem(stem.stem, stem.frames, stem.gain_q15, stem.profile) for stem in prepared], working
+    return [TableStem(stem.stem, stem.frames, stem.gain_q15, stem.profile, stem.loss) for stem in prepared], working
 
 
 def artist_id(artist: str) -> bytes:
@@ -192,7 +198,7 @@ def _prepared(stems: list[StemFacts], compiled: CompiledScript, workshop: Worksh
             0 if has_tag(stem, AS_RECORDED) else fade
             for stem, fade in zip(stems, fades_over(score, lengths), strict=True)
         ]
-        measured = list(workers.map(workshop.measure, stems, plans, fades))
+        measured = list(workers.map(workshop.measure, stems, plans, fades, shapes_over(score)))
         working = find_working(score, measured, workshop)
         return working, list(workers.map(lambda stem: workshop.finish(stem, working.mlufs), measured))
 

@@ -23,7 +23,7 @@ from amos_tools.boards import board_names, boards_for, load_board
 from amos_tools.pack.build import PackSummary, build_pack
 from amos_tools.pack.delegate_cli import delegate
 from amos_tools.pack.errors import PackBuildError, TooManyVoices, TooMuchWork
-from amos_tools.pack.levels_report import level_facts, level_lines, level_warnings
+from amos_tools.pack.levels_report import level_facts, level_lines, level_warnings, loss_facts
 from amos_tools.pack.opt_outs import make_opt_outs, withdrawn, write_opt_outs
 from amos_tools.vault import Vault, VaultError
 
@@ -151,6 +151,7 @@ def _summary_facts(out: Path, serial: int, summary: PackSummary, warnings: list[
             {"stem": stem.stem_id.hex(), "title": stem.title, "reason": hole.reason, "softer_mdb": hole.mdb}
             for stem, hole in summary.holes
         ],
+        "shaped_away": [{"stem": stem.stem_id.hex()} | loss_facts(stem.title, loss) for stem, loss in summary.losses],
         "warnings": warnings,
     }
 

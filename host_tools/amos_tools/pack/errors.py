@@ -22,6 +22,11 @@ class SilentStem(PackBuildError):
     """A stem in which nothing is heard: it would be paid for time in which it gives nothing."""
 
 
+class ShapedSilent(PackBuildError):
+    """A stem of which the shape of a layer leaves nothing that is heard: it would be paid for time in which it gives
+    nothing."""
+
+
 class BadStemTable(PackBuildError):
     """No stems, a stem twice, or more than a pack may have."""
 

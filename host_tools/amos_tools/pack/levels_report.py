@@ -1,12 +1,13 @@
 """What a build did to the levels of its stems, in words and as data."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from amos_tools.pack.build import PackSummary
 from amos_tools.pack.ends import ABRUPT, DEEP, LONG, SILENT
 from amos_tools.pack.level import STRONGLY_LIMITED_MDB
 from amos_tools.pack.lift import Lifted
+from amos_tools.pack.shape_loss import NAMED_MDB, Loss
 from amos_tools.stems import StemFacts
 from amos_tools.tags import AS_RECORDED
 
@@ -63,7 +64,8 @@ def level_lines(summary: PackSummary) -> list[str]:
 
 
 def level_warnings(summary: PackSummary) -> list[str]:
-    """A sentence for stems that are limited strongly, for those that stay below the others, and for a missed target."""
+    """A sentence for stems that are limited strongly, for those that stay below the others, for those that shapes take
+    away, and for a missed target."""
     limited = _each_once((stem, level.limited_mdb) for stem, level in summary.limited)
     strong = [(stem, mdb) for stem, mdb in limited if mdb > STRONGLY_LIMITED_MDB]
     warnings = [_strongly_limited(strong)] if strong else []
@@ -74,6 +76,12 @@ def level_warnings(summary: PackSummary) -> list[str]:
             f"{len(short)} of them below: {_named(short)}"
         )
     warnings += _holes(summary)
+    if summary.losses:
+        warnings.append(
+            f"ShapedAway: expected at most {NAMED_MDB / 1000:g} dB taken from a stem by the `pan`, `width` or `lowpass`"
+            f" of a layer, found {len(summary.losses)} with more, which are paid and hardly heard there:"
+            f" {lost_named([loss_facts(stem.title, loss) for stem, loss in summary.losses])}"
+        )
     missed = _missed(summary)
     if missed:
         warnings.append(missed)
@@ -119,6 +127,18 @@ def _missed(summary: PackSummary) -> str | None:
     )
 
 
+def loss_facts(title: str, loss: Loss) -> dict[str, Any]:
+    """For JSON."""
+    return {"title": title, "section": loss.place.section, "lost_mdb": loss.mdb}
+
+
+def lost_named(facts: Sequence[dict[str, Any]]) -> str:
+    """Stems of `loss_facts` with their sections, the softest first."""
+    ordered = sorted(facts, key=lambda fact: -fact["lost_mdb"])[:_NAMED_MAX]
+    named = [f"{fact['title']} in `{fact['section']}` {fact['lost_mdb'] / 1000:.1f} dB" for fact in ordered]
+    return _and_more(named, len(facts))
+
+
 def level_facts(stem: StemFacts, level: Lifted) -> dict[str, Any]:
     """For JSON."""
     facts = {name: getattr(level, name) for name in ("gain_mdb", "limited_mdb", "short_mdb")}
@@ -138,5 +158,9 @@ def _named(stems: list[tuple[StemFacts, int]]) -> str:
     """The stems with most decibels first."""
     ordered = sorted(stems, key=lambda item: -item[1])
     named = [f"{stem.title} {mdb / 1000:.1f} dB" for stem, mdb in ordered[:_NAMED_MAX]]
-    more = len(ordered) - len(named)
+    return _and_more(named, len(ordered))
+
+
+def _and_more(named: list[str], count: int) -> str:
+    more = count - len(named)
     return ", ".join(named) + (f" and {more} more" if more else "")

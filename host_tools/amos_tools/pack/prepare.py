@@ -7,7 +7,7 @@ depends on, so that building again is quick and gives the same bytes even after 
 import hashlib
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +24,7 @@ from amos_tools.pack.profile import Profile, integrated_mlufs, momentary_mlufs, 
 from amos_tools.pack.qoa import QOA_VERSION, encode_qoa
 from amos_tools.pack.quantise import quantised
 from amos_tools.pack.seam import with_seam
+from amos_tools.pack.shape_loss import SILENT_MDB, Loss, ShapedIn, greatest_loss
 from amos_tools.stems import StemFacts
 from amos_tools.vault import Vault
 from amos_tools.vault.audio import FloatFrames, Int16Frames, to_float
@@ -38,7 +39,8 @@ ONE_SHOT_S_MAX = 10
 @dataclass(frozen=True, slots=True)
 class Measured:
     """A stem at the pack's rate, tempo and key, as loud as it is by itself. `peak` is of full scale 1;
-    `hold` is how its ends were held up, for fades of `fade_frames` take their place."""
+    `hold` is how its ends were held up, for fades of `fade_frames` take their place; `loss` what that shape of its layers
+    takes which takes most."""
 
     stem: StemFacts
     plan: Plan | None
@@ -48,6 +50,7 @@ class Measured:
     peak: float
     one_shot: bool
     profile: Profile
+    loss: Loss | None
 
     @property
     def mlufs(self) -> int:
@@ -71,6 +74,7 @@ class Prepared:
     tempo_mbpm: int | None
     gain_q15: int
     hold: Hold
+    loss: Loss | None
     lifted: Lifted
     profile: Profile
 
@@ -85,15 +89,22 @@ class Workshop:
     codec: str
     put_blob: Callable[[bytes], bytes]
 
-    def measure(self, stem: StemFacts, plan: Plan | None, fade_frames: int) -> Measured:
-        """`fade_frames` as of `fades_over`. Raises a `PackBuildError`, or a `VaultError` for a damaged blob."""
+    def measure(self, stem: StemFacts, plan: Plan | None, fade_frames: int, shapes: Sequence[ShapedIn]) -> Measured:
+        """`fade_frames` as of `fades_over`, `shapes` as of `shapes_over`. Raises a `PackBuildError`, or a `VaultError`
+        for a damaged blob."""
         samples, hold = self._samples(stem, plan, fade_frames)
         peak = float(np.max(np.abs(samples)))
         if peak < SILENT_PEAK:
             raise errors.SilentStem(f"{stem.title}: expected something that is heard, found silence throughout")
+        loss = greatest_loss(samples, self.rate_hz, shapes)
+        if loss is not None and loss.mdb > SILENT_MDB:
+            raise errors.ShapedSilent(
+                f"{stem.title}: expected something that is heard in section `{loss.place.section}`, found that"
+                f" {loss.place.words()} there leaves nothing of it: give that layer another, or a pool without the stem"
+            )
         one_shot = stem.beats is None and len(samples) <= ONE_SHOT_S_MAX * self.rate_hz
         profile = profile_of(samples, self.rate_hz)
-        return Measured(stem, plan, fade_frames, hold, len(samples), peak, one_shot, profile)
+        return Measured(stem, plan, fade_frames, hold, len(samples), peak, one_shot, profile, loss)
 
     def finish(self, measured: Measured, working_mlufs: int) -> Prepared:
         """The stem at the working loudness, its blob stored. Raises as `measure` does."""
@@ -112,6 +123,7 @@ class Workshop:
             tempo_mbpm=plan.tempo_mbpm if plan else stem.tempo_mbpm,
             gain_q15=level.gain_q15,
             hold=measured.hold,
+            loss=measured.loss,
             lifted=level.report,
             profile=measured.profile * (linear(level.report.gain_mdb) * UNITY_Q15 / level.gain_q15) ** 2,
         )

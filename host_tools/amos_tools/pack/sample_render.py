@@ -32,7 +32,7 @@ _FULL_Q15 = 32767
 _SOFT_Q15 = 4096  # 18 dB softer: the limiter has nothing to do, and 16 bits still hold the music
 
 
-class _Source(NamedTuple):
+class PcmSource(NamedTuple):
     """A stem as the mixer reads it (`amos.sound.mixer`)."""
 
     frames: int
@@ -71,9 +71,9 @@ def sampled(score: Score, stem_frames: Sequence[int], pcm: Mapping[int, Int16Fra
 
 
 def _rendered(score: Score, stem_frames: Sequence[int], pcm: Mapping[int, Int16Frames], gain_q15: int) -> Profile:
-    def source(stem: int) -> _Source:
+    def source(stem: int) -> PcmSource:
         frames, channels = pcm[stem].shape
-        return _Source(frames, channels, pcm[stem].reshape(-1))
+        return PcmSource(frames, channels, pcm[stem].reshape(-1))
 
     meter = Meter(score.voices)
     mixer = make_mixer(score.rate_hz, score.voices, _BLOCK_FRAMES, ceiling=ceiling_for(score.peak_mdb))

@@ -9,6 +9,8 @@ from rich.table import Table
 from amos.score.day_sliders import DAY_SLIDER_FIELDS
 from amos.score.score import DAY_VOLUME_FIELDS, Score
 from amos_cli.table import print_table
+from amos_tools.pack.levels_report import loss_facts, lost_named
+from amos_tools.pack.shape_loss import NAMED_MDB
 from amos_tools.pack.working import Working
 from amos_tools.script.log_size import DAY_S, DAYS_MIN, day_bytes, day_text, journal_days, journals_text
 from amos_tools.simulate.loudness import REST_LU, REST_S_MIN, HeardRests
@@ -83,6 +85,9 @@ def mix_json(score: Score, stems: Sequence[SimStem], working: Working, rests: He
         "day_volume_cdb": _day_volume(score),
         "day_sliders": _day_sliders(score),
         "heard_rests": heard,
+        "shaped_away": [
+            loss_facts(stem.title, stem.loss) for stem in stems if stem.loss is not None and stem.loss.mdb > NAMED_MDB
+        ],
         "unreachable": [stems[stem].title for stem in never_played(score)],
     }
 
@@ -131,6 +136,7 @@ def lines(report: dict[str, Any]) -> list[str]:
         + (f"; the player's limiter takes {report['limited_mlu'] / 1000:.1f} LU" if report["limited_mlu"] else ""),
         *([f"day      turns all down by {quiet[0] / 100:g} to {quiet[1] / 100:g} dB"] if quiet else []),
         *([f"curves   the day moves {_moved(curves)}"] if (curves := report["day_sliders"]) else []),
+        *_shaped_away(report["shaped_away"]),
         f"voices   at most {voices['most']} of {voices['budget']} at once; sounding {counts}",
         f"         the busiest is voice {busiest} with {voices['starts'][busiest]} starts",
         f"rests    {report['silent']['ms']:,} ms in which no stem plays; the longest {rest['ms']:,} ms"
@@ -174,6 +180,14 @@ def _log(tally: Tally, rate_hz: int) -> dict[str, int]:
     """What a player that goes on like this notes in a day."""
     rows = sum(stem.plays for stem in tally.by_stem) * DAY_S * rate_hz // max(1, tally.frames)
     return {"rows_a_day": rows, "bytes_a_day": day_bytes(rows)}
+
+
+def _shaped_away(lost: list[dict[str, Any]]) -> list[str]:
+    """The stems of which a shape leaves little."""
+    if not lost:
+        return []
+    taken = f"shapes   take more than {NAMED_MDB / 1000:g} dB of {len(lost)} stems, which are paid and hardly heard"
+    return [f"{taken}: {lost_named(lost)}"]
 
 
 def _heard(report: dict[str, Any]) -> list[str]:

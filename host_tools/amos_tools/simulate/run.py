@@ -12,6 +12,7 @@ from amos.sound.events import Level, Section, Start, Stop, Volume
 from amos.sound.meter import PLACEMENTS_MAX, Meter
 from amos.sound.mixer import LOOKAHEAD_FRAMES
 from amos_tools.pack.profile import Profile
+from amos_tools.pack.shape_loss import Loss
 from amos_tools.simulate.inputs import TimedInput, in_order
 
 HOURS_MAX = 24 * 366
@@ -25,7 +26,8 @@ Row = tuple[int, int, int, int]
 class SimStem(NamedTuple):
     """What the VM and a report know of a stem of the pack's table; `frames` and `gain_q15` are those of the pack.
 
-    `profile`: how loud the pack's samples are, where somebody asks for that.
+    `profile`: how loud the pack's samples are, and `loss`: what a shape takes of them at most, where somebody asks for
+    that.
     """
 
     frames: int
@@ -34,6 +36,7 @@ class SimStem(NamedTuple):
     title: str
     artist: str
     profile: Profile | None = None
+    loss: Loss | None = None
 
 
 class Step(NamedTuple):

@@ -15,7 +15,7 @@ def script_table(compiled: Compiled, vault: Vault) -> tuple[list[SimStem], Worki
     """
     rows, working = stem_table(compiled, vault)
     stems = [
-        SimStem(row.frames, row.gain_q15, row.stem.role, title, row.stem.artist, row.profile)
+        SimStem(row.frames, row.gain_q15, row.stem.role, title, row.stem.artist, row.profile, row.loss)
         for row, title in zip(rows, row_titles(compiled), strict=True)
     ]
     return stems, working
