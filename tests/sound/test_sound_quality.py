@@ -2,6 +2,7 @@
 that nothing but the music decides what is rendered and metered."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import cycle
@@ -190,7 +191,7 @@ def test_blocks_and_seals_change_neither_samples_nor_rows(pack: PackFolder, seed
     assert rendered(pack, seed, (64, 4096, 192, 1024), (3, 7)) == whole
 
 
-def rendered(pack: PackFolder, seed: int, blocks: tuple[int, ...], cuts: tuple[int, ...]) -> tuple[bytes, list[tuple]]:
+def rendered(pack: PackFolder, seed: int, blocks: tuple[int, ...], cuts: tuple[int, ...]) -> tuple[bytes, dict]:
     """SHA-256 of a minute's PCM, and its rows; cut after those blocks of every ten, and joined again."""
     score = decode_score(pack.score())
     meter = Meter(score.voices)
@@ -209,15 +210,14 @@ def rendered(pack: PackFolder, seed: int, blocks: tuple[int, ...], cuts: tuple[i
     raise AssertionError
 
 
-def joined(rows: list[tuple]) -> list[tuple]:
-    """(stem, start, frames) of runs that touch, as one."""
-    runs: list[list[int]] = []
-    for stem, start, frames, _flags in sorted(rows):
-        if runs and runs[-1][0] == stem and runs[-1][1] + runs[-1][2] == start:
-            runs[-1][2] += frames
-        else:
-            runs.append([stem, start, frames])
-    return [tuple(run) for run in runs]
+def joined(rows: list[tuple]) -> dict[tuple[int, int], int]:
+    """(stem, frame) -> how many more voices sound it from there on: the same however its rows are cut, also where it
+    goes round under its own end."""
+    changes: Counter[tuple[int, int]] = Counter()
+    for stem, start, frames, _flags in rows:
+        changes[stem, start] += 1
+        changes[stem, start + frames] -= 1
+    return {place: change for place, change in changes.items() if change}
 
 
 def test_a_board_s_decoder_and_numpy_s_play_the_same_qoa(pack: PackFolder, vault: Vault) -> None:
