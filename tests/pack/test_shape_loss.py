@@ -13,11 +13,23 @@ from amos_tools.cli import app
 from amos_tools.pack.level import linear
 from amos_tools.pack.shape_loss import greatest_loss, shapes_over
 from amos_tools.script import compile_script
-from amos_tools.vault import Vault
+from amos_tools.stems import Split
+from amos_tools.vault import StatedFacts, Vault
 from amos_tools.vault.audio import to_float
-from conftest import FACTS, SCRIPT, SEED, tone
 
 RATE_HZ = 44_100
+BEAT_FRAMES = 31_500
+SEED = bytes(range(32))
+FACTS = StatedFacts("Pad", "Ilse Maren", (Split("ilse-maren", 1_000_000),), "pads", True, "D minor", 84_000, 1)
+SCRIPT = """experience "test" seed device
+clock 44100 tempo 84 meter 4/4 key D minor
+pool warm = stems where role pads
+pool low = stems where role bass
+mix target -23 LUFS peak -3 dBTP voices 8
+section only 4 bars
+  play pads from warm count 2
+  play bass from low
+"""
 HIGH = 117
 """7.1 kHz."""
 
@@ -28,8 +40,8 @@ def script(line: str) -> str:
 
 def stereo(left: float, right: float, midi: int = 62) -> np.ndarray:
     """A tone on both sides at these levels; a negative one is turned around."""
-    one = tone(midi, channels=1, level=0.9).astype(np.float64)
-    return np.rint(np.concatenate((one * left, one * right), axis=1)).astype(np.int16)
+    one = 29_491 * np.sin(np.arange(BEAT_FRAMES) * (2 * np.pi * 440 * 2 ** ((midi - 69) / 12) / RATE_HZ))
+    return np.rint(np.outer(one, (left, right))).astype(np.int16)
 
 
 @pytest.mark.parametrize(

@@ -39,8 +39,8 @@ ONE_SHOT_S_MAX = 10
 @dataclass(frozen=True, slots=True)
 class Measured:
     """A stem at the pack's rate, tempo and key, as loud as it is by itself. `peak` is of full scale 1;
-    `hold` is how its ends were held up, for fades of `fade_frames` take their place; `loss` what that shape of its layers
-    takes which takes most."""
+    `hold` is how its ends were held up, for fades of `fade_frames` take their place; `loss` what takes most of it
+    among the shapes of its layers."""
 
     stem: StemFacts
     plan: Plan | None

@@ -23,11 +23,13 @@ from amos_tools.pack.profile import HOPS_PER_S, Profile, integrated_mlufs
 from amos_tools.pack.sample_render import NEAR_MLU, SAMPLE_S, sampled, sampled_stems
 from amos_tools.vault.audio import Int16Frames
 
-WORKING_VERSION = 2
+WORKING_VERSION = 3
 """Raised with every change that alters what is found: what is kept of another version is not used."""
 PLAYER_LIMITS_MLU_MAX = 2_000
 """The player's limiter acts within a cell and recovers in 0.2 s: where it takes more than this, music pumps."""
 
+_NEAR_SHAPED_MLU = 50
+"""What low-passes take is known only from the sample, and is the same at any loudness: one more is all it needs."""
 _RENDERS_MAX = 5
 
 
@@ -69,6 +71,7 @@ def _found(score: Score, stems: Sequence[Measured], workshop: Workshop) -> Worki
         return forecast_power(score, frames, [gain_q15(min(0, gain), 0, 0) for gain in gains], profiles)
 
     more = 0
+    near_mlu = _NEAR_SHAPED_MLU if has_shapes(score) else NEAR_MLU
     for _ in range(_RENDERS_MAX):
         working = working_mlufs(score.target_mlufs + more, lambda tried: integrated_mlufs(power(tried)))
         whole = power(working)
@@ -81,7 +84,7 @@ def _found(score: Score, stems: Sequence[Measured], workshop: Workshop) -> Worki
         forecast = integrated_mlufs(whole) + sample.rendered_mlufs - expected
         limited = sample.mixed_mlufs - sample.rendered_mlufs
         before, more = more, expected - sample.mixed_mlufs + min(limited, PLAYER_LIMITS_MLU_MAX)
-        if abs(more - before) <= NEAR_MLU:
+        if abs(more - before) <= near_mlu:
             break
     return Working(working, forecast, limited, tuple(heard))
 
