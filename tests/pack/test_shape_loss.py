@@ -1,6 +1,7 @@
 """Stems of which the shape of a layer leaves little are named, and those of which it leaves nothing are refused."""
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,21 +22,14 @@ RATE_HZ = 44_100
 BEAT_FRAMES = 31_500
 SEED = bytes(range(32))
 FACTS = StatedFacts("Pad", "Ilse Maren", (Split("ilse-maren", 1_000_000),), "pads", True, "D minor", 84_000, 1)
-SCRIPT = """experience "test" seed device
-clock 44100 tempo 84 meter 4/4 key D minor
-pool warm = stems where role pads
-pool low = stems where role bass
-mix target -23 LUFS peak -3 dBTP voices 8
-section only 4 bars
-  play pads from warm count 2
-  play bass from low
-"""
 HIGH = 117
 """7.1 kHz."""
 
 
-def script(line: str) -> str:
-    return SCRIPT.replace("from warm count 2", f"from warm count 2 {line}")
+@pytest.fixture
+def shaped(script: str) -> Callable[[str], str]:
+    """The script with its pads in this shape."""
+    return lambda line: script.replace("from warm count 2", f"from warm count 2 {line}")
 
 
 def stereo(left: float, right: float, midi: int = 62) -> np.ndarray:
@@ -59,9 +53,9 @@ def stereo(left: float, right: float, midi: int = 62) -> np.ndarray:
     ],
 )
 def test_what_a_shape_takes_is_measured_as_it_plays(
-    vault: Vault, samples: np.ndarray, line: str, lost_db: float
+    vault: Vault, shaped: Callable[[str], str], samples: np.ndarray, line: str, lost_db: float
 ) -> None:
-    score = decode_score(compile_script(script(line), vault.stems()).score)
+    score = decode_score(compile_script(shaped(line), vault.stems()).score)
     places = next(places for places in shapes_over(score) if places)
     assert [place.section for place in places] == ["only"]
     loss = greatest_loss(to_float(samples), RATE_HZ, places)
@@ -72,8 +66,8 @@ def test_what_a_shape_takes_is_measured_as_it_plays(
     assert greatest_loss(to_float(samples), RATE_HZ, ()) is None
 
 
-def test_only_the_layers_of_a_stem_shape_it(vault: Vault) -> None:
-    source = script("pan right 60 %") + (
+def test_only_the_layers_of_a_stem_shape_it(vault: Vault, shaped: Callable[[str], str]) -> None:
+    source = shaped("pan right 60 %") + (
         "  play pads from warm pan right 60 % gain -9 dB\n"
         "section more 4 bars\n  play pads from warm lowpass 900 Hz\n  play pads from warm pan right 60 %\n"
     )
@@ -108,10 +102,12 @@ def simulates(site: Path, text: str, *more: str) -> tuple[int, str, str]:
     return ran(site, text, "script", "simulate", "SCRIPT", "--hours", "0.01", *more)
 
 
-def test_what_is_hardly_heard_in_a_layer_is_named(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_hardly_heard_in_a_layer_is_named(
+    site: Path, shaped: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     for module in ("sample_render", "working"):  # that a player would render, which is not what is tested
         monkeypatch.setattr(f"amos_tools.pack.{module}.SAMPLE_S", 10)
-    text = script("pan right 100 %")
+    text = shaped("pan right 100 %")
     code, _out, said = builds(site, text)
     assert code == 0 and "ShapedAway: expected at most 30 dB taken" in said
     assert "found 1 with more, which are paid and hardly heard there: Leaning in `only` 37.0 dB" in said
@@ -120,7 +116,7 @@ def test_what_is_hardly_heard_in_a_layer_is_named(site: Path, monkeypatch: pytes
     code, out, _said = simulates(site, text)
     assert code == 0 and "shapes   take more than 30 dB of 1 stems, which are paid and hardly heard: Leaning in" in out
     assert json.loads(simulates(site, text, "--json")[1])["shaped_away"][0]["title"] == "Leaning"
-    code, out, said = simulates(site, script("pan left 100 %"), "--json")
+    code, out, said = simulates(site, shaped("pan left 100 %"), "--json")
     assert code == 0 and json.loads(out)["shaped_away"] == []
 
 
@@ -133,17 +129,17 @@ def test_what_is_hardly_heard_in_a_layer_is_named(site: Path, monkeypatch: pytes
     ],
 )
 def test_what_is_not_heard_at_all_reaches_no_pack(
-    site: Path, vault: Vault, line: str, sides: tuple[float, float], words: str
+    site: Path, vault: Vault, shaped: Callable[[str], str], line: str, sides: tuple[float, float], words: str
 ) -> None:
     vault.import_samples(stereo(*sides), replace(FACTS, title="Nothing"))
     for run in (builds, simulates):
-        code, _out, said = run(site, script(line))
+        code, _out, said = run(site, shaped(line))
         assert code == 1 and "ShapedSilent: Nothing: expected something that is heard in section `only`, found" in said
         assert f"found that {words} there leaves nothing of it" in said
     assert not (site / "pack").exists()
 
 
-def test_what_is_heard_in_no_shape_may_be_in_a_pack(site: Path, vault: Vault) -> None:
+def test_what_is_heard_in_no_shape_may_be_in_a_pack(site: Path, vault: Vault, script: str) -> None:
     vault.import_samples(stereo(0.5, -0.5), replace(FACTS, title="Against"))
-    code, _out, said = builds(site, SCRIPT)
+    code, _out, said = builds(site, script)
     assert code == 0 and "ShapedAway" not in said
