@@ -161,9 +161,13 @@ def test_who_asks_often_sees_each_change_and_reads_no_more_than_that(
         patch.setattr(kept, "read_tags", lambda _folder: pytest.fail("nothing has changed"))
         assert seen.now() == GIVEN
     (tmp_path / kept.NAME).write_bytes(b"{")
-    for _ in range(2):
-        with pytest.raises(TagsFileError):
-            seen.now()
+    with pytest.raises(TagsFileError):
+        seen.now()
+    with monkeypatch.context() as patch, pytest.raises(TagsFileError, match="put a copy back"):
+        patch.setattr(kept, "read_tags", lambda _folder: pytest.fail("it is as spoilt as before"))
+        seen.now()
+    write_tags(tmp_path, Tags())
+    assert seen.now() == Tags()
     (tmp_path / kept.NAME).unlink()
     assert seen.now() == Tags()
 

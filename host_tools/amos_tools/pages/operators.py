@@ -38,6 +38,7 @@ class Operators:
     def __init__(self, frame: Frame, looking: Looking, orders: Rollouts, report: Callable[[str], None]) -> None:
         self._frame, self._looking, self._orders, self._report = frame, looking, orders, report
         self._seen = None if orders.desk is None else TagsSeen(orders.desk.path)
+        self._tags()  # read: the first who asks does not wait for it
 
     def routes(self) -> list[BaseRoute]:
         """For the application."""

@@ -55,7 +55,7 @@ class TagsSeen:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._stamp: tuple[int, int, int] | None = None
-        self._tags = Tags()
+        self._tags: Tags | TagsFileError = Tags()
 
     def now(self) -> Tags:
         """Raises `TagsFileError`, OSError."""
@@ -65,5 +65,11 @@ class TagsSeen:
         except FileNotFoundError:
             stamp = None
         if stamp is None or stamp != self._stamp:
-            self._tags, self._stamp = read_tags(self._folder), stamp
+            try:
+                self._tags = read_tags(self._folder)
+            except TagsFileError as error:
+                self._tags = error
+            self._stamp = stamp
+        if isinstance(self._tags, TagsFileError):
+            raise TagsFileError(str(self._tags))
         return self._tags

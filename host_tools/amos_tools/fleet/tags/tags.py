@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -71,22 +71,23 @@ class Tags:
         added, removed = {tag_of(tag) for tag in add}, {tag_of(tag) for tag in remove}
         if added & removed or not added | removed:
             raise TagError("tags: expected some to give or to take away, and none of them in both")
-        made: dict[str, Iterable[str]] = dict(self.by_target)
+        made: dict[str, Collection[str]] = dict(self.by_target)
         for target in targets:
             check_target(target)
             made[target] = {*self.by_target.get(target, ()), *added} - removed
         return tags_of(made)
 
 
-def tags_of(by_target: Mapping[str, Iterable[str]]) -> Tags:
+def tags_of(by_target: Mapping[str, Collection[str]]) -> Tags:
     """Those of each; who has none is left out. Raises `TagError`."""
-    kept = {text: tag_of(text) for text in {text for tags in by_target.values() for text in tags}}
-    if len({*kept.values()}) > TAGS_MAX:
-        raise TagError(f"tags: expected at most {TAGS_MAX} different ones, found {len({*kept.values()})}")
-    made = {target: tuple(sorted({kept[text] for text in tags})) for target, tags in by_target.items()}
-    made = {target: tags for target, tags in made.items() if tags}
-    if len(made) > TAGGED_MAX:
-        raise TagError(f"tags: expected at most {TAGGED_MAX} players and sites that have some, found {len(made)}")
+    given = {target: tags for target, tags in by_target.items() if tags}
+    if len(given) > TAGGED_MAX:
+        raise TagError(f"tags: expected at most {TAGGED_MAX} players and sites that have some, found {len(given)}")
+    texts = {text for tags in given.values() for text in tags}
+    if len(texts) > TAGS_MAX:
+        raise TagError(f"tags: expected at most {TAGS_MAX} different ones, found {len(texts)}")
+    kept = {text: tag_of(text) for text in texts}
+    made = {target: tuple(sorted({kept[text] for text in tags})) for target, tags in given.items()}
     for target, tags in made.items():
         if len(tags) > TAGS_EACH_MAX:
             raise TagError(f"{target[:80]}: expected at most {TAGS_EACH_MAX} tags, found {len(tags)}")
