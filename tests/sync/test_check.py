@@ -185,6 +185,22 @@ def test_what_is_planted_is_named(
     assert "to do: " in said
 
 
+def test_rules_from_before_pairing_are_named_where_an_operator_is_known(
+    town: Town, mosquitto: list[str], tmp_path: Path
+) -> None:
+    (tmp_path / "older").write_text("".join(line for line in RULES.open() if "/pair" not in line))
+    (tmp_path / "venue").mkdir()
+    with mosquitto_with(mosquitto, tmp_path, Ports(tmp_path, tmp_path / "older").text) as port:
+        venue = Venue(tmp_path / "venue", port, town.player)
+        assert [row for row in venue.check()[1]["findings"] if row["part"] == "access"] == []
+        venue.courier["operator-key"] = crypto.public_key(b"O" * 32).hex()
+        (row,) = [row for row in venue.check()[1]["findings"] if row["part"] == "access"]
+    assert f"does not permit publishing amos/1/{SITE}/" in row["sentence"] and "/pairing" in row["sentence"]
+    assert "boards/mosquitto" in row["advice"]
+    venue.courier["broker"] = f"127.0.0.1:{town.port}"
+    assert [row for row in venue.check()[1]["findings"] if row["part"] == "access"] == []
+
+
 @pytest.mark.parametrize("pattern", ["unix:{folder}/*.sock", "unix:{folder}/b?r.sock"])
 def test_players_that_a_pattern_finds_are_asked(pattern: str, venue: Venue, town: Town) -> None:
     folder = town.player.removeprefix("unix:").rpartition("/")[0]

@@ -2,7 +2,8 @@
 
 The check logs in as the courier does, under a client id of its own, so that a courier that runs is not put out. It asks
 the ledger the time for the players that it knows, which a courier does each day; and where no courier runs it publishes
-the courier's status anew, which is that none runs.
+the courier's status anew, which is that none runs. Where an operator is known, it sends an empty message on the topic
+by which new players are paired, which is no request.
 """
 
 import secrets
@@ -26,6 +27,9 @@ from amos_sync.ledger_line import LedgerLine
 from amos_sync.message import PAYLOAD_BYTES_MAX, Message, read_message
 
 TURN_S = 0.02
+NOBODY = bytes(16)
+"""An id for the topics of a player that is not there yet."""
+
 ANSWERS_MS = 3_000
 """How long the retained tree head and the ledger's answers may take to come."""
 REFUSALS_MS = 1_000
@@ -100,6 +104,10 @@ class AtBroker:
         self._mqtt.subscribe([topics.ROTATIONS, topics.CHECKPOINT, *anchors])
         for device_id, nonce in self._nonces.items():
             self._mqtt.publish(topics.device_topic(site, device_id, topics.TIME), nonce)
+        if self._settings.operator_key is not None:
+            new_id = next(iter(self._nonces), NOBODY)
+            self._mqtt.subscribe([topics.device_topic(site, new_id, topics.PAIRED)])
+            self._mqtt.publish(topics.device_topic(site, new_id, topics.PAIRING), b"")
         if not self._courier_runs:
             offline = CourierStatus(state=OFFLINE, version=VERSION).encode()
             self._mqtt.publish(topics.courier_status_topic(site), offline, retain=True)
