@@ -141,8 +141,10 @@ def test_a_proof_given_for_something_else_pairs_nobody(world: DeskWorld) -> None
     enrolled = crypto.sign(ONE.seed, b"amos/1/identify\x00" + bytes(32))  # as enrolments have it, which are public
     assert world.answer(ONE, ONE.asks(code.code, possession=enrolled)).verdict == UNPROVEN
     assert world.answer(ONE, ONE.asks(code.code, operator_key=crypto.public_key(b"x" * 32))).verdict == FOREIGN
-    for garbage in (b"", b"\xa0", bytes(600), good[:-1], good + b"\x00"):
-        assert world.answer(ONE, garbage).verdict == MALFORMED
+    assert world.answer(ONE, b"").verdict == MALFORMED and not any("malformed" in line for line in world.said)
+    for garbage in (b"\xa0", bytes(600), good[:-1], good + b"\x00"):
+        answer = world.answer(ONE, garbage)
+        assert (answer.verdict, answer.detail) == (MALFORMED, None), "what is wrong with bytes is no venue's business"
     assert read_codes(world.folder).wrong == {}, "nothing of that is a try"
     assert world.place_of(ONE) is None and world.told == []
     assert len(world.said) == 3, "each kind is said once a minute, whoever sends how many"

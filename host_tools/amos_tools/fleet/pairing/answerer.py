@@ -59,7 +59,6 @@ AGAIN_S = 10.0
 ANSWERED_MAX = 256
 """Requests whose answer is known: a venue sends the same one again until it hears it."""
 
-DETAIL_BYTES_MAX = 200
 SAID_AGAIN_S = 60.0
 """Between two lines about the same that a site sends: anybody may send any number."""
 
@@ -138,6 +137,8 @@ class Answerer:
     def answer(self, site: str, device_id: bytes, payload: bytes) -> PairingAnswer:
         """To a request that came on that topic. What it says is durable."""
         answer = partial(PairingAnswer, request_sha256=hashlib.sha256(payload).digest())
+        if not payload:
+            return answer(verdict=MALFORMED)  # `amos courier check`
         try:
             request = open_pairing(payload, site, device_id)
         except SignatureError as error:
@@ -194,9 +195,10 @@ class Answerer:
     def _no_request(
         self, site: str, answer: Callable[..., PairingAnswer], verdict: int, error: Exception
     ) -> PairingAnswer:
+        """The verdict says to a venue what to do, and what was wrong with the bytes is for who runs the desk."""
         if self._is_news(site, verdict):
             self._report(printable(f"pairing at {site}: {VERDICTS[verdict]}: {error}", 1000))
-        return answer(verdict=verdict, detail=_detail(error))
+        return answer(verdict=verdict)
 
     def _unavailable(self, site: str, answer: Callable[..., PairingAnswer], error: Exception) -> PairingAnswer:
         self._report(printable(f"pairing at {site}: {error}; it may be tried again", 1000))
@@ -229,11 +231,6 @@ class Answerer:
 
 def _read(topic: str, payload: bytes) -> Asked | None:
     return Asked(topic, payload) if len(payload) <= PAIRING_BYTES_MAX else None
-
-
-def _detail(error: Exception) -> str:
-    text = " ".join(printable(str(error), DETAIL_BYTES_MAX).split()) or type(error).__name__
-    return text.encode()[:DETAIL_BYTES_MAX].decode(errors="ignore")
 
 
 def _for_venue(error: Exception) -> str:
