@@ -1,5 +1,6 @@
 """A demo that is stopped leaves a folder in which the next goes on; without a folder it leaves one, in the cache."""
 
+import contextlib
 import json
 import os
 import signal
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from patience import Patience
+from patience import Patience, wait_until
 
 from amos_tools.demo import content
 from amos_tools.demo.processes import DemoError
@@ -26,8 +27,9 @@ def hears_ctrl_c() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
-def interrupted(work: Path, when: str) -> None:
-    """Ctrl-C as soon as the file `when` is below `work`; the demo says so in one line."""
+def interrupted(work: Path, when: str, number: int = signal.SIGINT) -> None:
+    """Ctrl-C, or that signal, as soon as the file `when` is below `work`; the demo says so in one line, and nobody that
+    it started is left."""
     command = [*DEMO, f"--workdir={work}"]
     pipe = subprocess.PIPE
     with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, preexec_fn=hears_ctrl_c) as demo:
@@ -35,9 +37,19 @@ def interrupted(work: Path, when: str) -> None:
         while not list(work.glob(when)):
             assert patience.lasts() and demo.poll() is None
             time.sleep(0.005)
-        demo.send_signal(signal.SIGINT)
+        demo.send_signal(number)
         out, err = demo.communicate(timeout=120)
     assert (demo.returncode, out, err) == (130, "", "amos demo: stopped; the same command again will continue\n")
+    wait_until(lambda: not left(work), lambda: left(work))  # a command that was beginning ends by itself
+
+
+def left(work: Path) -> list[str]:
+    """Commands that name that folder and still run."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            found.append(path.read_bytes().replace(b"\0", b" ").decode(errors="replace"))
+    return [command for command in found if str(work) in command]
 
 
 @pytest.mark.long
@@ -45,12 +57,37 @@ def test_a_run_goes_on_after_ctrl_c_wherever_that_came(tmp_path: Path, micropyth
     interrupted(tmp_path, "vault.partial/*")
     assert not (tmp_path / "vault").exists()
     interrupted(tmp_path, "ledger/*")
-    interrupted(tmp_path, "players/lounge/journal.ring")
+    interrupted(tmp_path, "players/lounge/journal.ring", signal.SIGTERM)
     interrupted(tmp_path, "logs/courier.log")
     done = subprocess.run([*DEMO, f"--workdir={tmp_path}"], capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     facts: dict[str, Any] = json.loads(done.stdout)
     assert facts["content"]["stems"] == 32 and facts["verified"] and facts["totals"]["frames_agree"]
+
+
+CHILDREN = """
+import sys, time
+from pathlib import Path
+from amos_tools.demo.processes import Processes, ended_alike
+folder = Path(sys.argv[1])
+with ended_alike(), Processes(folder) as processes:
+    for name in ("one", "two"):
+        processes.start(name, ["sleep", f"10{sys.argv[2]}"])
+    print("begun", flush=True)
+    time.sleep(1000)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_leaves_no_child_behind(tmp_path: Path, number: int) -> None:
+    words = [sys.executable, "-c", CHILDREN, str(tmp_path), str(int(number))]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True, preexec_fn=hears_ctrl_c) as process:
+        assert process.stdout is not None and process.stdout.readline() == "begun\n"
+        pids = [int((tmp_path / f"{name}.pid").read_text()) for name in ("one", "two")]
+        process.send_signal(number)
+        assert process.wait(60) not in (0, -signal.SIGTERM)
+    assert [pid for pid in pids if Path(f"/proc/{pid}/cmdline").exists()] == []
+    assert not list(tmp_path.glob("*.pid"))
 
 
 def test_a_vault_is_there_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ from amos_cli.output import AsJson, Exit, print_json, refusals
 from amos_cli.paths import file_option, folder_option
 from amos_ledger.settlement.money import MoneyError
 from amos_tools.demo.content import check_installed, starter_script
-from amos_tools.demo.processes import DemoError
+from amos_tools.demo.processes import DemoError, ended_alike
 from amos_tools.demo.report import print_report
 from amos_tools.demo.run import Options, run_demo
 from amos_tools.demo.serve import Pages, check_web, closed_pages, serving_demo
@@ -54,7 +54,7 @@ def demo(
 
     options = Options(minutes, income, currency, stems, sidecar, script or starter_script())
     try:
-        with refusals(DemoError, ToolMissing, OSError, usage=(MoneyError,), as_json=as_json):
+        with ended_alike(), refusals(DemoError, ToolMissing, OSError, usage=(MoneyError,), as_json=as_json):
             check_installed()
             if serve:
                 check_web()

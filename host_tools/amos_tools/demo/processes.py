@@ -59,14 +59,26 @@ def _communicate_beside(popen: "subprocess.Popen[str]", beside: "Process") -> tu
 
 
 @contextmanager
-def undisturbed() -> Iterator[None]:
-    """Ctrl-C counts when the block has ended: no child is started, or left running, that nobody knows of."""
-    asked: list[int] = []
-    before = signal.signal(signal.SIGINT, lambda number, _frame: asked.append(number))
+def ended_alike() -> Iterator[None]:
+    """SIGTERM ends what is inside as Ctrl-C does: children are stopped before."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Ctrl-C and SIGTERM count when the block has ended: no child is started, or left running, that nobody knows of."""
+    asked: list[int] = []
+    numbers = signal.SIGINT, signal.SIGTERM
+    before = [signal.signal(number, lambda number, _frame: asked.append(number)) for number in numbers]
+    try:
+        yield
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
     if asked:
         raise KeyboardInterrupt
 
