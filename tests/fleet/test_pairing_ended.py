@@ -119,7 +119,7 @@ def test_the_command_takes_one_back(tmp_path: Path) -> None:
     desk = DeskFolder(tmp_path / "desk")
     desk.make()
     drawn = [Book(desk.path).draw(site, "", 0, 7, ticket, "Flo") for site, ticket in ((CAFE, TICKET), (BAR, "0" * 16))]
-    words = ["fleet", "pair", str(desk.path), "--end"]
+    words = ["fleet", "pair", str(desk.path), "--wait-s", "120", "--end"]
 
     def ended(code: str, *more: str) -> tuple[int, str]:
         with working(desk):
@@ -166,7 +166,7 @@ def test_a_link_has_the_code_where_no_server_is_sent_it(tmp_path: Path, monkeypa
     page = "https://{site}.cafes.example:8443/"
     with working(desk):
         done = [
-            CliRunner().invoke(app, ["fleet", "pair", str(desk.path), CAFE, *more])
+            CliRunner().invoke(app, ["fleet", "pair", str(desk.path), CAFE, "--wait-s", "120", *more])
             for more in ([], ["--venue-page", page, "--json"], ["--venue-page", "https://cafes.example/#x"])
         ]
     assert [each.exit_code for each in done] == [0, 0, 2], [each.output for each in done]
