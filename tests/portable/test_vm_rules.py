@@ -45,6 +45,14 @@ def run_to(vm, frame):
         vm.advance(min(frame, vm.frame + 300 * SECOND))
 
 
+def said(vm, seconds):
+    """Announcements of stem 3 that are made in the next `seconds`."""
+    heard, until = [], vm.frame + seconds * SECOND
+    while vm.frame < until:
+        heard += starts(vm.advance(min(until, vm.frame + 300 * SECOND)), (3,))
+    return heard
+
+
 def stems_of(vm, bars):
     return [event.stem for event in starts(vm.advance(bars * BAR))]
 
@@ -398,26 +406,26 @@ def test_an_announcement_of_the_skipped_hour_is_not_made_and_one_of_the_doubled_
         assert [event.frame for event in starts(vm.advance(200 * SECOND), (3,))] == made
     vm = announcing(announcements=[announced("closing", 3, 150)])
     vm.input(INPUT_CLOCK, clock_value(6, False, 9000 - 10), 0)
-    heard = starts(vm.advance(1810 * SECOND), (3,))
+    heard = said(vm, 1810)
     vm.input(INPUT_CLOCK, clock_value(6, False, 7200), vm.frame)
-    heard += starts(vm.advance(vm.frame + 3600 * SECOND), (3,))
+    heard += said(vm, 3600)
     assert [event.frame for event in heard] == [10 * SECOND]
 
 
 def test_an_announcement_is_made_at_each_of_its_times_every_day():
     vm = announcing(version=2, announcements=[announced("closing", 3, 600, more=[630, 655])])
     vm.input(INPUT_CLOCK, clock_value(0, False, 36000 - 60), 0)
-    heard = starts(vm.advance(86400 * SECOND), (3,))
+    heard = said(vm, 86400)
     vm.input(INPUT_CLOCK, clock_value(1, False, 36000 - 60), vm.frame)
-    heard += starts(vm.advance(vm.frame + 3600 * SECOND), (3,))
+    heard += said(vm, 3600)
     due = [60 + 60 * minute for minute in (0, 30, 55)]
     assert [event.frame // SECOND for event in heard] == due + [86400 + second for second in due]
     # In the hour that comes twice each of its times is made once.
     vm = announcing(version=2, announcements=[announced("closing", 3, 120, more=[150, 170])])
     vm.input(INPUT_CLOCK, clock_value(6, False, 7200 - 10), 0)
-    heard = starts(vm.advance(3600 * SECOND), (3,))
+    heard = said(vm, 3600)
     vm.input(INPUT_CLOCK, clock_value(6, False, 7200), vm.frame)
-    heard += starts(vm.advance(vm.frame + 3600 * SECOND), (3,))
+    heard += said(vm, 3600)
     assert len(heard) == 3
 
 
