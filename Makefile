@@ -14,6 +14,8 @@ PYTHON ?= python3
 ARGS ?=
 ARCH ?= amd64
 CASES ?= 1000000
+# Many tests wait for processes of their own: one worker more than there are cores.
+WORKERS ?= $(shell expr $$(nproc) + 1)
 BOOTSTRAP = $(PYTHON) -I host_tools/amos_tools/bootstrap.py
 # Types hold for the Python that runs here and for this one.
 PYTHON_NEWEST = 3.14
@@ -25,7 +27,7 @@ demo: venv-demo
 	@.venv/bin/amos demo $(ARGS)
 
 test: lint
-	@.venv/bin/python -m pytest -q -n auto --dist worksteal $(ARGS)
+	@.venv/bin/python -m pytest -q -n $(WORKERS) --dist worksteal $(ARGS)
 
 fresh:
 	@PYTHONPATH=host_tools $(PYTHON) -m amos_tools.fresh --arch $(ARCH) $(ARGS)

@@ -17,6 +17,7 @@ from sync_brokers import AmqttBroker, MosquittoBroker, TestBroker
 from amos import crypto
 from amos.edges.key_store import load_or_make_seed
 from amos_ledger.folder import Folder, init_folder
+from amos_tools.firmware_build import ARMHF, build_firmware
 
 
 @pytest.fixture(params=["mosquitto", "amqtt"])
@@ -43,6 +44,13 @@ def board(tmp_path: Path, micropython_armhf: list[str]) -> Iterator[StandInBoard
     made = StandInBoard(tmp_path / "board", micropython_armhf)
     yield made
     made.stop()
+
+
+@pytest.fixture
+def flashed(board: StandInBoard) -> StandInBoard:
+    """The same with its firmware, which takes half a minute to copy through a prompt."""
+    build_firmware(board.flash, ARMHF)
+    return board
 
 
 @pytest.fixture(scope="session")

@@ -83,13 +83,14 @@ def test_a_board_from_nothing_to_enrolled_interrupted_and_again(
     assert code == 1 and f"holds the key of device {device.device_id}, which is bound to another board" in lines[-1]
 
 
-def test_a_board_without_a_pack_is_enrolled_and_waits(operate: Operator, board: StandInBoard) -> None:
+def test_a_board_without_a_pack_is_enrolled_and_waits(operate: Operator, flashed: StandInBoard) -> None:
     operate.pack = []
-    code, lines = operate.provision(board)
+    code, lines = operate.provision(flashed)
     assert code == 0, lines
+    assert lines[0].startswith("firmware: ") and lines[0].endswith(" files, as they were")
     assert not any(line.startswith("pack: ") for line in lines)
     assert lines[-1] == "ledger: enrolled; play counts from here on"
-    status = ask_status(board.link, 60)
+    status = ask_status(flashed.link, 60)
     assert status.state == STATE_STOPPED and str(status.text).startswith("no pack: ")
 
 
@@ -138,21 +139,21 @@ def test_what_the_board_says_of_a_failure_is_named(board: StandInBoard) -> None:
 
 @pytest.mark.long
 def test_a_board_changes_its_key_and_is_enrolled_anew(
-    operate: Operator, board: StandInBoard, ledger: Folder, tmp_path: Path
+    operate: Operator, flashed: StandInBoard, ledger: Folder, tmp_path: Path
 ) -> None:
-    asked = ["device", "rotate-key", board.prompt]
+    asked = ["device", "rotate-key", flashed.prompt]
     done = CliRunner().invoke(app, asked)
     assert done.exit_code == 1 and done.output.startswith("PromptError: ")
-    code, lines = operate.provision(board)
+    code, lines = operate.provision(flashed)
     assert code == 0, lines
     with ledger.open_store() as store:
         (device,) = store.totals().devices
     done = CliRunner().invoke(app, asked)
     assert done.exit_code == 0, done.output
     assert done.output.splitlines() == ["request: written to /sd/player/rotate-key", "board: restarted"]
-    ask_status(board.link, 60)  # it plays by then, so that an interrupt meets no board that is about to start
-    assert any((board.card / "player").glob("key-history.*"))
-    code, lines = operate.provision(board)
+    ask_status(flashed.link, 60)  # it plays by then, so that an interrupt meets no board that is about to start
+    assert any((flashed.card / "player").glob("key-history.*"))
+    code, lines = operate.provision(flashed)
     assert code == 0, lines
     assert lines[-3] == f"device: {device.device_id} holds its key; it signed our nonce"
     assert lines[-2].startswith("enrolment: signed for bar") and lines[-1].startswith("ledger: enrolled")
