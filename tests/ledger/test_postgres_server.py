@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -115,6 +116,30 @@ def test_a_statement_that_takes_long_is_ended_in_a_service_only(
         store.serve()
         with pytest.raises(Exception, match="statement timeout"):
             store._database.run("SELECT pg_sleep(2)")
+
+
+@pytest.mark.parametrize("held", [True, False])
+def test_what_is_read_or_held_for_long_stands(
+    postgres: Server, made_on_postgres: Path, monkeypatch: pytest.MonkeyPatch, held: bool
+) -> None:
+    """A rebuild works for minutes while it holds the log, and a check while it sees one state of it."""
+    impatient = "SET idle_in_transaction_session_timeout = 200"
+    monkeypatch.setattr(postgres_database, "_SETTINGS", (*postgres_database._SETTINGS, impatient))
+    place = PostgresPlace(postgres.database((made_on_postgres / "database").read_text().strip()))
+    with ExitStack() as ending:
+        if held:
+            database = ending.enter_context(place.held())
+        else:
+            database = ending.enter_context(closing(place.open()))
+            ending.enter_context(database.snapshot())
+        size = database.one("SELECT size FROM log_head")
+        time.sleep(0.6)
+        assert database.one("SELECT size FROM log_head") == size
+    with closing(place.open()) as database, pytest.raises(ConnectionLost, match="idle-in-transaction"):
+        with database.transaction():
+            database.one("SELECT 1")
+            time.sleep(0.6)
+            database.one("SELECT 1")
 
 
 def test_a_service_waits_for_its_database(hurried: None, tmp_path: Path, postgres: Server) -> None:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import wave
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -120,7 +121,8 @@ def test_whoever_is_at_its_link_notices_its_end(pack: Path, tmp_path: Path) -> N
         line = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         line.connect(str(tmp_path / "s"))
     line.settimeout(30)
-    assert line.recv(1) == b""
+    with suppress(ConnectionResetError):  # where the player ended before it had answered the door
+        assert line.recv(1) == b""
     line.close()
     with pytest.raises(ConnectionRefusedError), socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as again:
         again.connect(str(tmp_path / "s"))

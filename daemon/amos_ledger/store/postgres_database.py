@@ -39,6 +39,15 @@ _SETTINGS = (
     f"SET idle_in_transaction_session_timeout = {_PATIENCE_S * 1000}",
     "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'",
 )
+_STANDS = "SET LOCAL idle_in_transaction_session_timeout = 0"
+"""Long work may lie between the statements of this transaction."""
+
+_WATCHED = tuple(
+    f"SET LOCAL tcp_keepalives_{what} = {value}"
+    for what, value in (("idle", _PATIENCE_S // 2), ("interval", _PATIENCE_S // 4), ("count", 2))
+)
+"""The server notices that this host is gone, although the session says nothing."""
+
 _TYPES = ((" WITHOUT ROWID", ""), ("INTEGER", "BIGINT"), ("BLOB", "BYTEA"))
 """Of `schema.py` → of PostgreSQL."""
 
@@ -113,13 +122,20 @@ class PostgresDatabase(Database):
         assert row is not None
         return int(row[0])
 
+    def stand(self) -> None:
+        """Hold what this transaction holds for as long as it takes; others wait."""
+        for sql in (_STANDS, *_WATCHED):
+            self._command(sql)
+
     def attach(self, schema: str) -> None:
         """Have the tables of another schema beside these, as `live.…`."""
         self._schemas["live"] = schema
 
     def _begin(self, writes: bool) -> None:
-        level = "READ COMMITTED" if writes else "REPEATABLE READ"
-        self._command(f"BEGIN ISOLATION LEVEL {level}")
+        if writes:
+            self._command("BEGIN ISOLATION LEVEL READ COMMITTED")
+        else:  # nobody waits for what is only read
+            self._command(f"BEGIN ISOLATION LEVEL REPEATABLE READ; {_STANDS}")
 
     def _only_writer(self) -> bool:
         return False  # the server does not tell

@@ -78,7 +78,11 @@ class PostgresPlace(StorePlace):
     @contextmanager
     def held(self) -> Iterator[Database]:
         """The open database, in which nobody else appends until the transaction ends."""
+        from amos_ledger.store.postgres_database import PostgresDatabase
+
         with closing(self.open()) as database, database.transaction():
+            assert isinstance(database, PostgresDatabase)
+            database.stand()
             if database.has_table("log_head"):
                 database.locked("SELECT size FROM log_head")
             yield database
