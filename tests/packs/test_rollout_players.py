@@ -136,7 +136,8 @@ def test_a_rollout_stops_by_itself_where_a_player_refuses_and_goes_back(
         assert (code, facts["phase"]) == (1, "stopped"), facts
         assert serials(state)[0] == first[0], "the first ring was sent one directive"
         passed = "ring first is passed" in said and "ring rest begins: 2 players" in said
-        assert passed or said.startswith("pack 2: rolling, ring rest, 2 players"), said  # the killed one had come so far
+        # On a busy machine the one that was killed had come so far.
+        assert passed or said.startswith("pack 2: rolling, ring rest, 2 players"), said
         assert "ring rest stopped the roll-out of pack 2: 1 of 2 players that were heard of refuse it" in facts["why"]
         assert "signature" in facts["why"] and "rollout back takes the players back" in facts["why"]
         health = {player["device_id"]: player["health"] for ring in facts["rings"] for player in ring["players"]}
