@@ -135,11 +135,11 @@ def test_what_is_read_or_held_for_long_stands(
         size = database.one("SELECT size FROM log_head")
         time.sleep(0.6)
         assert database.one("SELECT size FROM log_head") == size
-    with closing(place.open()) as database, pytest.raises(ConnectionLost, match="idle-in-transaction"):
-        with database.transaction():
-            database.one("SELECT 1")
-            time.sleep(0.6)
-            database.one("SELECT 1")
+    lost = pytest.raises(ConnectionLost, match="idle-in-transaction")
+    with closing(place.open()) as database, lost, database.transaction():
+        database.one("SELECT 1")
+        time.sleep(0.6)
+        database.one("SELECT 1")
 
 
 def test_a_service_waits_for_its_database(hurried: None, tmp_path: Path, postgres: Server) -> None:
