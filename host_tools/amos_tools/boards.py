@@ -1,5 +1,6 @@
 """Boards: one TOML each in `boards/`, read and checked against one table. Wiring and limits; no decisions."""
 
+import difflib
 import re
 import tomllib
 from dataclasses import dataclass
@@ -150,6 +151,20 @@ def boards_for(target: str) -> list[Board]:
     """The boards whose players take packs for `target`: a board's name, a class of boards, a runtime, or `any`."""
     boards = map(load_board, board_names())
     return [board for board in boards if target in (ANY_BOARD, board.name, board["class"], board["runtime"])]
+
+
+def board_of(target: str) -> Board | None:
+    """The board that packs for `target` are built for, by its name or its file; None for a class of boards, a runtime
+    or `any`. Raises `BoardError` for what is none of these."""
+    if target.endswith(".toml") or target in board_names():
+        return load_board(target)
+    if boards_for(target):
+        return None
+    boards = list(map(load_board, board_names()))
+    known = dict.fromkeys(word for board in boards for word in (board.name, board["class"], board["runtime"]))
+    (near,) = difflib.get_close_matches(target, known, 1, 0.5) or ("",)
+    hint = f"; did you mean {near}?" if near else ""
+    raise BoardError(f"board {target!r}: expected a file, or one of {', '.join(known)}, {ANY_BOARD}{hint}")
 
 
 def load_board(name: str) -> Board:

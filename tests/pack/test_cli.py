@@ -12,6 +12,7 @@ from amos.protocol.opt_outs import OptOuts, open_opt_outs
 from amos_tools.boards import load_board
 from amos_tools.device.prepare import PackDoesNotFit, check_fit
 from amos_tools.pack.cli import app
+from amos_tools.package_data import BOARDS
 from amos_tools.vault import Vault
 from amos_tools.vault.cli import app as vault_app
 
@@ -70,6 +71,25 @@ def test_a_board_by_name_gives_rate_codec_class_and_voices(site: Path) -> None:
     shown = run("show", site / "pack", "--publisher-key", PUBLIC).output
     assert "22050 Hz, 6 voices" in shown and "for mcu" in shown and shown.count(" qoa ") == 4
     check_fit(load_board("pico-2-w"), site / "pack", public_key(SEED).hex())
+
+
+def test_a_board_that_there_is_not_is_named_before_anything_is_built(site: Path) -> None:
+    for board, near in (("pico2w", "pico-2-w"), ("pi-zero2w", "pi-zero-2w"), ("linus", "linux")):
+        refused = build(site, board=board)
+        assert refused.exit_code == 1 and f"BoardError: board '{board}': expected a file, or one of" in refused.output
+        assert refused.output.endswith(f"; did you mean {near}?\n")
+    assert "did you mean" not in build(site, board="amiga").output
+    assert not (site / "pack").exists()
+
+
+def test_a_board_of_ones_own_is_built_for_by_its_file(site: Path) -> None:
+    facts = (Path(str(BOARDS)) / "pico-2-w.toml").read_text()
+    (site / "mine.toml").write_text(facts.replace('class = "mcu"', 'class = "mine"'))
+    assert "expected at most 6 on" in build(site, board=site / "mine.toml").output
+    script = site / "cafe.aimi"
+    script.write_text(script.read_text().replace("voices 8", "voices 6"))
+    assert build(site, board=site / "mine.toml").exit_code == 0
+    assert "for mine" in run("show", site / "pack", "--publisher-key", PUBLIC).output
 
 
 def test_shapes_that_a_board_has_no_time_for_are_refused_by_its_name(site: Path) -> None:

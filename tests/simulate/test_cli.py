@@ -77,7 +77,8 @@ def test_report_and_drawing(folder: Path, tmp_path: Path) -> None:
     assert simulate(folder, "--hours", "1", "--week", str(week))[0] == 0
     assert "Mon 12:00–14:00 intensity 0.8" in week.read_text()
     for clock, first in (("mon 07:20", "07:20"), ("none", "0:00")):
-        assert simulate(folder, "--hours", "1", "--clock", clock, "--out", str(out))[0] == 0
+        code, said = simulate(folder, "--hours", "1", "--clock", clock, "--out", str(out))
+        assert code == 0 and ("turns all down" in said) == (clock != "none")
         ticks = re.findall(r'text-anchor="middle">([^<]+)<', out.read_text())
         assert ticks[0] == first and (f"1 h, seed 1, from {clock}" in out.read_text()) == (clock != "none")
 

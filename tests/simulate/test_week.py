@@ -63,6 +63,13 @@ def test_the_calendar_shows_each_day_and_is_empty_without_parts_of_the_day(held:
     assert week_svg([Held(0, 0, 1, ("<b>",))], "x").count("<b>") == 0
 
 
+def test_no_number_is_broken_over_two_lines() -> None:
+    words = ("intensity 0.8 to 0.38", "→ a_section_of_a_very_long_name", "warmth 0.125")
+    root = ElementTree.fromstring(week_svg([Held(6, 0, 600, words)], "x"))
+    texts = [text.text or "" for text in root.iter("{http://www.w3.org/2000/svg}text")]
+    assert texts[-6:-1] == ["intensity 0.8 to", "0.38", "→ a_section_of_a_ver", "y_long_name", "warmth 0.125"]
+
+
 def test_the_week_of_a_pack_is_that_of_its_score(tmp_path: Path) -> None:
     made = Made(8)
     (tmp_path / "p" / "blobs").mkdir(parents=True)

@@ -19,7 +19,7 @@ from amos_cli.keys import public_key_of
 from amos_cli.output import AsJson, Exit, print_json, refusals
 from amos_cli.paths import file_argument, file_option, folder_argument, folder_option
 from amos_cli.table import print_table
-from amos_tools.boards import board_names, boards_for, load_board
+from amos_tools.boards import BoardError, board_of, boards_for
 from amos_tools.pack.build import PackSummary, build_pack
 from amos_tools.pack.delegate_cli import delegate
 from amos_tools.pack.errors import PackBuildError, TooManyVoices, TooMuchWork
@@ -45,7 +45,7 @@ def build(
     serial: Annotated[int, typer.Option(help="Above that of the pack before: players refuse to go back.")],
     publisher_key_file: KeyFile,
     board: Annotated[
-        str, typer.Option(help="The board it is for (amos boards): no more than its rate and voices; or a class.")
+        str, typer.Option(help="The board it is for (amos boards): no more than its rate and voices; a class, or any.")
     ] = "linux",
     codec: Annotated[
         str | None, typer.Option(help="pcm16, or qoa: a fifth of the bytes. By default the board's, else pcm16.")
@@ -79,7 +79,7 @@ def build(
 
 @dataclass(frozen=True)
 class _Order:
-    """What is to be built; `board` is a board's name, or a class of boards."""
+    """What is to be built; `board` is a board's name or file, a class of boards, a runtime, or `any`."""
 
     script: Path
     out: Path
@@ -98,12 +98,13 @@ def _build(order: _Order, vault: Path, as_json: bool) -> tuple[PackSummary, list
     from amos_tools.script.parse import read_source
     from amos_tools.script.shape_work import shape_fault
 
-    facts = load_board(order.board).facts if order.board in board_names() else {}
-    rate_hz_max = facts.get("audio.rate_hz")
     with (
-        refusals(PackBuildError, VaultError, ScriptError, KeyFileError, OSError, as_json=as_json),
+        refusals(BoardError, PackBuildError, VaultError, ScriptError, KeyFileError, OSError, as_json=as_json),
         Vault(vault) as opened,
     ):
+        board = board_of(order.board)
+        facts = board.facts if board else {}
+        rate_hz_max = facts.get("audio.rate_hz")
         seed = read_key(order.key_file)
         source = read_source(order.script)
         compiled = compile_script(source, opened.stems(), name=str(order.script), rate_hz_max=rate_hz_max)
@@ -112,7 +113,7 @@ def _build(order: _Order, vault: Path, as_json: bool) -> tuple[PackSummary, list
                 f"voices: expected at most {facts['audio.voices']} on {order.board}, found {compiled.voices} in the"
                 " script's `mix`"
             )
-        fault = shape_fault(decode_score(compiled.score), boards_for(order.board))
+        fault = shape_fault(decode_score(compiled.score), [board] if board else boards_for(order.board))
         if fault:
             raise TooMuchWork(fault)
         summary = build_pack(

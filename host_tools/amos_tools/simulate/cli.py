@@ -83,6 +83,8 @@ def simulate_command(
     soon = too_soon(timed, score.rate_hz)
     rests = None if played.loudness is None else played.loudness.rests()
     report = as_json(score, stems, played.tally) | mix_json(score, stems, working, rests) | {"inputs_too_soon": soon}
+    if start is None:  # no clock, no day
+        report |= {"day_volume_cdb": None, "day_sliders": {}}
     if as_json_text:
         return print_json(report)
     print_report(report)

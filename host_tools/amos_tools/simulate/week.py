@@ -1,6 +1,7 @@
 """A week as a score has it: what the parts and curves of each day set, and where they lead, as a calendar. SVG 1.1 by
 hand."""
 
+import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -146,7 +147,8 @@ def _of(held: Sequence[Held], day: int) -> list[tuple[int, int, tuple[str, ...]]
 
 
 def _wrapped(word: str) -> list[str]:
-    return [word[at : at + LETTERS_A_LINE] for at in range(0, len(word), LETTERS_A_LINE)]
+    """Lines that break at spaces: half a number is another number."""
+    return textwrap.wrap(word, LETTERS_A_LINE, break_on_hyphens=False)
 
 
 def _clock(minute: int) -> str:
