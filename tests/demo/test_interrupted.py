@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import pytest
 from patience import Patience, wait_until
 
 from amos_tools.demo import content
-from amos_tools.demo.processes import DemoError
+from amos_tools.demo.processes import DemoError, ended_alike
 from amos_tools.demo.report import player_facts
 from amos_tools.demo.workdir import LOCK, Workdir, workdir
 from amos_tools.starter import make_starter_vault
@@ -24,7 +25,8 @@ DEMO = [sys.executable, "-m", "amos_tools", "demo", "--json", "--minutes=1"]
 
 def hears_ctrl_c() -> None:
     """In a new child: a background job, as test runs often are, hands on that it ignores Ctrl-C."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
 
 
 def interrupted(work: Path, when: str, number: int = signal.SIGINT) -> None:
@@ -66,28 +68,64 @@ def test_a_run_goes_on_after_ctrl_c_wherever_that_came(tmp_path: Path, micropyth
 
 
 CHILDREN = """
-import sys, time
+import signal, sys, time
 from pathlib import Path
 from amos_tools.demo.processes import Processes, ended_alike
+from amos_tools.demo.serve import Served, closed_pages
 folder = Path(sys.argv[1])
 with ended_alike(), Processes(folder) as processes:
     for name in ("one", "two"):
-        processes.start(name, ["sleep", f"10{sys.argv[2]}"])
+        processes.start(name, ["sleep", "1000"])
     print("begun", flush=True)
-    time.sleep(1000)
+    Served(closed_pages(), processes).keep() if sys.argv[2] == "serves" else time.sleep(1000)
+    print("ignored" if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else "heard", flush=True)
 """
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_leaves_no_child_behind(tmp_path: Path, number: int) -> None:
-    words = [sys.executable, "-c", CHILDREN, str(tmp_path), str(int(number))]
-    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True, preexec_fn=hears_ctrl_c) as process:
+@contextlib.contextmanager
+def children(folder: Path, does: str, before: Callable[[], None]) -> Iterator["subprocess.Popen[str]"]:
+    """A demo that has begun; inside it is ended, and nobody that it started is left."""
+    words = [sys.executable, "-c", CHILDREN, str(folder), does]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True, preexec_fn=before) as process:
         assert process.stdout is not None and process.stdout.readline() == "begun\n"
-        pids = [int((tmp_path / f"{name}.pid").read_text()) for name in ("one", "two")]
-        process.send_signal(number)
-        assert process.wait(60) not in (0, -signal.SIGTERM)
+        pids = [int((folder / f"{name}.pid").read_text()) for name in ("one", "two")]
+        yield process
     assert [pid for pid in pids if Path(f"/proc/{pid}/cmdline").exists()] == []
-    assert not list(tmp_path.glob("*.pid"))
+    assert not list(folder.glob("*.pid"))
+
+
+@pytest.mark.parametrize(
+    ("number", "does"),
+    [(signal.SIGINT, "sleeps"), (signal.SIGTERM, "sleeps"), (signal.SIGHUP, "sleeps"), (signal.SIGHUP, "serves")],
+)
+def test_a_signal_leaves_no_child_behind(tmp_path: Path, number: int, does: str) -> None:
+    with children(tmp_path, does, hears_ctrl_c) as process:
+        process.send_signal(number)
+        assert process.wait(60) not in (-signal.SIGTERM, -signal.SIGHUP)
+
+
+@pytest.mark.parametrize("does", ["sleeps", "serves"])
+def test_a_demo_under_nohup_outlives_its_terminal(tmp_path: Path, does: str) -> None:
+    with children(tmp_path, does, lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN)) as process:
+        facts = dict(line.split(":\t") for line in Path(f"/proc/{process.pid}/status").read_text().splitlines())
+        assert int(facts["SigIgn"], 16) >> (signal.SIGHUP - 1) & 1
+        process.send_signal(signal.SIGHUP)
+        process.send_signal(signal.SIGTERM)
+        assert process.communicate(timeout=60)[0] == ("ignored\n" if does == "serves" else "")
+
+
+def test_a_terminal_that_says_twice_that_it_is_closed_ends_a_demo_once() -> None:
+    before, stopped = signal.signal(signal.SIGHUP, signal.SIG_DFL), list[bool]()
+    try:
+        with pytest.raises(KeyboardInterrupt), ended_alike():
+            try:
+                signal.raise_signal(signal.SIGHUP)
+            finally:
+                signal.raise_signal(signal.SIGHUP)  # while children are stopped
+                stopped.append(True)
+        assert stopped and signal.getsignal(signal.SIGHUP) is signal.SIG_DFL
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def test_a_vault_is_there_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -69,7 +70,8 @@ def demo(
                     tell(facts, closed_pages(), work)
     except KeyboardInterrupt:
         again = "begin anew" if workdir is None else "continue"
-        typer.echo(f"amos demo: stopped; the same command again will {again}", err=True)
+        with suppress(OSError):  # the terminal was closed
+            typer.echo(f"amos demo: stopped; the same command again will {again}", err=True)
         raise typer.Exit(130) from None
     if not (facts["verified"] and facts["totals"]["frames_agree"] and facts["totals"]["pool_agrees"]):
         raise typer.Exit(Exit.FINDING)

@@ -58,21 +58,36 @@ def _communicate_beside(popen: "subprocess.Popen[str]", beside: "Process") -> tu
                 raise DemoError(f"{sentence}: {beside.last_words()}") from None
 
 
+def ending_signals() -> list[signal.Signals]:
+    """Those that end a demo: Ctrl-C, SIGTERM, and SIGHUP (its terminal was closed) unless nohup has that ignored."""
+    hears_hangup = signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN
+    return [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hears_hangup else [])]
+
+
+def _interrupt(number: int, _frame: object = None) -> None:
+    """Raises KeyboardInterrupt. A terminal that is closed says so twice, by the kernel and by the shell; once counts."""
+    if number == signal.SIGHUP:
+        signal.signal(number, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
 @contextmanager
 def ended_alike() -> Iterator[None]:
-    """SIGTERM ends what is inside as Ctrl-C does: children are stopped before."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    """SIGTERM and SIGHUP end what is inside as Ctrl-C does: children are stopped before."""
+    numbers = ending_signals()[1:]
+    before = [signal.signal(number, _interrupt) for number in numbers]
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
 
 
 @contextmanager
 def undisturbed() -> Iterator[None]:
-    """Ctrl-C and SIGTERM count when the block has ended: no child is started, or left running, that nobody knows of."""
+    """What ends a demo counts when the block has ended: no child is started, or left running, that nobody knows of."""
     asked: list[int] = []
-    numbers = signal.SIGINT, signal.SIGTERM
+    numbers = ending_signals()
     before = [signal.signal(number, lambda number, _frame: asked.append(number)) for number in numbers]
     try:
         yield
@@ -80,7 +95,7 @@ def undisturbed() -> Iterator[None]:
         for number, handler in zip(numbers, before, strict=True):
             signal.signal(number, handler)
     if asked:
-        raise KeyboardInterrupt
+        _interrupt(asked[0])
 
 
 class Process:

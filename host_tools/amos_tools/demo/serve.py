@@ -13,7 +13,7 @@ from typing import Any
 from amos_sync.venue.serve import WEB_PORT as VENUE_PORT
 from amos_tools.demo.broker import free_port, is_free, listens, start_broker
 from amos_tools.demo.players import DemoPlayer, cast
-from amos_tools.demo.processes import DemoError, Processes, amos_command, run_amos, wait_until
+from amos_tools.demo.processes import DemoError, Processes, amos_command, ending_signals, run_amos, wait_until
 from amos_tools.demo.run import courier_command
 from amos_tools.demo.workdir import OPERATOR as KEY
 from amos_tools.demo.workdir import Workdir
@@ -67,9 +67,9 @@ class Served:
         self._processes = processes
 
     def keep(self) -> None:
-        """Until Ctrl-C or SIGTERM; what ends meanwhile is started again. Raises `DemoError`."""
+        """Until Ctrl-C, SIGTERM or a closed terminal; what ends meanwhile is started again. Raises `DemoError`."""
         ended = threading.Event()
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in ending_signals():
             signal.signal(number, lambda *_: ended.set())
         while not ended.wait(LOOK_S):
             self._processes.keep_running()
