@@ -2,6 +2,7 @@
 
 import secrets
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -113,9 +114,10 @@ def _answered(settings: Settings, attempt: Attempt) -> Outcome:
     try:
         while attempt.outcome is None:
             for happening in client.poll(clock_ms()):
-                if isinstance(happening, Arrival):
+                if isinstance(happening, Arrival) and happening.message.topic == attempt.answers:
                     _site, device_id, _leaf = parse_device_topic(happening.message.topic)
-                    attempt.came(device_id, happening.message.payload)
+                    with suppress(ProtocolError):  # anybody's; the desk's own may follow
+                        attempt.came(device_id, happening.message.payload)
             due = attempt.due(clock_ms(), client.up)
             if due is not None:
                 client.subscribe([attempt.answers])

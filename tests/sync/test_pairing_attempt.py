@@ -2,6 +2,7 @@
 
 import hashlib
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from amos.protocol.link import IDENTIFY_CONTEXT, OK, Response
 from amos.protocol.link_courier_proof import Proof
 from amos.protocol.pairing_host import (
     LOCKED,
+    MALFORMED,
     PAIRED,
     REFUSED,
     SENTENCES,
@@ -22,6 +24,10 @@ from amos.protocol.pairing_host import (
     nonce_of,
     open_pairing,
 )
+from amos_mqtt.happenings import Arrival
+from amos_sync import cli_pair
+from amos_sync.clock import clock_ms
+from amos_sync.message import Message
 from amos_sync.pairing import AGAIN_MS, ANSWER_MS, LOCAL, NAMES, Attempt
 from amos_sync.sealed_code import unseal
 from amos_sync.venue import pages
@@ -139,3 +145,45 @@ def test_the_page_has_a_sentence_for_every_name_that_may_come() -> None:
     told = {name for name in (*NAMES, *LOCAL) if f'"{name}"' in template}
     assert {*NAMES, *LOCAL} - told == {"Paired"}
     assert "Koppeln" in entries((folder / "locale/de.po").read_text()).values()
+
+
+class Broker:
+    """A client of one that hands on more than was asked for, and what anybody said."""
+
+    up = True
+
+    def __init__(self, attempt: Attempt) -> None:
+        self._attempt, self._sent = attempt, b""
+
+    def start(self, _now_ms: int) -> None: ...
+
+    def stop(self) -> None: ...
+
+    def subscribe(self, names: list[str]) -> None:
+        assert names == [self._attempt.answers]
+
+    def publish(self, _topic: str, data: bytes) -> None:
+        self._sent = data
+
+    def poll(self, _now_ms: int) -> list[Arrival[Message]]:
+        if not self._sent:
+            return []
+        answer = PairingAnswer(request_sha256=hashlib.sha256(self._sent).digest(), verdict=PAIRED, name="bar").encode()
+        refusal = PairingAnswer(request_sha256=hashlib.sha256(self._sent).digest(), verdict=MALFORMED).encode()
+        place = self._attempt.answers.removesuffix("paired")
+        came = [
+            (place + "status", refusal),
+            ("$SYS/x", b""),
+            (place + "paired", b"garbage"),
+            (place + "paired", answer),
+        ]
+        return [Arrival(Message(*each)) for each in came]
+
+
+def test_the_command_hears_the_desk_among_what_else_comes(monkeypatch: pytest.MonkeyPatch) -> None:
+    attempt = Attempt(SITE, CODE, [KEY], clock_ms())
+    attempt.proved(proof(attempt.nonce))
+    monkeypatch.setattr(cli_pair, "MqttClient", lambda *_of: Broker(attempt))
+    monkeypatch.setattr(cli_pair, "TURN_S", 0.0)
+    outcome = cli_pair._answered(SimpleNamespace(broker=None), attempt)  # type: ignore[arg-type]
+    assert outcome.called == "bar"
