@@ -267,6 +267,19 @@ def test_an_order_of_a_code_without_meaning_is_refused(given: dict[str, Any], sa
         Order("pair", "Flo", order.given | given)
 
 
+@pytest.mark.parametrize("leaf", ["status", "paired", "enrolment", "pairing/x"])
+def test_what_is_on_another_topic_is_no_request(world: DeskWorld, monkeypatch: Any, leaf: str) -> None:
+    """A broker may hand on all that it retains of a device to whoever subscribes to one leaf."""
+    published: list[str] = []
+    monkeypatch.setattr(world.desk._client, "publish", lambda topic, _data: published.append(topic))
+    place = f"amos/1/{CAFE}/{ONE.device_id.hex()}"
+    for payload in (b"garbage", b"", ONE.asks(world.draw().code)):
+        world.desk._came(answerer.Asked(f"{place}/{leaf}", payload))
+    assert published == [] and world.said == [] and world.place_of(ONE) is None
+    world.desk._came(answerer.Asked(f"{place}/pairing", b""))
+    assert published == [f"{place}/paired"]
+
+
 def worked(desk: DeskFolder, codebook: book.Book | None) -> threading.Thread:
     """A desk that sees to one order."""
     worker = Worker(desk, Packs(desk.path, None), broker_at("127.0.0.1:9"), b"o" * 32, [].append, codebook)

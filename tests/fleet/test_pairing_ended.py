@@ -1,5 +1,6 @@
 """Codes that are taken back, forms that come twice, and the link that a phone at the venue opens."""
 
+import io
 import json
 import sys
 import threading
@@ -15,17 +16,21 @@ from pairing_world import BAR, CAFE, DeskWorld, NewPlayer
 from scanned import read_in_terminal
 from typer.testing import CliRunner
 
-from amos.protocol.pairing_host import EXPIRED, PAIRED
+from amos.protocol.pairing_host import EXPIRED, PAIRED, UNAVAILABLE, USED
 from amos_cli.output import UsageError
 from amos_mqtt.broker import broker_at
 from amos_tools.cli import app
+from amos_tools.device.deliver import DeliveryError
 from amos_tools.fleet.errors import FleetError
 from amos_tools.fleet.orders.folder import DeskFolder
 from amos_tools.fleet.orders.order import Order, OrderError, pair_order
 from amos_tools.fleet.orders.work import Packs, Worker
 from amos_tools.fleet.pairing import book
-from amos_tools.fleet.pairing.book import Book, read_codes
+from amos_tools.fleet.pairing.book import Book, PairingNowError, read_codes
+from amos_tools.fleet.pairing.codes import Code
+from amos_tools.fleet.pairing.enroller import Enroller
 from amos_tools.fleet.pairing.venue_link import checked_page, venue_link
+from amos_tools.fleet.pairing.words import code_facts
 from amos_web.in_terminal import picture_lines
 
 ONE, TWO = NewPlayer(11), NewPlayer(12)
@@ -53,11 +58,105 @@ def test_one_that_is_taken_back_pairs_nobody_and_is_called_expired(world: DeskWo
 def test_one_that_a_player_has_is_not_taken_back(world: DeskWorld) -> None:
     code, late = world.draw(), world.draw()
     assert world.give(ONE, code.code).verdict == PAIRED
-    with pytest.raises(FleetError, match="this code is used: there is nothing to take back"):
+    with pytest.raises(FleetError, match=f"code {code.code} is used: there is nothing to take back"):
         world.book.end(code.ticket, CAFE, "Kim")
     with pytest.raises(FleetError, match=f"there is no such code for {BAR}"):
         world.book.end(late.ticket, BAR, "Kim")
     assert world.give(ONE, code.code).verdict == PAIRED and world.give(TWO, late.code).verdict == PAIRED
+
+
+def without_a_ledger(self: Enroller, *_of: object) -> str:
+    raise DeliveryError("no answer of the ledger")
+
+
+def half_paired(world: DeskWorld, monkeypatch: Any) -> Code:
+    """A code that this player gave while the ledger was away."""
+    code = world.draw()
+    with monkeypatch.context() as patch:
+        patch.setattr(Enroller, "enrol", without_a_ledger)
+        assert world.give(ONE, code.code).verdict == UNAVAILABLE
+    world.restart()  # and so it is tried again at once
+    (kept,) = read_codes(world.folder).codes
+    assert (kept.device_id, kept.called) == (ONE.device_id.hex(), "")
+    return code
+
+
+def test_one_that_waits_for_the_ledger_is_a_players_until_it_is_taken_back(world: DeskWorld, monkeypatch: Any) -> None:
+    code = half_paired(world, monkeypatch)
+    facts = code_facts(read_codes(world.folder), read_codes(world.folder).codes[0], time.time())
+    assert (facts["state"], facts["code"]) == ("waiting", code.code)
+    assert world.give(TWO, code.code).verdict == USED
+    world.book.end(code.ticket, CAFE, "Kim")
+    assert world.book.judge(CAFE, code.code, ONE.device_id.hex())[0] == EXPIRED
+    world.restart()
+    assert world.give(ONE, code.code).verdict == world.give(TWO, code.code).verdict == EXPIRED
+    assert world.place_of(ONE) is None
+    assert world.give(ONE, world.draw().code).verdict == PAIRED
+
+
+def test_one_that_waits_for_the_ledger_pairs_its_player_when_that_is_back(world: DeskWorld, monkeypatch: Any) -> None:
+    code = half_paired(world, monkeypatch)
+    assert world.give(ONE, code.code).verdict == PAIRED and world.place_of(ONE) == (CAFE, "player")
+
+
+def test_none_is_taken_back_while_its_player_is_enrolled(world: DeskWorld, monkeypatch: Any) -> None:
+    code, enrol = world.draw(), Enroller.enrol
+
+    def meanwhile(self: Enroller, *given: Any) -> str:
+        with pytest.raises(PairingNowError):
+            world.book.end(code.ticket, CAFE, "Kim")
+        return enrol(self, *given)
+
+    monkeypatch.setattr(Enroller, "enrol", meanwhile)
+    assert world.give(ONE, code.code).verdict == PAIRED
+    with pytest.raises(FleetError, match=f"code {code.code} is used"):
+        world.book.end(code.ticket, CAFE, "Kim")
+
+
+def test_one_that_is_taken_back_after_it_was_judged_enrols_nobody(world: DeskWorld, monkeypatch: Any) -> None:
+    code, judge = world.draw(), Book.judge
+
+    def then_ended(self: Book, *given: str) -> Any:
+        judged = judge(self, *given)
+        self.end(code.ticket, CAFE, "Kim")
+        return judged
+
+    monkeypatch.setattr(Book, "judge", then_ended)
+    assert world.give(ONE, code.code).verdict == EXPIRED and world.place_of(ONE) is None
+    assert read_codes(world.folder).codes[0].ended_by == "Kim"
+
+
+def test_the_desk_takes_one_back_as_soon_as_its_player_is_enrolled_no_more(tmp_path: Path) -> None:
+    desk = DeskFolder(tmp_path / "desk")
+    desk.make()
+    book = Book(desk.path)
+    code = book.draw(CAFE, "", 0, 7, TICKET, "Flo")
+    worker = Worker(desk, Packs(desk.path, None), broker_at("127.0.0.1:9"), OPERATOR, [].append, book)
+    desk.put(Order("end", "Kim", {"site": CAFE, "ticket": TICKET}))
+    with book.pairs(code) as is_good:
+        worker.turn()
+        assert is_good and desk.trail(9) == [] and len(desk.waiting()) == 1
+    worker.turn()
+    worker.end()
+    (line,) = desk.trail(9)
+    assert (line["outcome"], desk.waiting()) == ("done", []) and read_codes(desk.path).codes[0].ended_by == "Kim"
+
+
+def test_the_trail_says_which_was_taken_back_and_what_came_before(tmp_path: Path) -> None:
+    desk = DeskFolder(tmp_path / "desk")
+    desk.make()
+    draws, ends = pair_order("Flo", CAFE, ticket=TICKET), Order("end", "Kim", {"site": CAFE, "ticket": TICKET})
+    for order in (draws, ends, ends, draws):
+        desk.put(order)
+        seen_to(desk)
+    (code,) = read_codes(desk.path).codes
+    assert [line["sentence"] for line in desk.trail(3)] == [
+        "it was drawn before; it is ended, taken back by Kim",
+        f"code {code.code} was taken back before, by Kim",
+        f"code {code.code} pairs nobody from here on",
+    ]
+    done = CliRunner().invoke(app, ["fleet", "pair", str(desk.path), "--end", code.code])
+    assert (done.exit_code, done.output) == (0, f"{code.code} for {CAFE} was taken back before, by Kim\n")
 
 
 def test_a_full_disk_takes_nothing_back(world: DeskWorld, monkeypatch: Any) -> None:
@@ -129,7 +228,7 @@ def test_the_command_takes_one_back(tmp_path: Path) -> None:
     assert ended(drawn[0].code) == (0, f"{drawn[0].code} pairs nobody at {CAFE} from here on\n")
     (line,) = desk.trail(9)
     assert (line["what"], line["outcome"]) == (f"take back a code for {CAFE}", "done")
-    assert drawn[0].code not in (desk.path / "trail.jsonl").read_text()
+    assert line["sentence"] == f"code {drawn[0].code} pairs nobody from here on"
     exit_code, said = ended("x", CAFE)
     assert exit_code == 1 and "end: expected one of the codes that are good, none; found 'x'" in said
     exit_code, said = ended("x")
@@ -173,10 +272,38 @@ def test_a_link_has_the_code_where_no_server_is_sent_it(tmp_path: Path, monkeypa
     first, second = read_codes(desk.path).codes
     assert done[0].stdout.splitlines()[1] == f"or by a phone there: {LINK}{first.code}"
     assert json.loads(done[1].stdout)["link"] == f"https://{CAFE}.cafes.example:8443/#pair={second.code}"
-    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr(sys, "stdout", Terminal())
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.delenv("NO_COLOR", raising=False)
     assert read_in_terminal(picture_lines(f"{LINK}{first.code}")) == [f"{LINK}{first.code}"]
     monkeypatch.setitem(sys.modules, "amos_web.qr", None)
     assert picture_lines(LINK) == [], "without the extra"
+
+
+class Terminal(io.TextIOWrapper):
+    def __init__(self, encoding: str = "utf-8") -> None:
+        super().__init__(io.BytesIO(), encoding)
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(
+    ("encoding", "environment", "shown"),
+    [
+        *(("utf-8", {}, True), ("latin-1", {}, False), ("ascii", {}, False), ("cp437", {}, True)),
+        *(("utf-8", {"TERM": "dumb"}, False), ("utf-8", {"NO_COLOR": "1"}, False), ("utf-8", {"NO_COLOR": ""}, True)),
+    ],
+)
+def test_a_picture_is_for_terminals_that_can_show_it(
+    encoding: str, environment: dict[str, str], shown: bool, monkeypatch: Any
+) -> None:
+    for name, value in ({"TERM": "xterm", "NO_COLOR": ""} | environment).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(sys, "stdout", Terminal(encoding))
+    lines = picture_lines(LINK)
+    print(*lines, sep="\n")
+    assert bool(lines) is shown
 
 
 @pytest.mark.parametrize(

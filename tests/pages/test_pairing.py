@@ -113,6 +113,47 @@ def test_a_code_is_a_picture_that_a_phone_reads_and_is_taken_back_with_a_button(
         prefer(phone, "light")
 
 
+def test_one_that_waits_for_the_ledger_is_said_so_and_taken_back_with_a_button(
+    phone: Chrome, world: PagesWorld, desk: DeskFolder, worker: Worker
+) -> None:
+    book = worker._book
+    assert book is not None
+    worker.turn()
+    code = book.draw("quay", "", 0, 7, "d" * 16, "Flo")
+    book.put(replace(code, device_id=DEVICE))
+    world.sign_in(phone, "admin")
+    try:
+        for language, said in (("de", "koppelt allein den Player abababab"), ("en", "pairs player abababab alone")):
+            speak(phone, language)
+            phone.get(f"{world.url}/pairing/{'d' * 16}")
+            assert said in text_of(phone) and "nobody any more" not in text_of(phone)
+            assert not phone.find_elements(By.CSS_SELECTOR, ".qr") and audited(phone) == []
+        phone.execute_script("document.querySelector('main form button').click()")
+        wait_until(lambda: desk.waiting(), lambda: text_of(phone))
+        seen_to(worker, desk)
+        assert book.judge("quay", code.code, DEVICE)[1] is None
+        phone.get(f"{world.url}/pairing/{'d' * 16}")
+        assert "taken back by admin" in text_of(phone)
+    finally:
+        speak(phone, "en")
+
+
+def test_what_the_desk_refuses_is_shown_where_it_was_ordered(world: PagesWorld, desk: DeskFolder) -> None:
+    visitor, secret = world.visitor("fleet", "Noa")
+    another, _its = world.visitor("fleet", "Ida")
+    given = {"site": "dock", "tier": "0", "days": "7"}
+    refused = "a code for a new player at dock: FleetError: this desk pairs nobody"
+    bookless = Worker(desk, Packs(desk.path, None), broker_at("127.0.0.1:9"), OPERATOR, [].append)
+    assert visitor.post("/pairing", secret=secret, ticket="e" * 16, **given)[0] == 200
+    seen_to(bookless, desk)
+    assert refused in visitor.get("/pairing")[1] and refused not in another.get("/pairing")[1]
+    desk.tell("Noa", "restart for dock", "done")
+    assert refused in visitor.get("/pairing")[1], "another order changes nothing"
+    assert visitor.post("/pairing", secret=secret, ticket="e" * 16, **given)[0] == 200
+    seen_to(Worker(desk, Packs(desk.path, None), broker_at("127.0.0.1:9"), OPERATOR, [].append, Book(desk.path)), desk)
+    assert refused not in visitor.get("/pairing")[1]
+
+
 def test_a_button_pressed_twice_draws_one_code(world: PagesWorld, desk: DeskFolder, worker: Worker) -> None:
     visitor, secret = world.visitor("fleet", "Flo")
     tickets = [re.findall('name="ticket" value="([0-9a-f]{16})"', visitor.get("/pairing")[1]) for _each in range(2)]

@@ -65,7 +65,7 @@ def ending_signals() -> list[signal.Signals]:
 
 
 def _interrupt(number: int, _frame: object = None) -> None:
-    """Raises KeyboardInterrupt. A terminal that is closed says so twice, by the kernel and by the shell; once counts."""
+    """Raises KeyboardInterrupt. Kernel and shell both say that a terminal was closed; once counts."""
     if number == signal.SIGHUP:
         signal.signal(number, signal.SIG_IGN)
     raise KeyboardInterrupt

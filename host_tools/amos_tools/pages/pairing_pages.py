@@ -8,9 +8,9 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from amos_tools.fleet.orders.folder import DeskFolder
-from amos_tools.fleet.orders.order import END, Order, new_ticket, pair_order
+from amos_tools.fleet.orders.order import END, Order, is_of_code, new_ticket, pair_order
 from amos_tools.fleet.pairing.book import read_codes
-from amos_tools.fleet.pairing.codes import DAYS, DAYS_MAX, Codes
+from amos_tools.fleet.pairing.codes import DAYS, DAYS_MAX, OPEN, Codes
 from amos_tools.fleet.pairing.venue_link import venue_link
 from amos_tools.fleet.pairing.words import code_facts
 from amos_tools.pages.frame import Frame
@@ -21,6 +21,7 @@ from amos_web.errors import WebRefusal
 CODES_SHOWN = 100
 SITES_OFFERED = 500
 NUMBER_DIGITS_MAX = 3
+TRAIL_READ = 100
 
 
 class PairingPages:
@@ -40,15 +41,15 @@ class PairingPages:
         ]
 
     async def _all(self, request: Request) -> Response:
-        self._frame.entered(request, "pairing")
-        return await self._shown(request, {"site": request.query_params.get("site", "")[:64]}, None)
+        person, _cookie = self._frame.entered(request, "pairing")
+        return await self._shown(request, person.name, {"site": request.query_params.get("site", "")[:64]}, None)
 
     async def _draw(self, request: Request) -> Response:
         person, fields = await self._frame.form(request, "pairing")
         refusal = await self._orders.order(lambda: _order_of(person.name, fields))
         if refusal is None:
             return RedirectResponse("/pairing", 303)
-        return await self._shown(request, fields, refusal)
+        return await self._shown(request, person.name, fields, refusal)
 
     async def _one(self, request: Request) -> Response:
         self._frame.entered(request, "pairing")
@@ -65,7 +66,7 @@ class PairingPages:
 
     async def _shown_one(self, request: Request, refusal: WebRefusal | None) -> Response:
         code = await self._code(request)
-        link = venue_link(self._venue_page, code["site"], code["code"]) if code["code"] else None
+        link = venue_link(self._venue_page, code["site"], code["code"]) if code["state"] == OPEN else None
         values = {"code": code, "link": link, "refusal": refusal}
         return self._frame.page(request, "pairing_code", values, 200 if refusal is None else refusal.status)
 
@@ -79,9 +80,9 @@ class PairingPages:
             raise WebRefusal(404, "CodeUnknown", "there is no such code", "the page of new players lists them")
         return code_facts(codes, code, time.time())
 
-    async def _shown(self, request: Request, fields: dict[str, str], refusal: WebRefusal | None) -> Response:
+    async def _shown(self, request: Request, who: str, fields: dict[str, str], refusal: WebRefusal | None) -> Response:
         desk = self._orders.desk
-        found = None if desk is None else await self._frame.on_a_thread(lambda: read_desk(lambda: _facts(desk)))
+        found = None if desk is None else await self._frame.on_a_thread(lambda: read_desk(lambda: _facts(desk, who)))
         sites = sorted({row.site for row in self._looking.looked.rows})[:SITES_OFFERED]
         values = {"found": found, "refusal": refusal, "sites": sites, "days_max": DAYS_MAX, "ticket": new_ticket()}
         values |= {"given": {"site": "", "name": "", "tier": "0", "days": str(DAYS)} | fields}
@@ -100,10 +101,19 @@ def _number(name: str, text: str) -> int:
     return int(text)
 
 
-def _facts(desk: DeskFolder) -> dict[str, Any]:
+def _facts(desk: DeskFolder, who: str) -> dict[str, Any]:
     offered, now_s, codes = desk.offered(), time.time(), read_codes(desk.path)
     return {
         "stale": offered.is_stale(now_s),
         "waiting": len(desk.waiting()),
         "codes": [code_facts(codes, code, now_s) for code in reversed(codes.codes)][:CODES_SHOWN],
+        "refused": _refused(desk, who),
     }
+
+
+def _refused(desk: DeskFolder, who: str) -> dict[str, Any] | None:
+    """The trail's line of what they ordered here last, where the desk refused it: an order is answered after the page
+    is."""
+    lines = (line for line in desk.trail(TRAIL_READ) if line["who"] == who and is_of_code(line["what"]))
+    last = next(lines, None)
+    return last if last is not None and last["outcome"] == "refused" else None

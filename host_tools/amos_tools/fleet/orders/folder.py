@@ -2,7 +2,8 @@
 
 Pages write in `orders` alone, and read the rest: what stands in a roll-out's state is signed as it stands there.
 
-orders/ID.json       one order each, in the order of their names; gone once it is seen to
+orders/ID.json       one order each, in the order of their names; gone once it is seen to, or taken back
+orders/ID.taken.json one that the desk has in hand: nobody takes it back any more
 rollouts/NAME.json   the state of a roll-out, as of `amos fleet rollout`
 desk.json            that the desk works, and which packs it offers
 weeks/NAME.svg       the calendar of a pack that it offers; empty where that has none
@@ -39,6 +40,7 @@ WEEK_BYTES_MAX = 1 << 20
 TRAIL_BYTES_MAX = 1 << 16
 """Of its end, for people; the file keeps all."""
 
+TAKEN = ".taken.json"
 ROLLOUTS_MAX = 200
 STALE_S = 20
 SENTENCE_LETTERS_MAX = 1000
@@ -106,13 +108,34 @@ class DeskFolder:
         return path
 
     def waiting(self) -> list[Path]:
-        """Orders that nobody has seen to, the first that came first. What is no file is none: a pipe would hold up the
+        """Orders that are not seen to yet, the first that came first. What is no file is none: a pipe would hold up the
         desk for good."""
         found = (path for path in self._orders.glob("*.json") if not path.name.startswith("."))
         return sorted(path for path in found if path.is_file() and not path.is_symlink())
 
+    def take(self, path: Path) -> Path | None:
+        """Have one of those in hand; where it is from then on. None: whoever gave it took it back before."""
+        if path.name.endswith(TAKEN):
+            return path
+        try:
+            return path.rename(_in_hand(path))
+        except FileNotFoundError:
+            return None
+
+    def take_back(self, path: Path) -> bool:
+        """Whether nobody sees to what was `put` there. False: the desk has had it in hand."""
+        try:
+            path.unlink()
+        except FileNotFoundError:
+            return False
+        return True
+
+    def is_done(self, path: Path) -> bool:
+        """Whether what was `put` there, and not taken back, is done with."""
+        return not path.exists() and not _in_hand(path).exists()
+
     def read(self, path: Path) -> Order:
-        """One of those."""
+        """One of those that wait."""
         return order_of(_json(path, ORDER_BYTES_MAX))
 
     def store(self, name: str) -> Store:
@@ -195,6 +218,10 @@ class DeskFolder:
             file.seek(max(file.seek(0, os.SEEK_END) - TRAIL_BYTES_MAX, 0))
             lines = file.read(TRAIL_BYTES_MAX).splitlines()
         return [facts for line in reversed(lines) if (facts := _trail_line(line)) is not None][:count]
+
+
+def _in_hand(path: Path) -> Path:
+    return path.with_name(path.name.partition(".")[0] + TAKEN)
 
 
 def _trail_line(line: bytes) -> dict[str, Any] | None:

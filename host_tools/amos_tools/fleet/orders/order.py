@@ -41,6 +41,7 @@ _SLUG = re.compile("[a-z0-9_-]{1,64}")
 _TICKET_BYTES = 8
 _TICKET = Field(str, form=re.compile("[0-9a-f]{16}"))
 
+_DRAWN, _ENDED = "a code for a new player at ", "take back a code for "
 _WHO = Field(str, 1, 64)
 _NAME = Field(str, form=NAME)
 _GIVEN = {
@@ -118,9 +119,9 @@ class Order:
         if self.kind == ROLLOUT:
             return f"roll out {self.given['plan']['pack']}"
         if self.kind == PAIR:
-            return f"a code for a new player at {self.given['site']}"
+            return f"{_DRAWN}{self.given['site']}"
         if self.kind == END:
-            return f"take back a code for {self.given['site']}"
+            return f"{_ENDED}{self.given['site']}"
         return f"{self.kind} {self.given['rollout']}" + (f" to {self.given['pack']}" if self.kind == BACK else "")
 
     @property
@@ -146,6 +147,11 @@ def tag_order(who: str, targets: list[str], add: list[str], remove: list[str]) -
     """One for tags. Raises `FleetError`."""
     tags = {name: [*dict.fromkeys(map(tag_of, texts))] for name, texts in (("add", add), ("remove", remove))}
     return Order(TAG, who, {"targets": targets} | tags)
+
+
+def is_of_code(told: str) -> bool:
+    """Whether what is `told` in the trail is an order of a code."""
+    return told.startswith((_DRAWN, _ENDED))
 
 
 def new_ticket() -> str:

@@ -1,7 +1,7 @@
 """The desk that signs: it takes orders from its folder, and keeps every roll-out going. It decides as the commands do.
 
-An order is gone once it is seen to. A crash before that has it done again: a directive says the same twice, and a
-roll-out of the same pack to the same players sends nothing to those that have it.
+An order is taken in hand, and gone once it is seen to. A crash before that has it done again: a directive says the
+same twice, and a roll-out of the same pack to the same players sends nothing to those that have it.
 """
 
 import threading
@@ -26,7 +26,8 @@ from amos_tools.fleet.direct import is_heard, members_of, publish, said, to_dire
 from amos_tools.fleet.errors import FleetError
 from amos_tools.fleet.orders.folder import DeskFolder, DeskFolderError, Offered
 from amos_tools.fleet.orders.order import BACK, CONTINUE, DIRECT, END, NAME, PAIR, STOP, TAG, Order, changes_of
-from amos_tools.fleet.pairing.book import Book
+from amos_tools.fleet.pairing.book import Book, PairingNowError
+from amos_tools.fleet.pairing.codes import PAIRING
 from amos_tools.fleet.rollout.decide import go_on
 from amos_tools.fleet.rollout.pack_folder import pack_of
 from amos_tools.fleet.rollout.plan import plan_of
@@ -52,6 +53,9 @@ END_S_MAX = 30.0
 
 FOLLOW_S = 5.0
 """So long a directive waits to hear that it is followed; the page of the fleet shows it later too."""
+
+AT_ONCE = (STOP, END)
+"""What ends something waits for nothing that goes on."""
 
 PACKS_MAX = 200
 NO_BOOK = "this desk pairs nobody: start amos fleet serve with --ledger or --ledger-key"
@@ -130,8 +134,9 @@ class Worker:
             self._offered_s = now_s
             self._or_later("desk.json", self._offer)
         for path in self._folder.waiting():
-            if now_s >= self._not_before_s.get(path.name, 0.0):
-                self._or_later(path.name, partial(self._take, path))
+            number = path.name.partition(".")[0]  # it is called otherwise once it is taken
+            if now_s >= self._not_before_s.get(number, 0.0):
+                self._or_later(number, partial(self._take, path))
         for name in self._folder.names():
             thread = self._running.get(name)
             if (thread is None or not thread.is_alive()) and now_s >= self._not_before_s.get(name, 0.0):
@@ -161,21 +166,26 @@ class Worker:
         self._folder.offer(Offered(int(time.time()), tuple(packs)))
 
     def _take(self, path: Path) -> None:
-        """Stop at once what is to be stopped; of the rest one after the other, on a thread that may wait."""
+        """End at once what is to be ended; of the rest one after the other, on a thread that may wait."""
         if path == self._in_hand:
             return
-        who, what = "", path.name
         try:
             order = self._folder.read(path)
-            who, what = order.who, order.told
+        except FileNotFoundError:
+            return  # it was taken back
         except (FleetError, OSError) as error:
-            return self._done(path, who, what, error)
-        if order.kind == STOP:
-            return self._see_to(path, order)
-        if self._hand is None or not self._hand.is_alive():
-            self._in_hand = path
-            self._hand = threading.Thread(target=self._in_turn, args=(path, order), name="order", daemon=True)
-            self._hand.start()
+            return self._done(path, "", path.name, error)
+        is_free = self._hand is None or not self._hand.is_alive()
+        if order.kind not in AT_ONCE and not is_free:
+            return
+        taken = self._folder.take(path)
+        if taken is None:
+            return
+        if order.kind in AT_ONCE:
+            return self._see_to(taken, order)
+        self._in_hand = taken
+        self._hand = threading.Thread(target=self._in_turn, args=(taken, order), name="order", daemon=True)
+        self._hand.start()
 
     def _in_turn(self, path: Path, order: Order) -> None:
         """One whose end cannot be written down is seen to again after a while."""
@@ -189,6 +199,8 @@ class Worker:
     def _see_to(self, path: Path, order: Order) -> None:
         try:
             told: str | Exception = self._do(order)
+        except PairingNowError:
+            return  # it stays in hand, and is looked at again at once
         except (FleetError, OSError) as error:
             told = error
         self._done(path, order.who, order.told, told)
@@ -274,16 +286,21 @@ class Worker:
     def _pair(self, order: Order) -> str:
         if self._book is None:
             raise FleetError(NO_BOOK)
-        before = self._book.has_drawn(order.given["ticket"])
+        before = self._book.drawn(order.given["ticket"])
         drawn = self._book.draw(**order.given, who=order.who)
-        until = f"it is good until {datetime.fromtimestamp(drawn.until_unix_s, UTC):%Y-%m-%d %H:%M} UTC"
-        return f"it was drawn before; {until}" if before else until
+        state = drawn.state(time.time())
+        told = f"it is good until {datetime.fromtimestamp(drawn.until_unix_s, UTC):%Y-%m-%d %H:%M} UTC"
+        if state not in PAIRING:
+            told = f"it is {state}" + (f", taken back by {drawn.ended_by}" if drawn.ended_by else "")
+        return told if before is None else f"it was drawn before; {told}"
 
     def _end_code(self, order: Order) -> str:
         if self._book is None:
             raise FleetError(NO_BOOK)
-        self._book.end(**order.given, who=order.who)
-        return "it pairs nobody from here on"
+        code = self._book.end(**order.given, who=order.who)
+        if code.ended_by:
+            return f"code {code.code} was taken back before, by {code.ended_by}"
+        return f"code {code.code} pairs nobody from here on"
 
     def _tag(self, targets: list[str], add: list[str], remove: list[str]) -> str:
         before = read_tags(self._folder.path)

@@ -18,6 +18,7 @@ from amos.protocol import topics
 from amos.protocol.errors import CborError, LocalError, MessageError, ProtocolError, SignatureError
 from amos.protocol.ledger_limits import PAIRING_BYTES_MAX
 from amos.protocol.pairing_host import (
+    EXPIRED,
     FOREIGN,
     LOCKED,
     MALFORMED,
@@ -120,9 +121,11 @@ class Answerer:
         if _now_s() - asked.came_s > WAITED_S_MAX:
             return
         try:
-            site, device_id, _leaf = topics.parse_device_topic(asked.topic)
+            site, device_id, leaf = topics.parse_device_topic(asked.topic)
         except ProtocolError:
             return
+        if leaf != topics.PAIRING:
+            return  # some brokers hand on whatever they retain
         key = asked.topic, hashlib.sha256(asked.payload).digest()
         data = self._answered.get(key)
         if data is None:
@@ -163,7 +166,8 @@ class Answerer:
             return answer(verdict=verdict, until_unix_s=until_s if verdict == LOCKED else None)
         if found.called:
             return answer(verdict=PAIRED, name=found.called)  # whatever the operator did since stays
-        return self._enrolled(found, request, nonce, answer)
+        with self._book.pairs(found) as is_good:
+            return self._enrolled(found, request, nonce, answer) if is_good else answer(verdict=EXPIRED)
 
     def _enrolled(
         self, code: Code, request: Pairing, nonce: bytes, answer: Callable[..., PairingAnswer]

@@ -4,6 +4,8 @@ import json
 import secrets
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -36,6 +38,10 @@ _BOOK = {
 
 class BookError(FleetError):
     """The file of codes is none."""
+
+
+class PairingNowError(FleetError):
+    """It is soon known whether the code has paired somebody."""
 
 
 def read_codes(folder: Path) -> Codes:
@@ -80,6 +86,7 @@ class Book:
         self._codes = read_codes(folder)
         self._lock = threading.Lock()
         self._written = b""
+        self._pairing: str | None = None
 
     def draw(self, site: str, name: str, tier: int, days: int, ticket: str, who: str) -> Code:
         """A code that is good for so many days; the same for the same ticket. Raises `FleetError`, also where that
@@ -123,21 +130,38 @@ class Book:
         with self._lock:
             return next((code.site for code in self._codes.codes if code.code == given), None)
 
-    def has_drawn(self, ticket: str) -> bool:
-        """Whether that order was seen to."""
+    def drawn(self, ticket: str) -> Code | None:
+        """What that order drew, where it was seen to."""
         with self._lock:
-            return self._codes.of_ticket(ticket) is not None
+            return self._codes.of_ticket(ticket)
 
-    def end(self, ticket: str, site: str, who: str) -> None:
-        """Take a code back; a full disk leaves it as it was. Raises `FleetError`."""
+    @contextmanager
+    def pairs(self, code: Code) -> Iterator[bool]:
+        """Nobody takes this code back inside. False where somebody did before, so that nobody is to be enrolled."""
         with self._lock:
+            kept = self._codes.of_ticket(code.ticket)
+            is_good = kept is not None and not kept.ended_by
+            self._pairing = code.ticket if is_good else None
+        try:
+            yield is_good
+        finally:
+            with self._lock:
+                self._pairing = None
+
+    def end(self, ticket: str, site: str, who: str) -> Code:
+        """Take a code back; what it was before. A full disk leaves it as it was. Raises `PairingNowError` while its
+        player is enrolled, `FleetError`."""
+        with self._lock:
+            if ticket == self._pairing:
+                raise PairingNowError("this code pairs its player at this moment")
             before = list(self._codes.codes)
-            self._codes.end(ticket, site, who, int(time.time()))
+            ended = self._codes.end(ticket, site, who, int(time.time()))
             try:
                 self._save()
             except OSError:
                 self._codes.codes = before
                 raise
+            return ended
 
     def put(self, code: Code) -> None:
         """What became of it."""

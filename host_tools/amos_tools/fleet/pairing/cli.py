@@ -1,7 +1,6 @@
 """`amos fleet pair`: a code that lets one new player in at a site, and its end."""
 
 import time
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -10,22 +9,21 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from amos.protocol.printable_host import printable
 from amos_cli.numbers import finite
 from amos_cli.output import AsJson, print_json
 from amos_cli.paths import folder_argument
 from amos_cli.table import print_table
 from amos_tools.fleet.errors import FleetError, UnreachableError
 from amos_tools.fleet.options import fleet_refusals
-from amos_tools.fleet.orders.ask import told_of, user_name
+from amos_tools.fleet.orders.ask import seen_to, sentence_of, user_name, waited
 from amos_tools.fleet.orders.folder import DeskFolder
 from amos_tools.fleet.orders.order import END, Order, pair_order
 from amos_tools.fleet.pairing.book import read_codes
-from amos_tools.fleet.pairing.codes import DAYS, DAYS_MAX, OPEN, Code
+from amos_tools.fleet.pairing.codes import DAYS, DAYS_MAX, PAIRING, Code
 from amos_tools.fleet.pairing.venue_link import VENUE_PAGE, checked_page, venue_link
 from amos_tools.fleet.pairing.words import code_facts
 from amos_web.in_terminal import picture_lines
-
-LOOK_S = 0.1
 
 
 def pair(
@@ -45,9 +43,9 @@ def pair(
 ) -> None:
     """Have the desk draw a code of six digits, by which one new player is paired at the site's page."""
     with fleet_refusals(as_json):
-        page = checked_page(venue_page)
+        page, ended_by = checked_page(venue_page), ""
         if end is not None:
-            code = _ended(DeskFolder(folder), end, site, wait_s)
+            code, ended_by = _ended(DeskFolder(folder), end, site, wait_s)
         elif site is None:
             return _list(folder, as_json)
         else:
@@ -56,6 +54,8 @@ def pair(
     link = None if end is not None else venue_link(page, code.site, code.code)
     if as_json:
         return print_json(facts | {"link": link})
+    if ended_by:
+        return print(f"{code.code} for {code.site} was taken back before, by {printable(ended_by, 64)}")
     if link is None:
         return print(f"{code.code} pairs nobody at {code.site} from here on")
     until = datetime.fromtimestamp(code.until_unix_s, UTC)
@@ -64,52 +64,36 @@ def pair(
 
 
 def _drawn(desk: DeskFolder, order: Order, wait_s: float) -> Code:
-    ticket = order.given["ticket"]
     path = desk.put(order)
-    code = _followed(desk, order, path, wait_s, lambda: read_codes(desk.path).of_ticket(ticket))
-    if code is None:
-        path.unlink(missing_ok=True)  # nobody hears of what it would draw
+    if not seen_to(desk, path, wait_s):
         raise UnreachableError(f"{desk.path}: no desk drew a code, and none will: does amos fleet serve run?")
+    code = read_codes(desk.path).of_ticket(order.given["ticket"])
+    if code is None:
+        raise FleetError(sentence_of(desk, path, order))
     return code
 
 
-def _ended(desk: DeskFolder, given: str, site: str | None, wait_s: float) -> Code:
+def _ended(desk: DeskFolder, given: str, site: str | None, wait_s: float) -> tuple[Code, str]:
+    """The code, and who took it back before; empty: nobody."""
     codes, now_s = read_codes(desk.path), time.time()
     there = [code for code in codes.codes if site in (None, code.site)]
     found = next((code for code in there if code.code == given), None)
     if found is None:
-        known = ", ".join(code.code for code in there if code.state(now_s) == OPEN) or "none"
+        known = ", ".join(code.code for code in there if code.state(now_s) in PAIRING) or "none"
         raise FleetError(f"end: expected one of the codes that are good, {known}; found {given[:40]!r}")
+    if found.ended_by:
+        return found, found.ended_by
     order = Order(END, user_name(), {"site": found.site, "ticket": found.ticket})
-
-    def ended() -> Code | None:
-        code = read_codes(desk.path).of_ticket(found.ticket)
-        return code if code is not None and code.ended_by else None
-
-    code = _followed(desk, order, desk.put(order), wait_s, ended)
-    if code is None:
+    path = desk.put(order)
+    is_done = waited(desk, path, wait_s)
+    code = read_codes(desk.path).of_ticket(found.ticket)
+    if code is not None and code.ended_by:
+        return code, ""
+    if not is_done:
         raise UnreachableError(
             f"{desk.path}: no desk took it back yet, and the order waits: does amos fleet serve run?"
         )
-    return code
-
-
-def _followed(
-    desk: DeskFolder, order: Order, path: Path, wait_s: float, done: Callable[[], Code | None]
-) -> Code | None:
-    """The code once the desk has seen to the order at `path`; None where none did for so long."""
-    end_s = time.monotonic() + wait_s
-    while True:
-        is_seen_to = not path.exists()
-        code = done()
-        if code is not None:
-            return code
-        if is_seen_to:
-            told = told_of(desk, order)
-            raise FleetError("the desk did not" if told is None else told["sentence"])
-        if time.monotonic() >= end_s:
-            return None
-        time.sleep(LOOK_S)
+    raise FleetError(sentence_of(desk, path, order))
 
 
 def _list(folder: Path, as_json: bool) -> None:

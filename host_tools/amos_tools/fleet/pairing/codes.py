@@ -24,7 +24,11 @@ CODES_MAX = 1000
 SITES_MAX = 5000
 """Of which wrong codes are counted. Who makes sites up at a broker without access rules has others forgotten."""
 
-OPEN, TAKEN, PAST, ENDED = STATES = ("open", "used", "expired", "ended")
+OPEN, TAKEN, PAST, ENDED, WAITING = STATES = ("open", "used", "expired", "ended", "waiting")
+"""A code that waits is a player's, whose enrolment no ledger has receipted yet."""
+
+PAIRING = (OPEN, WAITING)
+"""Those that pair somebody."""
 
 
 @dataclass(frozen=True)
@@ -52,9 +56,11 @@ class Code:
             return TAKEN
         if now_s >= self.until_unix_s:
             return PAST
+        if self.ended_by:
+            return ENDED
         if self.device_id:
-            return TAKEN
-        return ENDED if self.ended_by or self.tries >= TRIES_MAX else OPEN
+            return WAITING
+        return ENDED if self.tries >= TRIES_MAX else OPEN
 
 
 @dataclass(frozen=True)
@@ -84,16 +90,17 @@ class Codes:
         """What that order drew."""
         return next((code for code in self.codes if code.ticket == ticket), None)
 
-    def end(self, ticket: str, site: str, who: str, now_s: int) -> None:
-        """It pairs nobody from here on; one that was taken back stays so. Raises `FleetError` where there is nothing to
-        take back."""
+    def end(self, ticket: str, site: str, who: str, now_s: int) -> Code:
+        """What it was before: it pairs nobody from here on; one that was taken back stays so. Raises `FleetError` where
+        there is nothing to take back."""
         code = self.of_ticket(ticket)
         if code is None or code.site != site:
             raise FleetError(f"there is no such code for {site}")
         state = code.state(now_s)
-        if state != OPEN and not code.ended_by:
-            raise FleetError(f"this code is {state}: there is nothing to take back")
+        if state not in PAIRING and not code.ended_by:
+            raise FleetError(f"code {code.code} is {state}: there is nothing to take back")
         self.put(replace(code, ended_by=code.ended_by or who))
+        return code
 
     def locked_until(self, site: str, now_s: float) -> int | None:
         """Until when no code is taken there; None: one is."""
@@ -108,7 +115,7 @@ class Codes:
         if found is None:
             return self._count(site, now_s), None
         state = found.state(now_s)
-        if state == TAKEN and found.device_id != device_id:
+        if state in (TAKEN, WAITING) and found.device_id != device_id:
             return USED, None
         if state in (PAST, ENDED):
             return EXPIRED, None

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from amos_tools.fleet.pairing.codes import OPEN, Code, Codes
+from amos_tools.fleet.pairing.codes import PAIRING, Code, Codes
 
 
 def code_facts(codes: Codes, code: Code, now_s: float) -> dict[str, Any]:
@@ -11,7 +11,7 @@ def code_facts(codes: Codes, code: Code, now_s: float) -> dict[str, Any]:
     return {
         "ticket": code.ticket,
         "site": code.site,
-        "code": code.code if state == OPEN else "",
+        "code": code.code if state in PAIRING else "",
         "state": state,
         "until_unix_s": code.until_unix_s,
         "name": code.name,
