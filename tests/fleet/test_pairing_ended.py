@@ -310,12 +310,19 @@ def test_a_picture_is_for_terminals_that_can_show_it(
     "page",
     [
         *("", "amos.local", "ftp://amos.local", "http://a/b", "http://a?b", "http://a#b", "http://{sites}"),
+        *("http://h:99999999", "http://h:65536", "http://h:0", "http://h:", "http://:::", "http://..", "http://.h"),
+        *("http://{site}:80{site}", "http://[::1", "http://[1.2]", "http://a[::1]", "http://h:{site}", "http://h..i"),
         *("http://a b", "http://kim:secret@a", "http://" + "a" * 200),
     ],
 )
 def test_a_page_of_venues_that_is_none_is_refused(page: str) -> None:
     with pytest.raises(UsageError, match=r"venue-page: expected http\(s\)://HOST:PORT"):
         checked_page(page)
+
+
+@pytest.mark.parametrize("page", ["http://h:65535", "https://{site}.h/", "http://a-{site}_b.h.:80", "http://10.0.0.1"])
+def test_a_page_of_venues_may_be_any_server(page: str) -> None:
+    assert checked_page(page) == page.rstrip("/")
 
 
 def test_pages_of_venues() -> None:

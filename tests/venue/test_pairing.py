@@ -73,7 +73,8 @@ def test_a_walk_on_a_phone_pairs_a_player_and_ends_in_its_signed_log(
             assert "Paired as bar." in text_of(phone) and not phone.find_elements(By.NAME, "code")
             assert code not in phone.current_url
             scan(phone, link)
-            wait_until(lambda: "no new player is here" in text_of(phone), lambda: text_of(phone))
+            wait_until(lambda: "No new player waits here." in text_of(phone), lambda: text_of(phone))
+            assert phone.find_element(By.ID, "code-waits").get_attribute("role") == "status"
             phone.get(f"{venue.url}/?")
             put(phone, "Volume in dB", "-9")
             press(phone, "Set volume")
