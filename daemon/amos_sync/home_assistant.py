@@ -77,6 +77,9 @@ class HomeAssistant:
         """Whether the message is one of Home Assistant's; a volume goes to its player. Raises `MessageError`."""
         if not message.topic.startswith(DISCOVERY + "/"):
             return False
+        before, after = volume_topic(self._site, "+").split("+")
+        if not (message.topic.startswith(before) and message.topic.endswith(after)):
+            return True  # some brokers hand on whatever they retain, as what is discovered
         volume = volume_q15(message.payload)
         for device in devices:
             session = device.session

@@ -21,7 +21,8 @@ from amos_inputs.words import volume_db
 from amos_mqtt.broker import Login, broker_at
 from amos_sync.courier import Courier
 from amos_sync.courier_settings import Settings
-from amos_sync.home_assistant import EXPIRE_AFTER_S, STATE_AGAIN_MS, volume_q15
+from amos_sync.home_assistant import EXPIRE_AFTER_S, STATE_AGAIN_MS, HomeAssistant, volume_q15
+from amos_sync.message import Message
 from amos_sync.notes import Notes
 
 SITE = "harbour-cafe"
@@ -129,6 +130,16 @@ def test_a_volume_without_meaning_is_refused(payload: bytes) -> None:
     with pytest.raises(MessageError):
         volume_q15(payload)
     assert volume_q15(b"0") == 32768 and volume_q15(b"-60.0") == 33
+
+
+def test_what_a_broker_hands_on_besides_is_no_volume() -> None:
+    home = HomeAssistant(SITE, "1", None, Notes([].append))  # type: ignore[arg-type]
+    mine = f"homeassistant/amos/{SITE}/{'ab' * 16}"
+    for topic in ("homeassistant/device/x/config", f"{mine}/state", "homeassistant/amos/station-bar/x/volume"):
+        assert home.came(Message(topic, b"{}"), []), topic
+    assert not home.came(Message(f"amos/1/{SITE}/{'ab' * 16}/status", b"{}"), [])
+    with pytest.raises(MessageError, match="volume: expected -60 to 0 dB"):
+        home.came(Message(f"{mine}/volume", b"{}"), [])
 
 
 def test_a_volume_comes_back_as_it_was_said() -> None:
