@@ -1,6 +1,8 @@
 """Tags: what is one, whose they are, how the desk keeps them, and whom they name for orders and rings."""
 
+import errno
 import json
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -49,8 +51,13 @@ def test_a_tag_is_kept_in_small_letters_composed_and_without_its_sign() -> None:
 
 
 def test_a_tag_as_it_is_kept_stays_so() -> None:
-    letters = (chr(number) for number in range(0x3000) if chr(number).isprintable() and chr(number).strip(" ,#"))
-    assert [letter for letter in letters if tag_of(tag_of(letter)) != tag_of(letter)] == []
+    letters = (chr(number) for number in range(0x3000) if chr(number).isprintable() and chr(number).strip(" ,#%"))
+    texts = [f"a{letter}" for letter in letters if letter not in tags._UNSEEN]
+    assert len(texts) > 9000 and [text for text in texts if tag_of(tag_of(text)) != tag_of(text)] == []
+
+
+def test_spaces_between_words_are_one_as_a_browser_shows_them() -> None:
+    assert tag_of("early   bird") == tag_of(" # early bird ") == "early bird"
 
 
 @pytest.mark.parametrize(
@@ -65,6 +72,10 @@ def test_a_tag_as_it_is_kept_stays_so() -> None:
         ("a\ud800", "tag: expected no control character, found U+D800"),
         ("a, b", "tag: expected no , in it, found 'a, b'"),
         ("a#b", "tag: expected no # in it, found 'a#b'"),
+        ("50 %", "tag: expected no % in it, found '50 %'"),
+        ("\u3164", "tag: expected letters that people see, found U+3164"),
+        ("a\u2800", "tag: expected letters that people see, found U+2800"),
+        ("\u0300\ufe0f", "tag: expected a letter that people see, found marks alone, U+0300"),
     ],
 )
 def test_what_is_no_tag_is_refused_by_name(text: str, said: str) -> None:
@@ -150,26 +161,33 @@ def test_the_file_is_whole_or_as_before_when_power_goes(tmp_path: Path, monkeypa
     assert read_tags(tmp_path) == GIVEN
 
 
+def test_what_stands_there_and_is_no_file_holds_nobody_up(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / kept.NAME)
+    with pytest.raises(TagsFileError, match=r"tags\.json: expected a file, found something else"):
+        read_tags(tmp_path)
+
+
 def test_who_asks_often_sees_each_change_and_reads_no_more_than_that(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen = TagsSeen(tmp_path)
-    assert seen.now() == Tags()
+    assert seen.seen == seen.look() == (Tags(), "")
     write_tags(tmp_path, GIVEN)
-    assert seen.now() == GIVEN
+    assert seen.seen == (Tags(), ""), "what was found last is there without a look"
+    assert seen.look() == seen.seen == (GIVEN, "")
     with monkeypatch.context() as patch:
         patch.setattr(kept, "read_tags", lambda _folder: pytest.fail("nothing has changed"))
-        assert seen.now() == GIVEN
+        assert seen.look() == (GIVEN, "")
     (tmp_path / kept.NAME).write_bytes(b"{")
-    with pytest.raises(TagsFileError):
-        seen.now()
-    with monkeypatch.context() as patch, pytest.raises(TagsFileError, match="put a copy back"):
+    spoilt = seen.look()
+    assert spoilt[0] == Tags() and "put a copy back" in spoilt[1]
+    with monkeypatch.context() as patch:
         patch.setattr(kept, "read_tags", lambda _folder: pytest.fail("it is as spoilt as before"))
-        seen.now()
+        assert seen.look() == spoilt
     write_tags(tmp_path, Tags())
-    assert seen.now() == Tags()
+    assert seen.look() == (Tags(), "")
     (tmp_path / kept.NAME).unlink()
-    assert seen.now() == Tags()
+    assert seen.look() == (Tags(), "")
 
 
 def a_worker(desk: DeskFolder) -> Worker:
@@ -275,7 +293,7 @@ def test_the_command_gives_takes_away_and_shows(desk: DeskFolder) -> None:
         assert done.exit_code == Exit.FINDING and "expected SITE, or SITE/DEVICE with its 32 digits" in done.stderr
         many = [word for number in range(TAGS_EACH_MAX - 1) for word in ("--add", f"t{number}")]
         done = amos("tag", desk.path, "inn", *many)
-        assert done.exit_code == Exit.FINDING and "inn: expected at most 16 tags, found 17" in done.stderr
+        assert done.exit_code == Exit.FINDING and done.stderr == "TagError: inn: expected at most 16 tags, found 17\n"
     done = amos("tag", desk.path, AT_BAR)
     assert done.exit_code == 0 and "north, pilot" in done.stdout and "inn" not in done.stdout
     assert json.loads(amos("tag", desk.path, "--tag", "pilot", "--json").stdout)["told"] is None
@@ -300,9 +318,28 @@ def test_what_the_command_does_not_do_it_says(desk: DeskFolder, words: list[str]
     assert desk.waiting() == []
 
 
-def test_a_folder_that_is_none_of_a_desk_is_refused(tmp_path: Path) -> None:
-    done = amos("tag", tmp_path, "inn", "--add", "x")
-    assert done.exit_code == Exit.FINDING and "expected the folder of amos fleet serve" in done.stderr
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["tag", "DESK", "inn", "--add", "x"],
+        ["tag", "DESK"],
+        ["show", "--desk", "DESK", "--broker", "127.0.0.1:9", "--operator-key", "00" * 32],
+    ],
+)
+def test_a_folder_that_is_none_of_a_desk_is_refused(tmp_path: Path, words: list[str]) -> None:
+    done = amos(*(tmp_path if word == "DESK" else word for word in words))
+    assert done.exit_code == Exit.FINDING
+    assert f"DeskFolderError: {tmp_path}: expected the folder of amos fleet serve" in done.stderr
+
+
+def test_a_full_disk_is_told_with_the_name_of_the_file(desk: DeskFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(durable_host.os, "write", full)
+    done = amos("tag", desk.path, "inn", "--add", "x")
+    assert done.exit_code == Exit.FINDING and "No space left on device" in done.stderr
+    assert str(desk.path / "orders") in done.stderr and list(desk.path.glob("orders/.*")) == []
 
 
 def test_a_ring_in_a_form_has_tags_beside_sites_and_players() -> None:
@@ -313,6 +350,8 @@ def test_a_ring_in_a_form_has_tags_beside_sites_and_players() -> None:
     ]
     first, rest = plan_of(tables).rings
     assert (first.players, first.tags, rest.tags) == (("office",), ("pilot", "early bird"), ())
+    (ring,) = plan_of(plan_tables("cafe-8", "first: #2026,#10", {})).rings
+    assert (ring.players, ring.tags) == ((), ("2026", "10"))
     with pytest.raises(FleetError, match="tags: tag: expected 1 to 32 letters"):
         plan_tables("cafe-8", "first: #", {})
 

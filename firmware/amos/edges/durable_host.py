@@ -38,7 +38,9 @@ def replace_whole(path: "str | os.PathLike[str]", data: bytes, mode: int = 0o644
         finally:
             os.close(descriptor)
         os.replace(staged, path)
-    except OSError:
+    except OSError as error:
         with suppress(OSError):
             os.unlink(staged)
+        if error.errno and error.filename is None:  # as where the disk is full
+            error.filename = os.fspath(path)
         raise

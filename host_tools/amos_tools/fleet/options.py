@@ -14,7 +14,7 @@ from amos_cli.output import UsageError, refusals
 from amos_cli.paths import file_option, folder_option
 from amos_mqtt.broker import BrokerSettingError
 from amos_tools.fleet.errors import FleetError
-from amos_tools.fleet.tags.kept import read_tags
+from amos_tools.fleet.tags.kept import tags_of_desk
 from amos_tools.fleet.tags.tags import Tags
 
 BrokerName = Annotated[str, typer.Option(metavar="HOST:PORT", help="The MQTT broker.")]
@@ -45,4 +45,4 @@ def tags_at(desk: Path | None, what: str, needed: bool) -> Tags | None:
     OSError."""
     if desk is None and needed:
         raise UsageError(f"{what}: expected with --desk, the folder of amos fleet serve, which keeps the tags")
-    return None if desk is None else read_tags(desk)
+    return None if desk is None else tags_of_desk(desk)

@@ -7,7 +7,7 @@ from math import ceil
 from operator import attrgetter
 from urllib.parse import urlencode
 
-from amos_tools.fleet.tags.tags import TagError, Tags, tag_of
+from amos_tools.fleet.tags.tags import SITE_ITSELF, TagError, Tags, tag_of
 from amos_tools.pages.fleet_rows import ALL_STATES, FleetRow
 from amos_web.errors import WebRefusal
 
@@ -114,13 +114,14 @@ def in_order(rows: Iterable[FleetRow]) -> tuple[FleetRow, ...]:
 
 def asked_for(rows: Sequence[FleetRow], query: Query, tags: Tags = NO_TAGS) -> list[FleetRow]:
     """All that the query selects, in their order."""
-    text = query.text.lower()
+    text, holders = query.text.lower(), tags.holders(query.tag)
+    whole_sites = {site for site, devices in holders.items() if SITE_ITSELF in devices}
     return [
         row
         for row in rows
         if (not query.state or row.state == query.state)
         and (not query.wrong or row.wrong)
-        and (not query.tag or tags.has(query.tag, row.site, row.device_id))
+        and (not query.tag or row.device_id in holders.get(row.site, ()) or row.site in whole_sites)
         and (not text or text in row.site or text in row.name.lower() or row.device_id.startswith(text))
     ]
 

@@ -10,6 +10,9 @@ LOOK_SHARE = 20
 STALE_S = 60
 """What is older is shown as old, beside three times the rest between two looks."""
 
+TAGS_AGAIN_S = 0.5
+"""Between two looks at the desk's file of tags, which is read where it has changed."""
+
 BROKER_AGAIN_S = 10.0
 """After a broker that could not be reached."""
 

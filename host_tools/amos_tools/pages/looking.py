@@ -1,7 +1,7 @@
 """What the pages show of the fleet, made on threads of their own: no page waits for the store or the broker.
 
-One thread reads the store, read-only, and rests; another hears what the broker retains. Each leaves a whole behind that
-any thread may read.
+One thread reads the store, read-only, and rests; another hears what the broker retains; a third looks at the tags that
+the desk keeps. Each leaves a whole behind that any thread may read.
 """
 
 import threading
@@ -19,9 +19,11 @@ from amos_mqtt.broker import Broker
 from amos_tools.fleet.desk import Desk
 from amos_tools.fleet.errors import FleetError
 from amos_tools.fleet.members import Members
+from amos_tools.fleet.tags.kept import TagsSeen
+from amos_tools.fleet.tags.tags import Tags
 from amos_tools.pages.fleet_query import in_order
 from amos_tools.pages.fleet_rows import FleetRow, fleet_rows
-from amos_tools.pages.limits import BROKER_AGAIN_S, LOOK_S_MIN, LOOK_SHARE, STALE_S
+from amos_tools.pages.limits import BROKER_AGAIN_S, LOOK_S_MIN, LOOK_SHARE, STALE_S, TAGS_AGAIN_S
 
 NO_BROKER = "no broker was named, so what players say is not known"
 
@@ -43,9 +45,17 @@ class Looked:
 
 
 class Looking:
-    """At the ledger's folder, what its watch keeps at `state`, and the broker. `looked` is what was seen last."""
+    """At the ledger's folder, what its watch keeps at `state`, the broker, and the tags in the folder `desk`. `looked`
+    is what was seen last."""
 
-    def __init__(self, folder: Folder, state: Path, broker: Broker | None, report: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        folder: Folder,
+        state: Path,
+        broker: Broker | None,
+        report: Callable[[str], None],
+        desk: Path | None = None,
+    ) -> None:
         self._path, self.state = folder.path, state
         self._broker = broker
         self._report = report
@@ -59,10 +69,14 @@ class Looking:
         self._threads = [threading.Thread(target=self._look_on, name="look", daemon=True)]
         if broker is not None:
             self._threads.append(threading.Thread(target=self._hear_on, name="hear", daemon=True))
+        self._tags = None if desk is None else TagsSeen(desk)
+        if desk is not None:
+            self._threads.append(threading.Thread(target=self._look_at_tags_on, name="tags", daemon=True))
 
     def start(self) -> None:
         """Look for the first time, and go on by itself until `end`."""
         self.look()
+        self.look_at_tags()
         for thread in self._threads:
             thread.start()
 
@@ -71,6 +85,15 @@ class Looking:
         self._stop.set()
         for thread in self._threads:
             thread.join(BROKER_AGAIN_S)
+
+    @property
+    def tags(self) -> tuple[Tags, str]:
+        """Those that the desk keeps, as they were seen last, and why they cannot be read: then nobody has any."""
+        return (Tags(), "") if self._tags is None else self._tags.seen
+
+    def look_at_tags(self) -> tuple[Tags, str]:
+        """`tags` of this moment; on a thread that may wait for the desk's folder."""
+        return self.tags if self._tags is None else self._tags.look()
 
     @property
     def turns(self) -> bool:
@@ -106,6 +129,10 @@ class Looking:
     def _look_on(self) -> None:
         while not self._stop.wait(self.looked.rest_s):
             self.look()
+
+    def _look_at_tags_on(self) -> None:
+        while not self._stop.wait(TAGS_AGAIN_S):
+            self.look_at_tags()
 
     def _hear_on(self) -> None:
         assert self._broker is not None

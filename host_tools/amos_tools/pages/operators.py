@@ -12,10 +12,7 @@ from amos_ledger.cli_played import proof_csv
 from amos_ledger.cli_quarantine import DEVICE_DIGITS
 from amos_ledger.proof_of_play import day_text
 from amos_ledger.settlement.periods import PeriodError, parse_period, period_at
-from amos_tools.fleet.errors import FleetError
 from amos_tools.fleet.orders.order import ACTS, TAG_ACTS, bulk_order
-from amos_tools.fleet.tags.kept import TagsSeen
-from amos_tools.fleet.tags.tags import Tags
 from amos_tools.pages.door import MAY
 from amos_tools.pages.fleet_query import TAGS_SHOWN_LETTERS, Query, asked_for, players, query_of, select, which
 from amos_tools.pages.fleet_rows import ALL_STATES
@@ -37,8 +34,6 @@ class Operators:
 
     def __init__(self, frame: Frame, looking: Looking, orders: Rollouts, report: Callable[[str], None]) -> None:
         self._frame, self._looking, self._orders, self._report = frame, looking, orders, report
-        self._seen = None if orders.desk is None else TagsSeen(orders.desk.path)
-        self._tags()  # read: the first who asks does not wait for it
 
     def routes(self) -> list[BaseRoute]:
         """For the application."""
@@ -62,7 +57,8 @@ class Operators:
         """An order for all that a query selects, as many as its form said."""
         person, fields = await self._frame.form(request, "rollouts")
         query = query_of(dict(parse_qsl(fields.get("query", ""))))
-        rows = asked_for(self._looking.looked.rows, query, self._tags()[0])
+        tags, _fault = await self._frame.on_a_thread(self._looking.look_at_tags)
+        rows = asked_for(self._looking.looked.rows, query, tags)
         count, shown = fields.get("count", ""), fields.get("which", "")
         if str(len(rows)) != count or which(rows) != shown:
             found = len(rows) if str(len(rows)) != count else "others"
@@ -77,19 +73,12 @@ class Operators:
         return self._shown_fleet(request, person, query, refusal)
 
     def _shown_fleet(self, request: Request, person: Person, query: Query, refusal: WebRefusal | None) -> Response:
-        looked, (tags, fault) = self._looking.looked, self._tags()
+        looked, (tags, fault) = self._looking.looked, self._looking.tags
         values = {"query": query, "selected": select(looked.rows, query, tags), "states": ALL_STATES}
         values |= {"tags": tags, "tags_fault": fault, "tag_acts": TAG_ACTS, "tags_letters": TAGS_SHOWN_LETTERS}
         values |= {"looked": looked, "stale": looked.is_stale(time.time()), "refusal": refusal, "acts": ACTS}
         values |= {"may_order": person.role in MAY["rollouts"] and self._orders.known}
         return self._frame.page(request, "fleet", values, 200 if refusal is None else refusal.status)
-
-    def _tags(self) -> tuple[Tags, str]:
-        """Those that the desk keeps, and why they cannot be read: then nobody has any."""
-        try:
-            return (Tags() if self._seen is None else self._seen.now()), ""
-        except (FleetError, OSError) as error:
-            return Tags(), " ".join(str(error).split())
 
     async def _device(self, request: Request) -> Response:
         self._frame.entered(request, "fleet")
@@ -98,7 +87,7 @@ class Operators:
         if len(id) != DEVICE_DIGITS or row is None:
             raise WebRefusal(404, "DeviceUnknown", "no device of this id is enrolled", "the fleet names those that are")
         found = await self._frame.read(history(bytes.fromhex(id)))
-        tags = self._tags()[0].of(row.site, row.device_id)
+        tags = self._looking.tags[0].of(row.site, row.device_id)
         picture = history_svg(found.days)
         return self._frame.page(
             request, "device", {"row": row, "tags": tags, "history": found, "picture": picture, "day_text": day_text}

@@ -70,7 +70,7 @@ def serving_pages(
         door = Door(people_of(folder.path), Sessions(session_key(folder.path / KEY_NAME)))
     except TokenError as error:
         raise WebUnusable(f"web: {error}") from None
-    looking = Looking(folder, state, broker, report)
+    looking = Looking(folder, state, broker, report, desk)
     app: App = Guard(application(folder, looking, door, report, desk, venue_page), tuple(hosts))
     loops: list[asyncio.AbstractEventLoop] = []
     looking.start()

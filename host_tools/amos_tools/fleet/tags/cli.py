@@ -16,7 +16,7 @@ from amos_tools.fleet.options import TagNames, fleet_refusals
 from amos_tools.fleet.orders.ask import ordered, user_name
 from amos_tools.fleet.orders.folder import DeskFolder
 from amos_tools.fleet.orders.order import tag_order
-from amos_tools.fleet.tags.kept import read_tags
+from amos_tools.fleet.tags.kept import tags_of_desk
 from amos_tools.fleet.tags.tags import Tags, check_target
 
 
@@ -36,14 +36,16 @@ def tag(
     with fleet_refusals(as_json):
         if target and with_tag:
             raise UsageError("expected either SITE and SITE/DEVICE, or --tag")
-        found = _chosen(read_tags(folder), target or [], with_tag or [])
+        tags = tags_of_desk(folder)
+        found = _chosen(tags, target or [], with_tag or [])
         said = ""
         if add or remove:
             if not (target or with_tag):
                 raise UsageError("expected SITE, SITE/DEVICE or --tag, for those whose tags change")
+            tags.changed(found, add or [], remove or [])
             order = tag_order(user_name(), list(found), add or [], remove or [])
             said = ordered(DeskFolder(folder), order, wait_s)
-            found = _chosen(read_tags(folder), list(found), [])
+            found = _chosen(tags_of_desk(folder), list(found), [])
     _tell(found, said, as_json)
 
 

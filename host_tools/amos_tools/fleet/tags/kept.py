@@ -1,10 +1,14 @@
 """The desk's file of tags (`tags.json`): the desk alone writes it; pages and commands read it."""
 
 import json
+import threading
 from pathlib import Path
 
 from amos.edges.durable_host import write_whole
+from amos_places.errors import NotThere, PlaceFailed
+from amos_places.folder import FolderPlace
 from amos_tools.fleet.errors import FleetError
+from amos_tools.fleet.orders.folder import DeskFolderError
 from amos_tools.fleet.rollout.plain import Field, PlainError, values_of
 from amos_tools.fleet.tags.tags import TagError, Tags, tags_of
 
@@ -21,16 +25,15 @@ class TagsFileError(FleetError):
 
 
 def read_tags(folder: Path) -> Tags:
-    """Those of the desk in that folder; none where nobody gave any. Raises `TagsFileError`, OSError."""
+    """Those of the desk in that folder; none where nobody gave any. Raises `TagsFileError`."""
     path = folder / NAME
     try:
-        with path.open("rb") as file:
-            data = file.read(TAGS_BYTES_MAX + 1)
-    except FileNotFoundError:
+        data = FolderPlace(folder).read(NAME, TAGS_BYTES_MAX)
+    except NotThere:
         return Tags()
+    except PlaceFailed as error:
+        raise TagsFileError(str(error)) from None
     try:
-        if len(data) > TAGS_BYTES_MAX:
-            raise ValueError
         kept = values_of("file", _FILE, json.loads(data))["tags"]
         if not all(isinstance(tags, list) and all(isinstance(tag, str) for tag in tags) for tags in kept.values()):
             raise ValueError
@@ -39,6 +42,13 @@ def read_tags(folder: Path) -> Tags:
         raise TagsFileError(
             f"{path}: expected what amos fleet serve writes there; put a copy back, or move it away and give tags anew"
         ) from None
+
+
+def tags_of_desk(folder: Path) -> Tags:
+    """As `read_tags`, of a folder in which a desk works. Raises `FleetError`, OSError."""
+    if not (folder / NAME).exists() and not (folder / "orders").is_dir():
+        raise DeskFolderError(f"{folder}: expected the folder of amos fleet serve")
+    return read_tags(folder)
 
 
 def write_tags(folder: Path, tags: Tags) -> None:
@@ -50,26 +60,32 @@ def write_tags(folder: Path, tags: Tags) -> None:
 
 
 class TagsSeen:
-    """For who asks often: the file is read again when it has changed."""
+    """For who asks often: `seen` is what was found last, and waits for nothing: (tags, why they cannot be read); then
+    nobody has any."""
 
     def __init__(self, folder: Path) -> None:
+        self.seen = (Tags(), "")
         self._folder = folder
         self._stamp: tuple[int, int, int] | None = None
-        self._tags: Tags | TagsFileError = Tags()
+        self._lock = threading.Lock()
 
-    def now(self) -> Tags:
-        """Raises `TagsFileError`, OSError."""
-        try:
-            stat = (self._folder / NAME).stat()
-            stamp = (stat.st_ino, stat.st_mtime_ns, stat.st_size)
-        except FileNotFoundError:
-            stamp = None
-        if stamp is None or stamp != self._stamp:
+    def look(self) -> tuple[Tags, str]:
+        """`seen`, once the file was looked at; it is read where it has changed."""
+        with self._lock:
             try:
-                self._tags = read_tags(self._folder)
-            except TagsFileError as error:
-                self._tags = error
+                stat = (self._folder / NAME).stat()
+                stamp = (stat.st_ino, stat.st_mtime_ns, stat.st_size)
+            except OSError:
+                stamp = None
+            if stamp is None or stamp != self._stamp:
+                self.seen = self._read()
             self._stamp = stamp
-        if isinstance(self._tags, TagsFileError):
-            raise TagsFileError(str(self._tags))
-        return self._tags
+            return self.seen
+
+    def _read(self) -> tuple[Tags, str]:
+        try:
+            tags = read_tags(self._folder)
+        except TagsFileError as error:
+            return Tags(), " ".join(str(error).split())
+        _ = tags.names  # found here: no page waits for it
+        return tags, ""

@@ -18,6 +18,14 @@ TAGS_MAX = 64
 TAGGED_MAX = 20_000
 """Players and sites: so many does an order name."""
 
+_UNSEEN = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
+"""Letters, for Unicode, of which nobody sees anything."""
+
+_SIGNS = ",#%"
+"""Of lists of tags, and of rings in a form."""
+
+SITE_ITSELF = ""
+
 _TARGET = re.compile("[a-z0-9_-]{1,64}(?:/[0-9a-f]{32})?")
 
 
@@ -26,15 +34,19 @@ class TagError(FleetError):
 
 
 def tag_of(text: str) -> str:
-    """The tag as it is kept, in small letters and without `#` before it. Raises `TagError`."""
-    tag = unicodedata.normalize("NFC", text.strip().lstrip("#").strip().lower())
+    """The tag as it is kept, in small letters, without `#` before it, one space between words. Raises `TagError`."""
+    tag = unicodedata.normalize("NFC", re.sub(" +", " ", text.strip().lstrip("#").strip().lower()))
     if not 1 <= len(tag) <= TAG_LETTERS_MAX:
         raise TagError(f"tag: expected 1 to {TAG_LETTERS_MAX} letters, found {len(tag)}")
     for letter in tag:
         if not letter.isprintable():
             raise TagError(f"tag: expected no control character, found U+{ord(letter):04X}")
-        if letter in ",#":
+        if letter in _UNSEEN:
+            raise TagError(f"tag: expected letters that people see, found U+{ord(letter):04X}")
+        if letter in _SIGNS:
             raise TagError(f"tag: expected no {letter} in it, found {tag!r}")
+    if all(unicodedata.category(letter).startswith("M") for letter in tag):
+        raise TagError(f"tag: expected a letter that people see, found marks alone, U+{ord(tag[0]):04X}")
     return tag
 
 
@@ -44,10 +56,25 @@ class Tags:
 
     by_target: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
+    _holders: dict[str, dict[str, set[str]]] = field(default_factory=dict, init=False, repr=False, compare=False)
+
     @cached_property
     def names(self) -> tuple[str, ...]:
         """All that somebody has."""
         return tuple(sorted({tag for tags in self.by_target.values() for tag in tags}))
+
+    def holders(self, tag: str) -> Mapping[str, Collection[str]]:
+        """By site: the devices there that have it themselves; `SITE_ITSELF` among them where the site has it."""
+        if tag not in self.names:
+            return {}
+        if tag not in self._holders:
+            found: dict[str, set[str]] = {}
+            for target, tags in self.by_target.items():
+                if tag in tags:
+                    site, _slash, device_id = target.partition("/")
+                    found.setdefault(site, set()).add(device_id)
+            self._holders[tag] = found
+        return self._holders[tag]
 
     def of(self, site: str, device_id: str) -> tuple[str, ...]:
         """The player's, and those of its site."""
@@ -55,8 +82,8 @@ class Tags:
 
     def has(self, tag: str, site: str, device_id: str) -> bool:
         """Whether it is one of these."""
-        by = self.by_target
-        return tag in by.get(site, ()) or tag in by.get(f"{site}/{device_id}", ())
+        holders = self.holders(tag).get(site, ())
+        return device_id in holders or SITE_ITSELF in holders
 
     def known(self, tag: str) -> str:
         """The tag as it is kept, which somebody has. Raises `TagError`."""
