@@ -1,7 +1,7 @@
 """Languages by gettext: `.po` files are read as they are when a program starts, so nothing is built.
 
-Of a `.po` file this takes what ours have: comments, `msgid`, `msgid_plural`, `msgstr` and `msgstr[N]`, each a string or
-several in a row.
+Of a `.po` file this takes what ours have: comments, `msgctxt`, `msgid`, `msgid_plural`, `msgstr` and `msgstr[N]`, each
+a string or several in a row.
 """
 
 import ast
@@ -14,7 +14,7 @@ from io import BytesIO
 LANGUAGES = ("en", "de")
 """The first is that of the sources, which needs no file."""
 
-_WORD = re.compile(r"msgid|msgid_plural|msgstr(\[[0-5]\])?")
+_WORD = re.compile(r"msgctxt|msgid|msgid_plural|msgstr(\[[0-5]\])?")
 
 
 def translations(folder: Traversable) -> dict[str, gettext.NullTranslations]:
@@ -27,7 +27,7 @@ def translations(folder: Traversable) -> dict[str, gettext.NullTranslations]:
 
 
 def entries(text: str) -> dict[str, str]:
-    """What each message is in that language; one with a plural as gettext keeps it, its forms with NUL between. Raises
+    """What each message is in that language; one with a plural or a context as gettext keeps it. Raises
     `ValueError`."""
     found: dict[str, str] = {}
     parts: dict[str, str] = {}
@@ -43,6 +43,7 @@ def entries(text: str) -> dict[str, str]:
             raise ValueError(f"line {number}: expected msgid, msgstr or a comment, found {name[:40]!r}")
         if not name and parts:
             key = "\0".join(parts[word] for word in ("msgid", "msgid_plural") if word in parts)
+            key = f"{parts['msgctxt']}\4{key}" if "msgctxt" in parts else key
             found[key] = "\0".join(parts[word] for word in sorted(parts) if word.startswith("msgstr"))
             parts = {}
     return found

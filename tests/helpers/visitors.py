@@ -107,6 +107,8 @@ def check_languages(sources: Path) -> None:
     templates = "".join(path.read_text() for path in (sources / "templates").glob("*.html"))
     wanted = set(re.findall(r'_\("((?:[^"\\]|\\.)*)"', templates))
     wanted |= {f"{one}\0{many}" for one, many in re.findall(r'ngettext\("([^"]*)", "([^"]*)"', templates)}
+    said = re.findall(r'npgettext\("([^"]*)", "([^"]*)", "([^"]*)"', templates)
+    wanted |= {f"{context}\4{one}\0{many}" for context, one, many in said}
     for language in LANGUAGES[1:]:
         known = entries((sources / "locale" / f"{language}.po").read_text())
         known.pop("")

@@ -67,6 +67,10 @@ class PagesWorld:
     def path(self) -> Path:
         return self.ledger.folder.path
 
+    def sees_tags(self) -> None:
+        """The pages look at the desk's file of tags now, as a thread of theirs does every now and then."""
+        self.served._looking.look_at_tags()
+
     def device_id(self, number: int) -> str:
         return self.ledger.players[number].device.hex()
 

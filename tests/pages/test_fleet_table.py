@@ -1,5 +1,6 @@
 """The fleet's table: what each row says, what is asked for, and what a page of ten thousand players weighs."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,6 @@ from amos_tools.pages import looking
 from amos_tools.pages.fleet_query import ROWS_A_PAGE, SORTS, Query, in_order, query_of, select
 from amos_tools.pages.fleet_rows import ALL_STATES, FleetRow, fleet_rows
 from amos_tools.pages.looking import Looked, Looking
-from amos_tools.pages.operators import Operators
 from amos_web.errors import WebRefusal
 from protocol_examples import a_status
 
@@ -172,11 +172,19 @@ def test_a_page_of_ten_thousand_players_stays_small(pages: PagesWorld, monkeypat
     names = [f"{number:02}".ljust(TAG_LETTERS_MAX, "&") for number in range(TAGS_MAX)]
     all_of_them = {f"{row.site}/{row.device_id}": names[:TAGS_EACH_MAX] for row in rows}
     tags = tags_of(all_of_them | {f"site-{number}": names[number : number + 2] for number in range(TAGS_MAX - 1)})
-    monkeypatch.setattr(Operators, "_tags", lambda _self: (tags, ""))
+    monkeypatch.setattr(Looking, "tags", (tags, ""))
     code, page = visitor.get("/fleet?page=37")
-    assert page.count("<option>") == TAGS_MAX and page.count("<td>00&amp;&amp;") == ROWS_A_PAGE
+    assert page.count('<option value="') == 1 + len(ALL_STATES) + 1 + TAGS_MAX
+    assert page.count("<td>00&amp;&amp;") == ROWS_A_PAGE
     assert code == 200 and page.count("<tr>") == ROWS_A_PAGE + 1 and "page 37 of 100" in page
     assert len(page.encode()) < 100_000
+
+
+def test_every_choice_of_a_form_says_what_is_sent() -> None:
+    """A browser sends an option without `value` as it shows it, with fewer spaces."""
+    templates = (Path(looking.__file__).parent / "templates").glob("*.html")
+    options = [each for path in templates for each in re.findall(r"<option\b[^>]*>", path.read_text())]
+    assert len(options) > 9 and [each for each in options if not each.startswith('<option value="')] == []
 
 
 def test_what_the_broker_retains_is_heard_and_its_loss_is_told(

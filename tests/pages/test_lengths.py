@@ -1,16 +1,21 @@
 """Lengths of time on pages in German: in German, and in the right number."""
 
+import re
+import time
 from collections.abc import Iterator
 
 import pytest
 from german import english_lengths, texts_of
-from pages_world import BAR, PagesWorld
+from pages_world import BAR, PagesWorld, rows_of
 from rollout_examples import a_rollout
 
 from amos_cli.durations import in_words, largest_unit
+from amos_ledger.totals import Backlog
 from amos_tools.fleet.orders.folder import DeskFolder, Offered
 from amos_tools.fleet.pairing.book import Book
 from amos_tools.fleet.rollout.state import Limits
+from amos_tools.pages.fleet_rows import FleetRow
+from amos_tools.pages.looking import Looked, Looking
 
 LIMITS = Limits(soak_s=1, take_s=7200, silent_for_s=259_200, vanish_after_s=120)
 DE, TICKET = {"Accept-Language": "de"}, "a" * 16
@@ -55,6 +60,37 @@ def test_how_long_a_ring_soaks_is_told_in_each_language(world: PagesWorld) -> No
     assert "the pack for 1 second." in en and "silent for 3 days" in en and "0 seconds / 1 second" in en
     fleet = texts_of(visitor.get("/fleet", DE)[1], "de")
     assert any(text.partition(" ")[2] in ("Tage", "Stunden", "Minuten", "Sekunden") for text in fleet)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "en", "de"),
+    [
+        *((8_000, "2 hours", "2 Stunden"), (180_000, "2 days", "2 Tagen"), (31_540_000, "365 days", "365 Tagen")),
+    ],
+)
+def test_how_long_ago_a_player_was_heard_fits_the_word_before_it(
+    world: PagesWorld, monkeypatch: pytest.MonkeyPatch, seconds: int, en: str, de: str
+) -> None:
+    """The column is "Gehört vor", after which days are "Tagen"."""
+    heard_unix_s = int(time.time()) - seconds
+    first = FleetRow("cafe", "bar", "0" * 32, heard_unix_s, None, clock="synchronised")
+    looked = Looked("ledger", 7.0, (first,), Backlog(1, 0, 0, 0, 0))
+    monkeypatch.setattr(Looking, "looked", property(lambda _self: looked, lambda _self, _new: None), raising=False)
+    page = world.visitor("admin")[0].get("/fleet", DE)[1]
+    (_head, row) = rows_of(page)
+    assert (row[3], row[6]) == (de, "gestellt") and "1 Eintrag im Log" in page and "1 Player; Seite 1 von 1" in page
+    page = world.visitor("admin")[0].get("/fleet")[1]
+    (_head, row) = rows_of(page)
+    assert (row[3], row[6]) == (en, "synchronised") and "1 entry in the log" in page and "1 player; page 1 of 1" in page
+
+
+def test_roles_are_told_in_german(world: PagesWorld) -> None:
+    page = world.visitor("admin")[0].get("/people", DE)[1]
+    assert set(re.findall(r'<option value="(\w+)">([^<]*)', page)) == {
+        *(("player", "Player"), ("music", "Musik"), ("fleet", "Flotte"), ("admin", "Verwaltung")),
+        ("payee", "Empfänger"),
+    }
+    assert "admin · Verwaltung" in page
 
 
 @pytest.mark.parametrize(

@@ -74,7 +74,7 @@ def test_the_table_is_filtered_and_sorted_by_the_keyboard_alone(phone: Chrome, p
     pages.sign_in(phone, "player")
     phone.find_element(By.ID, "q").send_keys("bar-1", Keys.ENTER)
     wait_until(lambda: "q=bar-1" in phone.current_url, lambda: phone.current_url)
-    assert "1 players" in phone.find_element(By.ID, "count").text
+    assert "1 player;" in phone.find_element(By.ID, "count").text
     phone.get(f"{pages.url}/fleet")
     for _each in range(60):
         ActionChains(phone).send_keys(Keys.TAB).perform()

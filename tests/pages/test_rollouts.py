@@ -125,10 +125,12 @@ def test_an_operator_rolls_a_pack_out_to_two_rings_and_the_second_stops_by_itsel
         assert (trail["who"], trail["what"], trail["outcome"]) == ("fleet", "roll out cafe-8", "done")
         press(phone, "button[value=continue]")
         wait_until(lambda: desk.store("cafe-8").load().phase is Phase.DONE, lambda: desk.trail(9))
+        visitor, _secret = ordering.visitor("player")
+        wait_until(lambda: '<option value="hotel">' in visitor.get("/fleet")[1], "the pages see the tag by themselves")
         phone.get(f"{ordering.url}/fleet")
         Select(phone.find_element(By.ID, "tag")).select_by_visible_text("hotel")
         press(phone, ".filter button")
-        shows(phone, "1 players; page 1 of 1")
+        shows(phone, "1 player; page 1 of 1")
         assert audited(phone) == [] and "tag=hotel" in phone.current_url
         put(phone, "value", "40")
         press(phone, "#order button")
@@ -216,9 +218,10 @@ def test_what_is_wanted_of_all_that_are_selected_is_one_order(ordering: PagesWor
 def test_tags_are_given_and_taken_away_by_all_that_are_selected(ordering: PagesWorld, desk: DeskFolder) -> None:
     bar, held = (f"cafe/{ordering.device_id(number)}" for number in (BAR, HELD))
     write_tags(desk.path, Tags({bar: ("north",), "cafe/" + "f" * 32: ("of one that is away",)}))
+    ordering.sees_tags()
     visitor, secret = ordering.visitor("fleet", "Flo")
     page = visitor.get("/fleet?tag=North")[1]
-    assert "<option selected>north</option>" in page and "<td>north</td>" in page
+    assert '<option value="north" selected>north</option>' in page and "<td>north</td>" in page
     fields = dict(re.findall(r'name="(query|count|which)" value="([^"]*)"', page))
     assert (fields["query"], fields["count"]) == ("tag=north", "1")
     assert visitor.post("/fleet", secret=secret, **fields, act="tag-sites", value="Hotel")[0] == 200
@@ -230,8 +233,9 @@ def test_tags_are_given_and_taken_away_by_all_that_are_selected(ordering: PagesW
     seen_to(a_worker(desk, desk.path))
     assert read_tags(desk.path).of("cafe", ordering.device_id(HELD)) == ("hotel", "north")
     assert [line["what"] for line in desk.trail(2)] == [f"untag north for {bar}", "tag hotel for cafe"]
+    ordering.sees_tags()
     page = visitor.get("/fleet?tag=lost")[1]
-    assert "<option selected>lost</option>" in page and "0 players" in page and 'id="order"' not in page
+    assert '<option value="lost" selected>lost</option>' in page and "0 players" in page and 'id="order"' not in page
     assert "<dd>hotel, north</dd>" in visitor.get(f"/fleet/{ordering.device_id(HELD)}")[1]
     code, page = visitor.get("/fleet?tag=a%07")
     assert (code, "expected no control character, found U+0007" in page) == (400, True)
@@ -240,8 +244,13 @@ def test_tags_are_given_and_taken_away_by_all_that_are_selected(ordering: PagesW
     assert "2 players" in page and 'id="order"' not in page
     assert player.post("/fleet", secret=its, **fields, act="tag", value="x")[0] == 403
     (desk.path / "tags.json").write_bytes(b"{")
+    ordering.sees_tags()
     page = visitor.get("/fleet?tag=hotel")[1]
     assert "put a copy back, or move it away and give tags anew" in page and "0 players" in page
+    (desk.path / "tags.json").unlink()
+    os.mkfifo(desk.path / "tags.json")
+    ordering.sees_tags()
+    assert "tags.json: expected a file, found something else" in visitor.get("/fleet")[1]
     (desk.path / "tags.json").unlink()
 
 

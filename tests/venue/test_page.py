@@ -166,6 +166,11 @@ def test_a_number_says_which_form_a_message_has() -> None:
     assert told["de"] == [many, one, many]
 
 
+def test_a_context_says_which_case_a_message_has() -> None:
+    text = 'msgctxt "ago"\nmsgid "a day"\nmsgstr "einem Tag"\n\nmsgid "a day"\nmsgstr "ein Tag"\n'
+    assert entries(text) == {"ago\4a day": "einem Tag", "a day": "ein Tag"}
+
+
 def test_no_length_of_time_is_told_in_english_to_who_reads_german(venue: VenueWorld) -> None:
     visitor, de = NoScript(venue.url), {"Accept-Language": "de"}
     assert english_lengths(visitor.get("/signin", de)[1]) == []
