@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -130,7 +131,8 @@ def test_the_desk_takes_one_back_as_soon_as_its_player_is_enrolled_no_more(tmp_p
     desk = DeskFolder(tmp_path / "desk")
     desk.make()
     book = Book(desk.path)
-    code = book.draw(CAFE, "", 0, 7, TICKET, "Flo")
+    code = replace(book.draw(CAFE, "", 0, 7, TICKET, "Flo"), device_id=ONE.device_id.hex())
+    book.put(code)
     worker = Worker(desk, Packs(desk.path, None), broker_at("127.0.0.1:9"), OPERATOR, [].append, book)
     desk.put(Order("end", "Kim", {"site": CAFE, "ticket": TICKET}))
     with book.pairs(code) as is_good:
@@ -140,6 +142,7 @@ def test_the_desk_takes_one_back_as_soon_as_its_player_is_enrolled_no_more(tmp_p
     worker.end()
     (line,) = desk.trail(9)
     assert (line["outcome"], desk.waiting()) == ("done", []) and read_codes(desk.path).codes[0].ended_by == "Kim"
+    assert "what the desk sent to the ledger before, that may still take" in line["sentence"]
 
 
 def test_the_trail_says_which_was_taken_back_and_what_came_before(tmp_path: Path) -> None:

@@ -300,7 +300,8 @@ class Worker:
         code = self._book.end(**order.given, who=order.who)
         if code.ended_by:
             return f"code {code.code} was taken back before, by {code.ended_by}"
-        return f"code {code.code} pairs nobody from here on"
+        sent = "; what the desk sent to the ledger before, that may still take" if code.device_id else ""
+        return f"code {code.code} pairs nobody from here on{sent}"
 
     def _tag(self, targets: list[str], add: list[str], remove: list[str]) -> str:
         before = read_tags(self._folder.path)
