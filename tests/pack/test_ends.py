@@ -85,6 +85,59 @@ def test_of_what_falls_too_deep_30_db_are_made_up_and_the_hole_is_told() -> None
         assert before + 20 < after < -3 and abs(after + hole.mdb / 1000) < 0.3
 
 
+def chorused(seed: int, cents: float) -> NDArray[np.float64]:
+    """24 s of three voices to a partial, which beat slowly; as loud as the tone."""
+    random = np.random.RandomState(seed)
+    at = np.arange(LONG_S * RATE_HZ) / RATE_HZ
+    voices = [220 * partial * 2 ** (step * cents / 1200) for partial in (1, 2, 3) for step in (-1, 0, 1)]
+    wave = sum(np.sin(2 * np.pi * (voice * at + random.rand())) for voice in voices)
+    return np.asarray(wave / np.std(wave) * np.sqrt(0.5))
+
+
+CURVES = {
+    "linear": lambda left: left,
+    "sine": lambda left: np.sin(np.pi / 2 * left),
+    "root": np.sqrt,
+    "20 dB": lambda left: 10 ** (left - 1),
+    "squared": np.square,
+    "cubed": lambda left: left**3,
+    "cosine": lambda left: (1 - np.cos(np.pi * left)) / 2,
+    "60 dB": lambda left: 10 ** (3 * (left - 1)),
+}
+
+
+def both_faded(wave: NDArray[np.float64], curve: str, seconds: float) -> FloatFrames:
+    """As a file of 16 bits has it."""
+    shape = CURVES[curve](np.minimum(1, to_end(LONG_S) / seconds))
+    return (np.rint(stereo(wave * shape * shape[::-1]) * 32767) / 32768).astype(np.float32)
+
+
+@pytest.mark.parametrize("cents", [2, 10])
+@pytest.mark.parametrize(("curve", "seconds"), [("linear", 3), ("linear", 5), ("sine", 3), ("root", 5), ("20 dB", 5)])
+def test_fades_of_tones_that_beat_are_held_up(curve: str, seconds: float, cents: float) -> None:
+    for seed in range(3):
+        samples = both_faded(chorused(seed, cents), curve, seconds)
+        held, hold = held_up(samples, RATE_HZ, 3 * FADE)
+        assert not hold.holes
+        for begin in (0, LONG_S - 0.4):
+            before, after = (loudness_db(part, begin, begin + 0.4) for part in (samples, held))
+            assert after > before + 5
+
+
+@pytest.mark.parametrize(
+    ("curve", "seconds"),
+    [("squared", 3), ("squared", 5), ("cubed", 1), ("cubed", 5), ("cosine", 5), ("60 dB", 3), ("60 dB", 5)],
+)
+def test_a_fade_that_ends_far_down_is_held_up_and_no_silence(curve: str, seconds: float) -> None:
+    for wave in (tone(LONG_S), chorused(4, 2)):
+        samples = both_faded(wave, curve, seconds)
+        held, hold = held_up(samples, RATE_HZ, 3 * FADE)
+        assert 29_000 < hold.mdb <= 30_000 and [hole.reason for hole in hold.holes] == [DEEP, DEEP]
+        for begin in (0, LONG_S - 0.4):
+            before, after = (loudness_db(part, begin, begin + 0.4) for part in (samples, held))
+            assert after > before + 20
+
+
 def test_a_rise_is_held_up_as_a_fall_is() -> None:
     falling, fall = held_up(faded(0, 0.8), RATE_HZ, FADE)
     rising, rise = held_up(faded(0.8, 0), RATE_HZ, FADE)
@@ -149,6 +202,7 @@ def clicked() -> FloatFrames:
         (faded(0, 0.5)[-RATE_HZ:], FADE, None),
         (followed(faded(0, 0), 1), FADE, SILENT),
         (followed(faded(0, 0.8), 0.4), FADE, SILENT),
+        (followed(fallen("linear", 2.8), 0.4), 3 * FADE, SILENT),
         (hissing(), FADE, ABRUPT),
         (breath(), FADE, ABRUPT),
         (swell(), FADE, ABRUPT),
@@ -157,6 +211,7 @@ def clicked() -> FloatFrames:
         (np.zeros_like(faded(0, 0)), FADE, None),
     ],
     ids=["steady", "as it speaks", "no fade", "longer than twice the fade", "short", "a rest", "a fall and a rest",
+         "a long fall and a rest",
          "the noise of a room", "a breath", "a swell", "a step", "a plateau", "silence"],
 )  # fmt: skip
 def test_what_stays_as_it_is(samples: FloatFrames, fade_frames: int, reason: str | None) -> None:

@@ -34,18 +34,26 @@ _LONGER = 2
 """A file's own fade of up to so many times its layers' is undone; one that is longer means more than to end softly."""
 _SOFTER_MDB = 1_000
 _SILENT = 1e-5
+_NOTHING = 1e-9
 _SILENT_HOPS_MAX = 10
 """100 ms more than 50 dB down are not heard as a rest, and no fade that ends so is abrupt."""
+_STILL = 1.4
+_COURSE = 3
+"""A fade that goes on down there is no silence, unless what follows stands still, by that in power, for so many times
+as long."""
 _STEP_HOPS = 5
 _STEP_MDB_MAX = 8_000
 """In 50 ms: what falls by more is no fade."""
 _LAST_HOPS = 10
 _LAST_STEP_MDB_MAX = 12_500
 """A fade whose amplitude goes with the square of time does this in its last 150 ms."""
+_SOFT_MDB = 6_000
+"""A passage is soft if it is further down than that and what the middle itself goes up and down: tones that beat stand
+still within a fade, too."""
 _PLATEAU_MDB = 1_500
 _PLATEAU = 0.05
-_PLATEAU_INVERSE = 3
-"""A fade that stands still for a third of its time, by that in level and in amplitude, is a soft passage."""
+_PLATEAU_INVERSE = 2
+"""A fade that stands still for half of its time, by that in level and in amplitude, is a soft passage."""
 _OVER_MDB = 1_000
 """A lifted hop passes the highest peak and power of the middle by no more."""
 _FAINT = 1e-4
@@ -91,8 +99,10 @@ def held_up(samples: FloatFrames, rate_hz: int, fade_frames: int) -> tuple[Float
     around = np.pad(power, ((_SMOOTH_HOPS // 2, _SMOOTH_HOPS // 2), (0, 0)), "edge")
     smooth = _means(around, _SMOOTH_HOPS)
     level = np.maximum(smooth.sum(axis=1) / held, (smooth / loudest).max(axis=1))
-    end, end_reason = _gains(level[::-1], fade_hops)
-    begin, begin_reason = _gains(level, fade_hops)
+    low, high = np.percentile(level[middle], (10, 90))
+    soft = linear(-_SOFT_MDB) * math.sqrt(low / max(high, _NOTHING))
+    end, end_reason = _gains(level[::-1], fade_hops, soft)
+    begin, begin_reason = _gains(level, fade_hops, soft)
     peaks = np.maximum.reduceat(np.abs(samples), borders[:-1]).astype(np.float64)
     gains = np.minimum(np.maximum(begin, end[::-1]), _bounds(power, peaks, middle, held))
     most = float(gains.max())
@@ -106,15 +116,17 @@ def held_up(samples: FloatFrames, rate_hz: int, fade_frames: int) -> tuple[Float
     return samples * curve[:, None], hold
 
 
-def _gains(level: Floats, fade_hops: int) -> tuple[Floats, str]:
+def _gains(level: Floats, fade_hops: int, soft: float) -> tuple[Floats, str]:
     """What brings each hop of `level` up to 1, the outermost first, and why it may not do; 1 for all without a fade.
 
-    A fade falls for good: so the level of a hop is the most between it and the end.
+    A fade falls for good: so the level of a hop is the most between it and the end. Below the amplitude `soft`, it does
+    not stand still.
     """
     ones = np.ones_like(level)
     to_end = np.maximum.accumulate(level)
     silent = int(np.searchsorted(to_end, _SILENT))
-    if silent > _SILENT_HOPS_MAX:
+    still = int(np.searchsorted(to_end[:silent], max(_STILL * to_end[0], _NOTHING)))
+    if still > max(_SILENT_HOPS_MAX, _COURSE * (silent - still)):
         return ones, SILENT
     first = silent + _KEPT_HOPS
     to_end[:first] = to_end[first]
@@ -125,7 +137,7 @@ def _gains(level: Floats, fade_hops: int) -> tuple[Floats, str]:
         return ones, DEEP
     if softer > fade_hops:
         return ones, LONG
-    if not _is_gradual(gains[first:]) or _plateau_hops(wanted[first:softer]) * _PLATEAU_INVERSE > softer:
+    if not _is_gradual(gains[first:]) or _plateau_hops(wanted[first:softer], soft) * _PLATEAU_INVERSE > softer:
         return ones, ABRUPT
     return gains, DEEP
 
@@ -136,11 +148,12 @@ def _is_gradual(gains: Floats) -> bool:
     return bool(last.max() <= linear(_LAST_STEP_MDB_MAX) and others.max() <= linear(_STEP_MDB_MAX))
 
 
-def _plateau_hops(gains: Floats) -> int:
-    """The longest time in which gains stand still."""
+def _plateau_hops(gains: Floats, soft: float) -> int:
+    """The longest time in which gains stand still, from below the amplitude `soft` on."""
     amplitudes = 1 / gains
-    leaves = np.minimum(amplitudes * linear(_PLATEAU_MDB), amplitudes + _PLATEAU)
-    return int((np.searchsorted(amplitudes, leaves) - np.arange(len(amplitudes))).max())
+    begins = np.arange(np.searchsorted(amplitudes, soft))
+    leaves = np.minimum(amplitudes * linear(_PLATEAU_MDB), amplitudes + _PLATEAU)[begins]
+    return int((np.searchsorted(amplitudes, leaves) - begins).max(initial=0))
 
 
 def _bounds(power: Floats, peaks: Floats, middle: slice, held: float) -> Floats:

@@ -23,7 +23,7 @@ from amos_tools.pack.profile import HOPS_PER_S, Profile, integrated_mlufs
 from amos_tools.pack.sample_render import NEAR_MLU, SAMPLE_S, sampled, sampled_stems
 from amos_tools.vault.audio import Int16Frames
 
-WORKING_VERSION = 3
+WORKING_VERSION = 4
 """Raised with every change that alters what is found: what is kept of another version is not used."""
 PLAYER_LIMITS_MLU_MAX = 2_000
 """The player's limiter acts within a cell and recovers in 0.2 s: where it takes more than this, music pumps."""
