@@ -101,8 +101,17 @@ def look_at(browser: Chrome, pages: dict[str, Any], workdir: Path) -> None:
 
 
 def picture(browser: Chrome, name: str, words: str, folder: Path) -> Path:
-    shown = "return document.readyState === 'complete' && document.body.innerText"
-    wait_until(lambda: words in (browser.execute_script(shown) or ""), lambda: (name, browser.page_source))
+    """Once the words are shown, and not only as a choice; the table of the fleet is as it was when it was loaded."""
+    whole = "document.readyState === 'complete'"
+    told = "[...document.querySelectorAll('h1, h2, h3, td, caption')].some(e => e.innerText.includes(arguments[0]))"
+
+    def is_shown() -> bool:
+        if browser.execute_script(f"return {whole} && {told}", words):
+            return True
+        browser.refresh()
+        return False
+
+    wait_until(is_shown, lambda: (name, browser.page_source), nap_s=0.5)
     return take(browser, name, folder)
 
 

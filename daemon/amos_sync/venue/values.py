@@ -1,6 +1,6 @@
 """A moment of the venue as JSON: the one form in which the API, its events and the pages have it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -54,7 +54,7 @@ def _player(player: SeenPlayer, pack: PackFacts | None, now: datetime) -> dict[s
         "lease_days": player.lease_days,
         "is_new": player.is_new,
         "called": player.called,
-        "dayparts": [] if pack is None else [_daypart(part) for part in pack.dayparts if _is_today(part, now)],
+        "dayparts": [] if pack is None else _today(pack.dayparts, now),
     }
 
 
@@ -80,8 +80,10 @@ def _units(value_q15: int) -> float:
     return round(value_q15 / 32768, 4)
 
 
-def _is_today(part: DaypartFacts, now: datetime) -> bool:
-    return bool(part.days >> now.weekday() & 1)
+def _today(parts: Sequence[DaypartFacts], now: datetime) -> list[dict[str, Any]]:
+    """In the order of the day. Of those that begin together the first counts, as in the score."""
+    today = [part for part in parts if part.days >> now.weekday() & 1]
+    return [_daypart(part) for part in sorted(today, key=lambda part: part.from_minute)]
 
 
 def _daypart(part: DaypartFacts) -> dict[str, Any]:
