@@ -7,14 +7,13 @@ from math import ceil
 from operator import attrgetter
 from urllib.parse import urlencode
 
-from amos_tools.fleet.tags.tags import SITE_ITSELF, TagError, Tags, tag_of
+from amos_tools.fleet.tags.tags import NO_TAGS, SITE_ITSELF, TagError, Tags, tag_of
 from amos_tools.pages.fleet_rows import ALL_STATES, FleetRow
 from amos_web.errors import WebRefusal
 
 ROWS_A_PAGE = 100
 TAGS_SHOWN_LETTERS = 40
 WHICH_BYTES = 8
-NO_TAGS = Tags()
 TEXT_LETTERS_MAX = 80
 SORTS = {
     "site": "site",

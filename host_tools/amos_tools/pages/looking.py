@@ -20,7 +20,7 @@ from amos_tools.fleet.desk import Desk
 from amos_tools.fleet.errors import FleetError
 from amos_tools.fleet.members import Members
 from amos_tools.fleet.tags.kept import TagsSeen
-from amos_tools.fleet.tags.tags import Tags
+from amos_tools.fleet.tags.tags import NO_TAGS, Tags
 from amos_tools.pages.fleet_query import in_order
 from amos_tools.pages.fleet_rows import FleetRow, fleet_rows
 from amos_tools.pages.limits import BROKER_AGAIN_S, LOOK_S_MIN, LOOK_SHARE, STALE_S, TAGS_AGAIN_S
@@ -89,7 +89,7 @@ class Looking:
     @property
     def tags(self) -> tuple[Tags, str]:
         """Those that the desk keeps, as they were seen last, and why they cannot be read: then nobody has any."""
-        return (Tags(), "") if self._tags is None else self._tags.seen
+        return (NO_TAGS, "") if self._tags is None else self._tags.seen
 
     def look_at_tags(self) -> tuple[Tags, str]:
         """`tags` of this moment; on a thread that may wait for the desk's folder."""

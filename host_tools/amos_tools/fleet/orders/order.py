@@ -21,7 +21,7 @@ from amos_tools.fleet.pairing.codes import DAYS, DAYS_MAX
 from amos_tools.fleet.pause_hours import hours_of
 from amos_tools.fleet.rollout.plain import Field, PlainError, values_of
 from amos_tools.fleet.rollout.plan import plan_of
-from amos_tools.fleet.tags.tags import TAGS_EACH_MAX, Tags, tag_of
+from amos_tools.fleet.tags.tags import NO_TAGS, TAGS_EACH_MAX, tag_of
 from amos_tools.fleet.wanted import FIELDS, Changes, position_of, volume_of
 
 KINDS = ("direct", "rollout", "stop", "continue", "back", "pair", "end", "tag")
@@ -95,7 +95,7 @@ class Order:
             if not all(isinstance(each, str) for each in self.given.get(name, ())):
                 raise OrderError(f"{self.kind}.{name}: expected texts")
         if self.kind == TAG:
-            Tags().changed(self.given["targets"], self.given["add"], self.given["remove"])
+            NO_TAGS.changed(self.given["targets"], self.given["add"], self.given["remove"])
         if self.kind == DIRECT:
             changes_of(self.given["act"], self.given["value"])
         if self.kind == ROLLOUT:

@@ -31,12 +31,13 @@ from amos_tools.fleet.pairing.codes import PAIRING
 from amos_tools.fleet.rollout.decide import go_on
 from amos_tools.fleet.rollout.pack_folder import pack_of
 from amos_tools.fleet.rollout.plan import plan_of
-from amos_tools.fleet.rollout.rings import NO_TAGS, rings_of
+from amos_tools.fleet.rollout.rings import rings_of
 from amos_tools.fleet.rollout.run_commands import check_back, turn_back
 from amos_tools.fleet.rollout.runner import Runner
 from amos_tools.fleet.rollout.state import Pack, Phase, Rollout
 from amos_tools.fleet.rollout.store import stopped
 from amos_tools.fleet.tags.kept import read_tags, write_tags
+from amos_tools.fleet.tags.tags import NO_TAGS
 from amos_tools.fleet.tags.tags import told as tagging_told
 from amos_tools.simulate.week import week_of, week_svg
 

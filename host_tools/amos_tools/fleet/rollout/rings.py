@@ -7,9 +7,7 @@ from amos_tools.fleet.members import Member, Members
 from amos_tools.fleet.rollout.plan import Plan, RingPlan
 from amos_tools.fleet.rollout.state import PLAYERS_MAX, Device, Ring
 from amos_tools.fleet.tags.players import tagged
-from amos_tools.fleet.tags.tags import TagError, Tags
-
-NO_TAGS = Tags()
+from amos_tools.fleet.tags.tags import NO_TAGS, TagError, Tags
 
 
 def rings_of(plan: Plan, pack_id: bytes, members: Members, tags: Tags = NO_TAGS) -> list[Ring]:

@@ -31,12 +31,12 @@ from amos_tools.fleet.rollout.decide import go_on as forgive
 from amos_tools.fleet.rollout.look_commands import StateFile, tell
 from amos_tools.fleet.rollout.pack_folder import pack_of
 from amos_tools.fleet.rollout.plan import Plan, PlanError, plan_of
-from amos_tools.fleet.rollout.rings import NO_TAGS, rings_of
+from amos_tools.fleet.rollout.rings import rings_of
 from amos_tools.fleet.rollout.runner import Runner
 from amos_tools.fleet.rollout.state import Health, Pack, Phase, Rollout
 from amos_tools.fleet.rollout.store import StateError, Store, stopped
 from amos_tools.fleet.rollout.words import passed_by
-from amos_tools.fleet.tags.tags import Tags
+from amos_tools.fleet.tags.tags import NO_TAGS, Tags
 
 Place = Annotated[str | None, typer.Option(metavar="URL", help="Where couriers find that pack.")]
 

@@ -10,7 +10,7 @@ from amos_places.folder import FolderPlace
 from amos_tools.fleet.errors import FleetError
 from amos_tools.fleet.orders.folder import DeskFolderError
 from amos_tools.fleet.rollout.plain import Field, PlainError, values_of
-from amos_tools.fleet.tags.tags import TagError, Tags, tags_of
+from amos_tools.fleet.tags.tags import NO_TAGS, TagError, Tags, tags_of
 
 NAME = "tags.json"
 VERSION = 1
@@ -30,7 +30,7 @@ def read_tags(folder: Path) -> Tags:
     try:
         data = FolderPlace(folder).read(NAME, TAGS_BYTES_MAX)
     except NotThere:
-        return Tags()
+        return NO_TAGS
     except PlaceFailed as error:
         raise TagsFileError(str(error)) from None
     try:
@@ -64,7 +64,7 @@ class TagsSeen:
     nobody has any."""
 
     def __init__(self, folder: Path) -> None:
-        self.seen = (Tags(), "")
+        self.seen: tuple[Tags, str] = (NO_TAGS, "")
         self._folder = folder
         self._stamp: tuple[int, int, int] | None = None
         self._lock = threading.Lock()
@@ -86,6 +86,6 @@ class TagsSeen:
         try:
             tags = read_tags(self._folder)
         except TagsFileError as error:
-            return Tags(), " ".join(str(error).split())
+            return NO_TAGS, " ".join(str(error).split())
         _ = tags.names  # found here: no page waits for it
         return tags, ""

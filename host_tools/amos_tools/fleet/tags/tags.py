@@ -105,6 +105,10 @@ class Tags:
         return tags_of(made)
 
 
+NO_TAGS = Tags()
+"""Of a fleet in which nobody has any."""
+
+
 def tags_of(by_target: Mapping[str, Collection[str]]) -> Tags:
     """Those of each; who has none is left out. Raises `TagError`."""
     given = {target: tags for target, tags in by_target.items() if tags}
